@@ -1,0 +1,38 @@
+# What every target of this project is compiled with.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1 -fno-omit-frame-pointer")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+set(CHARTER_SANITIZE "" CACHE STRING "Value for -fsanitize, empty for none")
+if(CHARTER_SANITIZE)
+  add_compile_options(-fsanitize=${CHARTER_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${CHARTER_SANITIZE})
+endif()
+
+# Beast's WebSocket takes up to 4 GB to compile under a sanitizer, so those files
+# queue in a pool of their own; see charter_heavy_sources().
+set_property(GLOBAL PROPERTY JOB_POOLS heavy=1)
+
+# The warnings our own code is held to; third-party headers are SYSTEM.
+add_library(charter_warnings INTERFACE)
+target_compile_options(charter_warnings INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+
+# charter_room(NAME SOURCES…): the static library of one room, with the project's
+# root as include path so that an include line names the room it reaches into.
+function(charter_room name)
+  add_library(${name} STATIC ${ARGN})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE charter_warnings)
+endfunction()

@@ -1,0 +1,45 @@
+// What a worker is told when it is spawned, and what it says first on the doorbell.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ipc/error.h"
+#include "ipc/ledger_record.h"
+#include "ipc/unique_fd.h"
+
+namespace charter::ipc {
+
+inline constexpr std::uint32_t kJobVersion = 1;
+
+// The descriptors a worker in mode `run` or `project` finds open besides 0 (/dev/null), 1 and 2.
+inline constexpr int kJournalFd = 3;  // the journal, locked; the lock is the worker's life sign
+inline constexpr int kJobFd = 4;      // a sealed memory file with the encoded Job
+
+struct Job {
+  std::string run_id;
+  std::string project_root;
+  std::string data_dir;
+  std::string doorbell;
+  std::string secret;
+  std::uint32_t burst = 1;
+  std::string cause;  // start, resume, input, project
+  std::string state;
+  std::optional<Command> command;
+  std::uint64_t kill_grace_ms = 10'000;
+  std::uint64_t next_seq = 0;
+  std::string reason;
+  std::uint32_t pauses = 0;
+};
+
+[[nodiscard]] std::string encode(const Job& job);
+[[nodiscard]] Result<Job> decode_job(std::string_view bytes);
+
+// Puts `bytes` into a sealed, close-on-exec memory file positioned at its start.
+[[nodiscard]] Result<UniqueFd> memory_file(std::string_view bytes);
+// Reads a whole memory file or pipe to its end, at most `limit` bytes.
+[[nodiscard]] Result<std::string> read_all(int fd, std::size_t limit);
+
+}  // namespace charter::ipc

@@ -1,0 +1,96 @@
+// An append-only file of checksummed frames: the one format under ledger and journals.
+//
+//   file   = header frame*
+//   header = "CHARTLOG" u32 version u32 kind u64 created_us u8[40] zero          (64 bytes)
+//   frame  = u32 magic u32 length u32 crc32c(payload) u32 crc32c(first 12 bytes) payload
+//
+// All little-endian; a payload is one flat Cap'n Proto message, so `length` is a multiple of 8
+// and every frame is 8-aligned. A reader stops at the first frame that is not whole (the tail)
+// and, when whole frames follow it (damage in the middle), can go on behind the damage.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ipc/error.h"
+#include "ipc/unique_fd.h"
+
+namespace charter::ipc {
+
+inline constexpr std::uint32_t kLogVersion = 1;
+inline constexpr std::size_t kLogHeaderSize = 64;
+inline constexpr std::size_t kMaxFrameBytes = 80U << 20;  // payload of one frame
+
+enum class LogKind : std::uint32_t { ledger = 1, journal = 2 };
+
+// Where a frame lies in its file.
+struct FramePlace {
+  std::uint64_t offset = 0;  // of the frame's header
+  std::uint64_t end = 0;     // of the frame
+};
+
+// Writes the file header into an empty file. Errors: the write's.
+[[nodiscard]] Result<void> write_log_header(int fd, LogKind kind);
+// Checks the header. An unknown version is an error that names both versions.
+[[nodiscard]] Result<void> check_log_header(int fd, LogKind kind);
+
+// Appends frames behind a known end. Not thread-safe; one writer per file, by lock.
+class LogWriter {
+ public:
+  // `end` is where the whole frames end (LogReader tells); what lies behind is cut off here.
+  static Result<LogWriter> open(int fd, std::uint64_t end);
+
+  // Appends all payloads with one write. On failure the file is cut back to its last whole frame
+  // and nothing counts as written.
+  Result<void> append(std::span<const std::string> payloads);
+
+  // Makes everything appended durable. After a failure the writer is sealed: every later append
+  // and sync fails, because the kernel may have dropped the pages (start a new segment).
+  Result<void> sync();
+
+  [[nodiscard]] std::uint64_t end() const { return end_; }
+  [[nodiscard]] bool sealed() const { return sealed_; }
+
+ private:
+  LogWriter(int fd, std::uint64_t end) : fd_(fd), end_(end) {}
+  int fd_;
+  std::uint64_t end_;
+  bool sealed_ = false;
+};
+
+// Reads frames in order from an offset; sees what was appended since the last call.
+class LogReader {
+ public:
+  explicit LogReader(int fd, std::uint64_t offset = kLogHeaderSize) : fd_(fd), offset_(offset) {}
+
+  enum class Outcome { frame, end, damaged };
+  struct Next {
+    Outcome outcome = Outcome::end;
+    FramePlace place;          // of the frame
+    std::string_view payload;  // 8-aligned, valid until the next call
+  };
+
+  // The next whole frame; `end` when there is none (yet), including a torn tail; `damaged` when
+  // a bad frame is followed by a whole one: `place` spans the damage and the next call goes on
+  // behind it. Errors: the read's.
+  Result<Next> next();
+
+  [[nodiscard]] std::uint64_t offset() const { return offset_; }
+
+ private:
+  Result<bool> fill(std::size_t wanted);
+  int fd_;
+  std::uint64_t offset_;
+  std::vector<std::uint64_t> buffer_;  // 8-aligned
+  std::uint64_t buffer_offset_ = 0;
+  std::size_t buffer_size_ = 0;
+};
+
+// CRC-32C (Castagnoli), as iSCSI defines it (RFC 3720, appendix B.4).
+[[nodiscard]] std::uint32_t crc32c(std::string_view bytes, std::uint32_t seed = 0);
+
+}  // namespace charter::ipc

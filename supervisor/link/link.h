@@ -1,0 +1,77 @@
+// The one connection to the gateway: dials, keeps it alive, redials; pulls what is to be sent from
+// its client and tells it what is confirmed.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "supervisor/link/gateway_address.h"
+
+namespace charter::supervisor {
+
+struct LinkSettings {
+  GatewayAddress gateway;
+  std::string token;  // bearer token or empty; never logged
+  std::chrono::milliseconds heartbeat{5000};
+  std::chrono::milliseconds reconnect_delay{1000};
+  std::chrono::milliseconds connect_timeout{5000};  // one attempt: resolve, connect, upgrade
+};
+
+// What the link needs from the relay. Every call comes on the link's executor.
+class LinkClient {
+ public:
+  virtual ~LinkClient() = default;
+
+  // A connection stands. What was handed over and not confirmed counts as not sent.
+  virtual void link_up() = 0;
+  // It is gone; `reason` is for people.
+  virtual void link_down(std::string_view reason) = 0;
+  // Appends the next text messages to `out`, about `max_bytes` of them, in the order they must
+  // arrive; appending nothing means there is nothing to send until wake(). Each call that appends
+  // something makes one batch; batches are numbered from 1 on every connection.
+  virtual void fill(std::vector<std::string>& out, std::size_t max_bytes) = 0;
+  // Every message of batch `number` and before it has reached the gateway.
+  virtual void confirmed(std::uint64_t number) = 0;
+  // One text message of the gateway.
+  virtual void received(std::string text) = 0;
+  // The heartbeat message; asked for once an interval, first one interval after link_up.
+  virtual std::string heartbeat() = 0;
+};
+
+struct LinkStatus {
+  enum class State { stopped, connecting, up, waiting };
+  State state = State::stopped;
+  std::string last_error;
+  std::uint64_t connections = 0;       // that stood
+  std::uint64_t attempts = 0;          // since the last one that stood
+  std::chrono::milliseconds next_try{0};
+  bool confirms_by_pong = true;        // false: the gateway never pongs, TCP's ack must do
+};
+
+class Link {
+ public:
+  // `client` must outlive the link. Single-threaded: use it on `executor` only.
+  Link(boost::asio::any_io_executor executor, LinkSettings settings, LinkClient& client);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  void start();
+  // There is something to fill. Cheap; many calls cost one.
+  void wake();
+  // Closes with a close frame if that works within 200 ms, then calls `done` once.
+  void stop(std::function<void()> done);
+  [[nodiscard]] LinkStatus status() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace charter::supervisor
