@@ -21,6 +21,7 @@ struct LinkSettings {
   std::chrono::milliseconds heartbeat{5000};
   std::chrono::milliseconds reconnect_delay{1000};
   std::chrono::milliseconds connect_timeout{5000};  // one attempt: resolve, connect, upgrade
+  bool insecure_token = false;  // the token may go over plain ws to a public address
 };
 
 // What the link needs from the relay. Every call comes on the link's executor.
@@ -48,10 +49,11 @@ struct LinkStatus {
   enum class State { stopped, connecting, up, waiting };
   State state = State::stopped;
   std::string last_error;
-  std::uint64_t connections = 0;       // that stood
-  std::uint64_t attempts = 0;          // since the last one that stood
+  std::uint64_t connections = 0;  // that stood
+  std::uint64_t attempts = 0;     // since the last one that stood
   std::chrono::milliseconds next_try{0};
-  bool confirms_by_pong = true;        // false: the gateway never pongs, TCP's ack must do
+  bool confirms_by_pong = true;  // false: the gateway never pongs, TCP's ack must do
+  std::string warning;           // what a person should know while it goes on, or empty
 };
 
 class Link {

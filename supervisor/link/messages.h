@@ -1,0 +1,96 @@
+// The stock JSON messages: builders for what goes out, one reader for what comes in.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace charter::supervisor {
+
+// ---- out: compact JSON, keys in the protocol's order, nulls written ----
+
+[[nodiscard]] std::string register_message(std::string_view worker_id, std::int64_t max_runs,
+                                           const std::vector<std::string>& active_runs);
+
+struct Announcement {
+  std::string_view run_id;
+  std::string_view status;                        // running, paused, completed, failed, cancelled
+  std::optional<std::string_view> workflow_path;  // absent ones travel as null
+  std::optional<std::string_view> started_at;
+};
+[[nodiscard]] std::string announced_message(std::string_view worker_id, const Announcement& run);
+
+// `event` is the event's JSON object, spliced in unchanged.
+[[nodiscard]] std::string event_message(std::string_view worker_id, std::string_view run_id,
+                                        std::uint64_t seq, std::string_view occurred_at,
+                                        std::string_view event,
+                                        std::optional<std::int64_t> stream_seq = std::nullopt);
+
+[[nodiscard]] std::string heartbeat_message(std::string_view worker_id, std::uint64_t running,
+                                            std::uint64_t paused);
+
+struct CommandOutcome {
+  bool ok = true;
+  std::string code;  // both empty when ok: they travel as null
+  std::string message;
+};
+// `run_id` is null on the wire where a preparation failed.
+[[nodiscard]] std::string command_result_message(std::string_view worker_id,
+                                                 std::optional<std::string_view> run_id,
+                                                 std::string_view command_id,
+                                                 const CommandOutcome& outcome);
+
+// The code is always `invalid_command`.
+[[nodiscard]] std::string command_error_message(std::string_view command_id,
+                                                std::string_view message);
+
+// ---- in ----
+
+struct RunStart {
+  std::string command_id;
+  std::string workflow_id;
+  std::optional<std::string> run_id;  // nothing where it was absent, null or empty
+  std::string variables = "{}";       // the JSON object as it was sent
+};
+
+struct RunResume {
+  std::string run_id;
+  bool approved = false;
+  std::optional<std::string> note;
+  std::optional<std::string> command_id;
+};
+
+struct RunCancel {
+  std::string run_id;
+  std::optional<std::string> note;
+  std::optional<std::string> command_id;
+};
+
+struct RunInput {
+  std::string run_id;
+  std::string command_id;
+  std::string kind;
+  std::string input;  // the JSON object as it was sent
+};
+
+// A run.start that cannot be obeyed but can be answered, with command_error_message.
+struct Malformed {
+  std::string command_id;
+  std::string message;  // "<field path>: <reason>" in the reference's words
+};
+
+// Anything else: dropped, the connection stays.
+struct Ignored {
+  std::string what;  // for the log: the message's type and the offending field, never contents
+};
+
+using Inbound = std::variant<RunStart, RunResume, RunCancel, RunInput, Malformed, Ignored>;
+
+// Reads one text message of the gateway with the reference's rules of acceptance. Never throws on
+// what it reads.
+[[nodiscard]] Inbound parse_inbound(std::string_view text);
+
+}  // namespace charter::supervisor
