@@ -1,0 +1,46 @@
+// What `charter-daemon start` was told, checked: by flags, environment and configuration file.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ipc/error.h"
+#include "ipc/option_table.h"
+
+namespace charter::supervisor {
+
+// What a gateway is sent again after a reconnect: everything of active runs and what is
+// unconfirmed, or only the latter.
+enum class Replay { active, unconfirmed };
+
+struct StartOptions {
+  std::string project_path;  // absolute, links resolved, holds charter.yml
+  std::string gateway;       // base URL as given; its form is checked
+  std::string worker_id;
+  int max_runs = 4;
+  std::chrono::milliseconds heartbeat_interval{5000};
+  std::chrono::milliseconds reconnect_delay{1000};
+  std::chrono::milliseconds connect_timeout{5000};
+  std::string socket_path;         // absolute, at most ipc::kMaxSocketPath bytes
+  std::string log_level = "info";  // debug, info, warning, error
+  std::chrono::milliseconds kill_grace{10'000};
+  std::uint64_t max_request_bytes = 64U << 20;
+  std::string data_dir;  // absolute, or empty for the default
+  Replay replay = Replay::active;
+  bool insecure_token = false;
+  std::string token;                  // bearer token for the gateway, empty for none; never log it
+  std::string config;                 // the configuration file that was read, or empty
+  std::vector<std::string> warnings;  // for the log, once it is there
+};
+
+// The table of `start`.
+[[nodiscard]] const ipc::CommandSpec& start_command();
+
+// Checks the values and completes them. Takes the gateway token out of this process's
+// environment, so that no child and no /proc reader of a later moment finds it there. A usage
+// error means exit code 2, any other error 1.
+[[nodiscard]] ipc::Result<StartOptions> check_start_options(const ipc::OptionValues& values);
+
+}  // namespace charter::supervisor
