@@ -1,0 +1,96 @@
+// The hand-off socket as the stock CLI uses it (docs/PROTOCOL.md section 2).
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/started.h"
+
+namespace charter::tests {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(HandOff, AcceptedRunReachesTheGatewayFromItsAnnouncementToItsEnd) {
+  Started scene;
+  scene.project.add_workflow("hello", shell_step("greet", "echo \"hello $who\"",
+                                                 "inputs: {who: who}\noutputs: {stdout: string}"));
+  ASSERT_TRUE(scene.run("r1", "hello", {{"who", "world"}}).ok);
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
+  EXPECT_THAT(scene.gateway.event_kinds("r1"),
+              ElementsAre("StepStartEvent", "StepCompleteEvent", "RunCompleteEvent"));
+  EXPECT_EQ(scene.gateway.order_faults("r1"), "");
+  const auto announced = scene.gateway.announcements("r1");
+  ASSERT_FALSE(announced.empty());
+  EXPECT_EQ(text_of(announced.front().json, "status"), "running");
+  EXPECT_EQ(text_of(announced.front().json, "worker_id"), "tested");
+  EXPECT_EQ(text_of(announced.front().json, "workflow_path"), scene.project.plan("hello"));
+  const auto state = boost::json::parse(read_file(scene.project.state_file("r1"))).as_object();
+  EXPECT_EQ(text_of(state, "status"), "completed");
+  EXPECT_EQ(state.at("outputs").at("greet").at("stdout").as_string(), "hello world");
+}
+
+TEST(HandOff, AnswerIsOneLineAndTheConnectionIsClosed) {
+  Started scene;
+  const auto plan = scene.project.add_workflow("hello", shell_step("greet", "true"));
+  const auto answer =
+      exchange(scene.daemon.socket(), line_of({"r1", "hello", plan, {}, {}, nullptr}));
+  ASSERT_TRUE(answer.has_value()) << "the connection stayed open";
+  const auto parsed = boost::json::parse(*answer);
+  EXPECT_EQ(parsed, (boost::json::object{{"ok", true}}));
+  EXPECT_TRUE(answer->ends_with('\n'));
+}
+
+TEST(HandOff, SnapshotRunsWithoutAPlanFile) {
+  Started scene;
+  const auto plan = scene.project.add_workflow("hello", shell_step("greet", "true"));
+  ASSERT_EQ(unlink(plan.c_str()), 0);
+  const boost::json::object step{{"id", "from-snapshot"}, {"type", "shell"}, {"run", "true"}};
+  const boost::json::object snapshot{{"steps", boost::json::array{step}}};
+  const auto answer = hand_off(scene.daemon.socket(), {"r1", "hello", plan, {}, {}, snapshot});
+  ASSERT_TRUE(answer.ok) << answer.error;
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent")
+      << boost::json::serialize(scene.gateway.events("r1").back());
+  EXPECT_EQ(text_of(scene.gateway.events("r1").front(), "step_id"), "from-snapshot");
+}
+
+TEST(HandOff, UnknownFieldsAndAByteOrderMarkAreAccepted) {
+  Started scene;
+  const auto plan = scene.project.add_workflow("hello", shell_step("greet", "true"));
+  const std::string line =
+      "\xEF\xBB\xBF{\"type\":\"start_run\",\"run_id\":\"r1\",\"extra\":[1],"
+      "\"workflow_id\":\"hello\",\"workflow_path\":\"" +
+      plan + "\",\"variables\":{},\"capabilities\":{}}\nignored\n";
+  const auto answer = answer_to(scene.daemon.socket(), line);
+  EXPECT_TRUE(answer.ok) << answer.raw;
+}
+
+TEST(HandOff, ManifestOfAnotherIdIsRefusedWithBothNames) {
+  Started scene;
+  const auto plan = scene.project.add_workflow("hello", shell_step("greet", "true"));
+  const auto answer = hand_off(scene.daemon.socket(), {"r1", "other", plan, {}, {}, nullptr});
+  EXPECT_FALSE(answer.ok);
+  EXPECT_THAT(answer.error, HasSubstr("workflow_id mismatch: request='other' manifest='hello'"));
+}
+
+TEST(HandOff, ActiveRunIdIsRefusedInTheStockWords) {
+  Started scene;
+  scene.project.add_workflow("wait", gate_step("ask"));
+  ASSERT_TRUE(scene.run("r1", "wait").ok);
+  ASSERT_TRUE(scene.gateway.wait_for_event("r1", "GatePendingEvent"));
+  const auto answer = scene.run("r1", "wait");
+  EXPECT_FALSE(answer.ok);
+  EXPECT_EQ(answer.error, "Run 'r1' is already managed by this daemon");
+}
+
+TEST(HandOff, InvalidPlanIsRefusedWithEveryFault) {
+  Started scene;
+  scene.project.add_workflow(
+      "bad", "  - id: a\n    type: shell\n  - id: b\n    type: gate\n    show: x\n");
+  const auto answer = scene.run("r1", "bad");
+  EXPECT_FALSE(answer.ok);
+  EXPECT_THAT(answer.error, HasSubstr("'run' is required"));
+  EXPECT_THAT(answer.error, HasSubstr("'message' is required"));
+}
+
+}  // namespace
+}  // namespace charter::tests
