@@ -1,0 +1,300 @@
+#include "supervisor/start_options.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+
+#include "ipc/layout.h"
+#include "supervisor/link/gateway_address.h"
+
+namespace charter::supervisor {
+namespace {
+
+namespace fs = std::filesystem;
+using ipc::Error;
+using ipc::OptionKind;
+using ipc::OptionValues;
+using ipc::Result;
+
+constexpr const char* kTokenVariable = "CHARTER_GATEWAY_DAEMON_TOKEN";
+constexpr double kMostSeconds = 10.0 * 365 * 24 * 3600;
+constexpr double kMostGraceSeconds = INT_MAX / 1000;  // a signal carries it as an int of ms
+constexpr std::int64_t kLeastRequestBytes = 4096;
+constexpr std::int64_t kMostRequestBytes = std::int64_t{1} << 30;
+
+constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 2> kReplays{"active", "unconfirmed"};
+
+constexpr std::array kOptions{
+    ipc::OptionSpec{.name = "project-path",
+                    .variable = "CHARTER_PROJECT_PATH",
+                    .metavar = "DIRECTORY",
+                    .help = "Project root, the directory with charter.yml.",
+                    .required = true},
+    ipc::OptionSpec{.name = "gateway",
+                    .variable = "CHARTER_GATEWAY",
+                    .fallback = "http://127.0.0.1:8765",
+                    .metavar = "URL",
+                    .help = "Base URL of the gateway; the daemon adds the endpoint's path."},
+    ipc::OptionSpec{.name = "worker-id",
+                    .variable = "CHARTER_DAEMON_WORKER_ID",
+                    .metavar = "TEXT",
+                    .help = "Stable name under which the gateway knows this daemon.",
+                    .shown_default = "sandbox@<hostname>"},
+    ipc::OptionSpec{.name = "max-runs",
+                    .variable = "CHARTER_DAEMON_MAX_RUNS",
+                    .fallback = "4",
+                    .metavar = "INTEGER",
+                    .help = "Runs that execute at once; more of them wait in a queue.",
+                    .kind = OptionKind::integer},
+    ipc::OptionSpec{.name = "heartbeat-interval",
+                    .variable = "CHARTER_DAEMON_HEARTBEAT_INTERVAL",
+                    .fallback = "5.0",
+                    .metavar = "SECONDS",
+                    .help = "Time between two heartbeats to the gateway.",
+                    .kind = OptionKind::number},
+    ipc::OptionSpec{.name = "reconnect-delay",
+                    .variable = "CHARTER_DAEMON_RECONNECT_DELAY",
+                    .fallback = "1.0",
+                    .metavar = "SECONDS",
+                    .help = "From which the waiting time between attempts to connect grows.",
+                    .kind = OptionKind::number},
+    ipc::OptionSpec{.name = "connect-timeout",
+                    .variable = "CHARTER_DAEMON_CONNECT_TIMEOUT",
+                    .fallback = "5.0",
+                    .metavar = "SECONDS",
+                    .help = "Bounds one attempt to connect to the gateway.",
+                    .kind = OptionKind::number},
+    ipc::OptionSpec{.name = "socket-path",
+                    .variable = "CHARTER_DAEMON_SOCKET",
+                    .metavar = "PATH",
+                    .help = "Socket on which runs are handed over; relative to the project.",
+                    .shown_default = ".charter/daemon.sock"},
+    ipc::OptionSpec{.name = "log-level",
+                    .variable = "CHARTER_DAEMON_LOG_LEVEL",
+                    .fallback = "info",
+                    .help = "Least severity that is logged, on standard error.",
+                    .kind = OptionKind::choice,
+                    .choices = kLogLevels},
+    ipc::OptionSpec{.name = "kill-grace",
+                    .variable = "CHARTER_DAEMON_KILL_GRACE",
+                    .fallback = "10.0",
+                    .metavar = "SECONDS",
+                    .help = "Between TERM and KILL when a run is ended.",
+                    .kind = OptionKind::number},
+    ipc::OptionSpec{.name = "max-request-bytes",
+                    .variable = "CHARTER_DAEMON_MAX_REQUEST_BYTES",
+                    .fallback = "67108864",
+                    .metavar = "BYTES",
+                    .help = "Largest request that is taken on the socket.",
+                    .kind = OptionKind::integer},
+    ipc::OptionSpec{.name = "data-dir",
+                    .variable = "CHARTER_DAEMON_DATA_DIR",
+                    .metavar = "DIRECTORY",
+                    .help = "Where ledger and journals lie, for projects on NFS or overlay file "
+                            "systems; relative to the project.",
+                    .shown_default = ".charter/daemon"},
+    ipc::OptionSpec{.name = "replay",
+                    .variable = "CHARTER_DAEMON_REPLAY",
+                    .fallback = "active",
+                    .help = "Sent again after a reconnect: the history of active runs too, or "
+                            "only what was not confirmed.",
+                    .kind = OptionKind::choice,
+                    .choices = kReplays},
+    ipc::OptionSpec{.name = "insecure-token",
+                    .variable = "CHARTER_DAEMON_INSECURE_TOKEN",
+                    .help = "Send the gateway token unencrypted to a public address as well.",
+                    .kind = OptionKind::flag},
+    ipc::OptionSpec{.name = "config",
+                    .variable = "CHARTER_DAEMON_CONFIG",
+                    .metavar = "FILE",
+                    .help = "Lines of 'option-name = value'; flags and environment go first."},
+};
+
+constexpr std::array kExamples{
+    ipc::Example{"charter-daemon start --project-path .",
+                 "Serves the project here, with a gateway on this host."},
+    ipc::Example{"charter-daemon start --config /etc/charter-daemon/shop.conf --log-level debug",
+                 "Takes the options from a file, all but one."},
+};
+
+constexpr std::array kExitCodes{
+    ipc::ExitCode{0, "ended by SIGTERM, SIGINT or 'charter-daemon stop'"},
+    ipc::ExitCode{1, "could not start, or could not go on"},
+    ipc::ExitCode{2, "bad options"},
+};
+
+constexpr ipc::CommandSpec kCommand{
+    .name = "start",
+    .summary = "Start the daemon of a project, in the foreground",
+    .description =
+        "Starts the daemon of a project and stays in the foreground. Runs come by the socket and "
+        "from the gateway; each executes in a process tree of its own and outlives the daemon.\n\n"
+        "The token for the gateway is read from CHARTER_GATEWAY_DAEMON_TOKEN.",
+    .options = kOptions,
+    .examples = kExamples,
+    .exit_codes = kExitCodes};
+
+bool wipe_token(std::string& token) {
+  char* value = std::getenv(kTokenVariable);
+  if (value == nullptr) return true;
+  token = value;
+  ::explicit_bzero(value, std::strlen(value));
+  ::unsetenv(kTokenVariable);
+  constexpr std::string_view blanks = " \t\r\n\v\f";
+  token.erase(0, std::min(token.find_first_not_of(blanks), token.size()));
+  token.erase(token.find_last_not_of(blanks) + 1);
+  return std::ranges::all_of(token, [](char c) { return c >= 0x20 && c < 0x7F; });
+}
+
+// At least a millisecond when it is positive: no interval may become a busy loop.
+std::chrono::milliseconds to_ms(double seconds) {
+  return std::chrono::milliseconds(std::llround(std::ceil(std::min(seconds, kMostSeconds) * 1e3)));
+}
+
+Result<void> read_numbers(const OptionValues& values, StartOptions& options) {
+  const std::int64_t runs = values.integer("max-runs");
+  if (runs < 1) return values.invalid("max-runs", "must be at least 1");
+  if (runs > 100) {
+    options.warnings.push_back("--max-runs " + std::to_string(runs) +
+                               " is unusually high; most deployments use 4–16. Consider a lower "
+                               "value to avoid exhausting system resources.");
+  }
+  options.max_runs = static_cast<int>(std::min<std::int64_t>(runs, INT_MAX));
+  for (const std::string_view name : {"heartbeat-interval", "connect-timeout"}) {
+    if (values.number(name) <= 0) return values.invalid(name, "must be positive");
+  }
+  for (const std::string_view name : {"reconnect-delay", "kill-grace"}) {
+    if (values.number(name) < 0) return values.invalid(name, "must be non-negative");
+  }
+  options.heartbeat_interval = to_ms(values.number("heartbeat-interval"));
+  options.reconnect_delay = to_ms(values.number("reconnect-delay"));
+  options.connect_timeout = to_ms(values.number("connect-timeout"));
+  options.kill_grace = to_ms(std::min(values.number("kill-grace"), kMostGraceSeconds));
+  const std::int64_t bytes = values.integer("max-request-bytes");
+  if (bytes < kLeastRequestBytes || bytes > kMostRequestBytes) {
+    return values.invalid("max-request-bytes", "must be from 4096 to 1073741824");
+  }
+  options.max_request_bytes = static_cast<std::uint64_t>(bytes);
+  return {};
+}
+
+Result<void> read_gateway(const OptionValues& values, StartOptions& options) {
+  options.gateway = values.text("gateway");
+  const auto address = parse_gateway_address(options.gateway);
+  if (!address) return values.invalid("gateway", address.error().what);
+  if (address->tls) {
+    return values.invalid("gateway", "https and wss are not supported yet; use http or ws");
+  }
+  const auto reach = known_reach(*address);
+  if (options.token.empty() || !reach) return {};
+  switch (token_rule(*address, *reach, options.insecure_token)) {
+    case TokenRule::send:
+      break;
+    case TokenRule::send_with_warning:
+      options.warnings.push_back(token_warning(address->host));
+      break;
+    case TokenRule::refuse:
+      return values.invalid("gateway", token_refusal(address->host));
+  }
+  return {};
+}
+
+Result<void> read_directory(const OptionValues& values, StartOptions&) {
+  const std::string& given = values.text("project-path");
+  std::error_code ec;
+  const fs::file_status status = fs::status(given, ec);
+  if (!fs::exists(status)) {
+    return values.invalid("project-path", "Directory '" + given + "' does not exist.");
+  }
+  if (!fs::is_directory(status)) {
+    return values.invalid("project-path", "Directory '" + given + "' is a file.");
+  }
+  if (::access(given.c_str(), R_OK) != 0) {
+    return values.invalid("project-path", "Directory '" + given + "' is not readable.");
+  }
+  return {};
+}
+
+Result<void> read_project(const OptionValues& values, StartOptions& options) {
+  std::error_code ec;
+  const fs::path root = fs::canonical(values.text("project-path"), ec);
+  if (ec) return Error{ec, "Project path " + values.text("project-path")};
+  if (!fs::is_regular_file(root / "charter.yml", ec)) {
+    return ipc::plain_error("Project path does not contain charter.yml: " + root.string());
+  }
+  options.project_path = root.string();
+  return {};
+}
+
+std::string from_root(const std::string& root, const std::string& path) {
+  std::error_code ec;
+  const fs::path joined = fs::path(root) / path;
+  const fs::path resolved = fs::weakly_canonical(joined, ec);
+  return (ec ? joined.lexically_normal() : resolved).string();
+}
+
+Result<void> read_places(const OptionValues& values, StartOptions& options) {
+  const std::string& root = options.project_path;
+  const std::string& socket = values.text("socket-path");
+  if (socket.empty()) {
+    options.socket_path = ipc::Layout(root).default_socket();
+  } else {
+    options.socket_path = socket.front() == '/' ? socket : from_root(root, socket);
+  }
+  if (options.socket_path.size() > ipc::kMaxSocketPath) {
+    return ipc::plain_error("Socket path is " + std::to_string(options.socket_path.size()) +
+                            " bytes long, more than the " + std::to_string(ipc::kMaxSocketPath) +
+                            " a Unix socket may have; set CHARTER_DAEMON_SOCKET to a shorter one, "
+                            "for daemon and clients alike: " +
+                            options.socket_path);
+  }
+  const std::string& data = values.text("data-dir");
+  if (!data.empty()) options.data_dir = from_root(root, data);
+  return {};
+}
+
+Result<void> read_worker_id(const OptionValues& values, StartOptions& options) {
+  if (values.has("worker-id")) {
+    options.worker_id = values.text("worker-id");
+    if (options.worker_id.empty()) return values.invalid("worker-id", "must not be empty");
+    return {};
+  }
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return ipc::errno_error("gethostname");
+  options.worker_id = "sandbox@" + std::string(name.data());
+  return {};
+}
+
+}  // namespace
+
+const ipc::CommandSpec& start_command() { return kCommand; }
+
+Result<StartOptions> check_start_options(const OptionValues& values) {
+  StartOptions options;
+  const bool token_is_fine = wipe_token(options.token);
+  options.log_level = values.text("log-level");
+  options.replay = values.text("replay") == "active" ? Replay::active : Replay::unconfirmed;
+  options.insecure_token = values.flag("insecure-token");
+  options.config = values.text("config");
+  using Reader = Result<void> (*)(const OptionValues&, StartOptions&);
+  // A value that cannot be right counts before a project that is not one.
+  for (const Reader read :
+       {read_directory, read_numbers, read_gateway, read_project, read_places, read_worker_id}) {
+    if (auto done = read(values, options); !done) return done.error();
+  }
+  if (!token_is_fine) {
+    return ipc::plain_error(std::string(kTokenVariable) +
+                            " holds characters that cannot be sent in a header");
+  }
+  return options;
+}
+
+}  // namespace charter::supervisor
