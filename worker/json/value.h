@@ -1,5 +1,6 @@
 // One JSON value with Python's forms: integers of any size, floats as float.__repr__ writes them,
-// ordered objects in which the last duplicate key wins (keeping the first one's place).
+// ordered objects in which the last duplicate key wins (keeping the first one's place). Text is
+// UTF-8 in which a lone surrogate, which JSON can escape, is kept as its three bytes.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,8 @@ namespace charter::worker {
 class Value;
 using Array = std::vector<Value>;
 
-// Insertion-ordered map, as dict is.
+// Insertion-ordered map, as dict is. A key that is not text (YAML has them) is stored encoded, see
+// json/keys.h; JSON never makes one.
 class Object {
  public:
   using Entry = std::pair<std::string, Value>;
@@ -35,8 +37,12 @@ class Object {
   [[nodiscard]] auto end() const;
 
  private:
+  [[nodiscard]] std::size_t locate(std::string_view key) const;
+  void build_index() const;
+
   std::vector<Entry> entries_;
-  // For objects past a few entries lookups go through an index built on demand; see value.cpp.
+  // Past a few entries lookups go through a hash index built on demand: a power of two of slots,
+  // each 0 or one more than an entry's place.
   mutable std::vector<std::size_t> index_;
 };
 
@@ -47,10 +53,11 @@ struct Integer {
 };
 
 // What YAML can make and JSON cannot hold (dates, sets, binary, ...): kept so that the plan's
-// checks can name it. `type` is Python's type name, `repr` its repr().
+// checks can name it. `type` is Python's type name, `repr` its repr(), `text` its str().
 struct Foreign {
   std::string type;
   std::string repr;
+  std::string text;
 };
 
 class Value {
@@ -76,9 +83,7 @@ class Value {
   [[nodiscard]] bool is_object() const { return kind() == Kind::object; }
   [[nodiscard]] bool is_array() const { return kind() == Kind::array; }
   [[nodiscard]] bool is_bool() const { return kind() == Kind::boolean; }
-  [[nodiscard]] bool is_number() const {
-    return kind() == Kind::integer || kind() == Kind::real;
-  }
+  [[nodiscard]] bool is_number() const { return kind() == Kind::integer || kind() == Kind::real; }
 
   // Each throws std::bad_variant_access when the kind is another.
   [[nodiscard]] bool as_bool() const { return std::get<bool>(data_); }
@@ -106,18 +111,24 @@ inline auto Object::end() const { return entries_.end(); }
 
 // How json.dumps is called.
 struct DumpStyle {
-  int indent = -1;            // -1: one line
-  bool compact = false;       // "," and ":" instead of ", " and ": " (one-line only)
-  bool ascii = true;          // \uXXXX for everything outside ASCII
-  bool sort_keys = false;     // by code point
-  bool finite = false;        // NaN and Infinity become null (the wire), else as Python writes them
+  int indent = -1;         // -1: one line
+  bool compact = false;    // "," and ":" instead of ", " and ": " (one-line only)
+  bool ascii = true;       // \uXXXX for everything outside ASCII
+  bool sort_keys = false;  // by code point
+  bool finite = false;     // NaN and Infinity become null (the wire), else as Python writes them
 };
-inline constexpr DumpStyle kPythonDefault{};                       // environments, templates, kv.json
-inline constexpr DumpStyle kStateFile{.indent = 2};                // state files, exports
+inline constexpr DumpStyle kPythonDefault{};         // environments, templates, kv.json
+inline constexpr DumpStyle kStateFile{.indent = 2};  // state files, exports
 inline constexpr DumpStyle kWire{.compact = true, .ascii = false, .finite = true};
 inline constexpr DumpStyle kAudit{.compact = true, .sort_keys = true};
 
+// A foreign value is written as null; ask json_fault() first where one can be.
 [[nodiscard]] std::string dump(const Value& value, const DumpStyle& style = kPythonDefault);
+// Appends instead, the lines after the first indented by `depth` levels.
+void dump_to(std::string& out, const Value& value, const DumpStyle& style, int depth = 0);
+// Why json.dumps would refuse the value, in its words; nothing when it would not. `finite` also
+// refuses NaN and infinities.
+[[nodiscard]] std::optional<std::string> json_fault(const Value& value, bool finite = false);
 // Python's repr() of the value (as in "got None", "['a', 'b']", "{'a': 1}").
 [[nodiscard]] std::string repr(const Value& value);
 // Python's repr() of a float: 1.0, 1e+16, 1e-05, inf, nan.

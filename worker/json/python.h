@@ -1,0 +1,30 @@
+// Small questions Python asks of a value, for messages and checks that must come out as there.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "worker/json/value.h"
+
+namespace charter::worker {
+
+// str(value), as an f-string shows it: text as it is, everything else by its repr.
+[[nodiscard]] std::string str(const Value& value);
+// bool(value).
+[[nodiscard]] bool truthy(const Value& value);
+// Whether the value can be a dictionary's key or a set's member: all but list, dict and set.
+[[nodiscard]] bool is_hashable(const Value& value);
+
+[[nodiscard]] std::string repr(std::string_view text);
+// ['a', 'b'].
+[[nodiscard]] std::string repr(const std::vector<std::string>& texts);
+
+// The member, or null where the object has none: dict.get.
+[[nodiscard]] const Value& get(const Object& object, std::string_view key);
+// A text that is not empty.
+[[nodiscard]] bool is_filled_text(const Value& value);
+// A text that strip() leaves something of.
+[[nodiscard]] bool is_visible_text(const Value& value);
+
+}  // namespace charter::worker
