@@ -19,21 +19,22 @@ namespace charter::ipc {
 struct JournalSummary {
   enum class Last { none, opened, step_open, checkpoint, paused, terminal };
   Last last = Last::none;
-  bool step_begun = false;      // any step of the latest burst has begun
+  bool step_begun = false;  // any step of the latest burst has begun
   std::uint32_t bursts = 0;
-  std::uint64_t next_seq = 0;   // one behind the last event
+  std::uint64_t next_seq = 0;  // one behind the last event
   std::uint64_t frames = 0;
   std::uint64_t end = kLogHeaderSize;  // of the last whole frame
   std::uint32_t pauses = 0;
-  std::string open_step;        // step_open: its id
-  std::string status;           // as the events imply: running, paused, completed, failed, cancelled
-  std::string error;            // of the last failure event
+  bool decided = false;   // a gate was decided since the latest pause
+  std::string open_step;  // step_open: its id
+  std::string status;     // as the events imply: running, paused, completed, failed, cancelled
+  std::string error;      // of the last failure event
   std::optional<Opened> opened;        // the latest burst, without its state bytes
   std::optional<Pause> pause;          // the latest pause
   std::optional<Exit> exit;            // the latest burst's
   std::optional<Terminal> terminal;    // the first
   std::vector<StepProcess> processes;  // of the latest burst
-  bool damaged = false;         // something in the middle was set aside
+  bool damaged = false;                // something in the middle was set aside
 };
 
 // Folds one frame into the summary. Pure; the same for live tailing and for recovery.

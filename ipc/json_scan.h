@@ -22,9 +22,9 @@ struct JsonLimits {
 enum class JsonKind { object, array, string, number, boolean, null };
 
 struct JsonMember {
-  std::string key;        // decoded
+  std::string key;  // decoded
   JsonKind kind = JsonKind::null;
-  std::string_view raw;   // the value's text, inside the scanned text
+  std::string_view raw;  // the value's text, inside the scanned text
 };
 
 // The members of a top-level object in order, duplicates included. Errors say what is wrong and

@@ -19,23 +19,23 @@ class Layout {
 
   [[nodiscard]] const std::string& root() const { return root_; }
   [[nodiscard]] const std::string& data_dir() const { return data_dir_; }
-  [[nodiscard]] std::string charter_dir() const;    // <root>/.charter
-  [[nodiscard]] std::string runs_dir() const;       // <root>/.charter/runs
+  [[nodiscard]] std::string charter_dir() const;                     // <root>/.charter
+  [[nodiscard]] std::string runs_dir() const;                        // <root>/.charter/runs
   [[nodiscard]] std::string state_file(std::string_view run) const;  // runs/<run>.json
   [[nodiscard]] std::string artifacts_dir(std::string_view run) const;
-  [[nodiscard]] std::string kv_file() const;        // <root>/.charter/kv.json
-  [[nodiscard]] std::string kv_lock() const;        // <root>/.charter/kv.lock
-  [[nodiscard]] std::string venv_bin() const;       // <root>/.charter/.venv/bin
-  [[nodiscard]] std::string default_socket() const; // <root>/.charter/daemon.sock
+  [[nodiscard]] std::string kv_file() const;         // <root>/.charter/kv.json
+  [[nodiscard]] std::string kv_lock() const;         // <root>/.charter/kv.lock
+  [[nodiscard]] std::string venv_bin() const;        // <root>/.charter/.venv/bin
+  [[nodiscard]] std::string default_socket() const;  // <root>/.charter/daemon.sock
 
-  [[nodiscard]] std::string daemon_lock() const;    // <data>/lock
-  [[nodiscard]] std::string ledger_dir() const;     // <data>/ledger
-  [[nodiscard]] std::string journals_dir() const;   // <data>/journals
-  [[nodiscard]] std::string journal(std::string_view run) const;   // journals/<run>.cj
-  [[nodiscard]] std::string blobs_dir(std::string_view run) const; // journals/<run>.blobs
-  [[nodiscard]] std::string kill_note(std::string_view run) const; // journals/<run>.kill
-  [[nodiscard]] std::string run_log(std::string_view run) const;   // journals/<run>.log
-  [[nodiscard]] std::string requests_dir() const;   // <data>/requests
+  [[nodiscard]] std::string daemon_lock() const;                    // <data>/lock
+  [[nodiscard]] std::string ledger_dir() const;                     // <data>/ledger
+  [[nodiscard]] std::string journals_dir() const;                   // <data>/journals
+  [[nodiscard]] std::string journal(std::string_view run) const;    // journals/<run>.cj
+  [[nodiscard]] std::string blobs_dir(std::string_view run) const;  // journals/<run>.blobs
+  [[nodiscard]] std::string kill_note(std::string_view run) const;  // journals/<run>.kill
+  [[nodiscard]] std::string run_log(std::string_view run) const;    // journals/<run>.log
+  [[nodiscard]] std::string requests_dir() const;                   // <data>/requests
 
   // A short private directory for the doorbell: $XDG_RUNTIME_DIR/charter-daemon/<hash> or
   // /tmp/charter-daemon-<uid>/<hash>. Creates it, mode 0700, and refuses one of another owner.

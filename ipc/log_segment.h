@@ -35,7 +35,8 @@ struct FramePlace {
 
 // Writes the file header into an empty file. Errors: the write's.
 [[nodiscard]] Result<void> write_log_header(int fd, LogKind kind);
-// Checks the header. An unknown version is an error that names both versions.
+// Checks the header. An unknown version is an error that names both versions; a file too short to
+// have a header (created, then lost power) is std::errc::no_message_available.
 [[nodiscard]] Result<void> check_log_header(int fd, LogKind kind);
 
 // Appends frames behind a known end. Not thread-safe; one writer per file, by lock.
@@ -76,13 +77,26 @@ class LogReader {
 
   // The next whole frame; `end` when there is none (yet), including a torn tail; `damaged` when
   // a bad frame is followed by a whole one: `place` spans the damage and the next call goes on
-  // behind it. Errors: the read's.
+  // behind it. Errors: the read's, and that the file is shorter than what was
+  // read of it (its writer failed to append and cut back to before this reader's place).
   Result<Next> next();
 
   [[nodiscard]] std::uint64_t offset() const { return offset_; }
 
  private:
+  struct Look {
+    enum class State { nothing, bad_header, unfinished, bad_payload, whole };
+    State state = State::nothing;
+    std::size_t size = 0;  // of header and payload, where the header is sound
+    std::string_view payload;
+  };
+  Result<Look> look();
+  Result<Next> behind_damage(std::uint64_t start, std::size_t skip);
+  Result<Next> end_at(std::uint64_t offset);
   Result<bool> fill(std::size_t wanted);
+  void make_room(std::size_t wanted);
+  [[nodiscard]] const char* at_offset() const;
+
   int fd_;
   std::uint64_t offset_;
   std::vector<std::uint64_t> buffer_;  // 8-aligned
@@ -90,7 +104,9 @@ class LogReader {
   std::size_t buffer_size_ = 0;
 };
 
-// CRC-32C (Castagnoli), as iSCSI defines it (RFC 3720, appendix B.4).
+// CRC-32C (Castagnoli), as iSCSI defines it (RFC 3720, appendix B.4). `seed` is the sum of what
+// comes before, to go on from. The second form does without the processor's own instruction.
 [[nodiscard]] std::uint32_t crc32c(std::string_view bytes, std::uint32_t seed = 0);
+[[nodiscard]] std::uint32_t crc32c_by_table(std::string_view bytes, std::uint32_t seed = 0);
 
 }  // namespace charter::ipc

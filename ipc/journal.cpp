@@ -1,0 +1,109 @@
+#include "ipc/journal.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "ipc/codec.h"
+#include "ipc/message.h"
+
+namespace charter::ipc {
+
+Result<JournalSummary> summarize(int fd) {
+  if (auto checked = check_log_header(fd, LogKind::journal); !checked) return checked.error();
+  JournalSummary summary;
+  LogReader reader(fd);
+  for (;;) {
+    const auto next = reader.next();
+    if (!next) return next.error();
+    if (next->outcome == LogReader::Outcome::end) return summary;
+    if (next->outcome == LogReader::Outcome::damaged) {
+      summary.damaged = true;
+      continue;
+    }
+    const auto frame = decode_journal_frame(next->payload);
+    if (frame) {
+      fold(summary, *frame, next->place.end);
+      continue;
+    }
+    // A whole frame stays whole when nobody here can read it: writing goes on behind it.
+    summary.end = next->place.end;
+    ++summary.frames;
+    if (frame.error().code != std::errc::not_supported) summary.damaged = true;
+  }
+}
+
+Result<UniqueFd> create_journal(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd) return errno_error("create " + path);
+  if (auto written = write_log_header(fd.get(), LogKind::journal); !written) {
+    (void)::unlink(path.c_str());
+    return Error{written.error().code, "create " + path};
+  }
+  return fd;
+}
+
+Result<UniqueFd> open_journal(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd) return errno_error("open " + path);
+  if (auto checked = check_log_header(fd.get(), LogKind::journal); !checked) {
+    return Error{checked.error().code, "open " + path + ": " + checked.error().what};
+  }
+  return fd;
+}
+
+Result<Journal> Journal::attach(int fd, std::uint64_t end) {
+  auto writer = LogWriter::open(fd, end);
+  if (!writer) return writer.error();
+  return Journal(*writer);
+}
+
+Result<void> Journal::append(std::span<const JournalFrame> frames) {
+  std::vector<std::string> payloads;
+  payloads.reserve(frames.size());
+  for (const JournalFrame& frame : frames) payloads.push_back(encode(frame));
+  return writer_.append(payloads);
+}
+
+Result<void> Journal::append(const JournalFrame& frame) {
+  return append(std::span<const JournalFrame>(&frame, 1));
+}
+
+Result<void> Journal::sync() { return writer_.sync(); }
+
+std::int64_t now_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+namespace {
+
+std::string formatted_time(std::int64_t us, const char* zone) {
+  using std::chrono::days;
+  const std::chrono::sys_time<std::chrono::microseconds> at{std::chrono::microseconds(us)};
+  const auto midnight = std::chrono::floor<days>(at);
+  const std::chrono::year_month_day date(midnight);
+  const std::chrono::hh_mm_ss time(at - midnight);
+  char text[64];
+  int length = std::snprintf(
+      text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
+      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+      static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+      static_cast<int>(time.seconds().count()));
+  std::string out(text, static_cast<std::size_t>(length));
+  if (const auto fraction = time.subseconds().count(); fraction != 0) {
+    length = std::snprintf(text, sizeof text, ".%06d", static_cast<int>(fraction));
+    out.append(text, static_cast<std::size_t>(length));
+  }
+  return out + zone;
+}
+
+}  // namespace
+
+std::string wire_time(std::int64_t us) { return formatted_time(us, "Z"); }
+std::string file_time(std::int64_t us) { return formatted_time(us, "+00:00"); }
+
+}  // namespace charter::ipc

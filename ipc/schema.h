@@ -1,0 +1,15 @@
+// Between the plain values and their Cap'n Proto forms, where more than one message uses them.
+// Included by this room's sources only, never by its public headers.
+#pragma once
+
+#include <charter.capnp.h>
+
+#include "ipc/ledger_record.h"
+
+namespace charter::ipc {
+
+void write_command(const Command& command, schema::Command::Builder out);
+[[nodiscard]] Command read_command(schema::Command::Reader in);
+[[nodiscard]] std::size_t text_bytes(const Command& command);
+
+}  // namespace charter::ipc
