@@ -1,9 +1,9 @@
 #include "ipc/peer.h"
 
 #include <fcntl.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +26,12 @@ std::string read_small(const char* path) {
     got = ::read(fd.get(), buffer, sizeof buffer);
   } while (got < 0 && errno == EINTR);
   return got > 0 ? std::string(buffer, static_cast<std::size_t>(got)) : std::string();
+}
+
+// By number: the C library's own declarations of these two do not link from C++.
+int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+int send_signal(int pidfd, int signal, siginfo_t* info) {
+  return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, info, 0));
 }
 
 }  // namespace
@@ -70,13 +76,13 @@ std::uint64_t pid_namespace() {
 // start time that is right afterwards was right when it was opened.
 UniqueFd open_process(pid_t pid, std::uint64_t start) {
   if (pid <= 0) return {};
-  UniqueFd process(::pidfd_open(pid, 0));
+  UniqueFd process(open_pidfd(pid));
   if (!process || start_time(pid) != start) return {};
   return process;
 }
 
 Result<void> signal_process(int pidfd, int signal) {
-  if (::pidfd_send_signal(pidfd, signal, nullptr, 0) != 0) {
+  if (send_signal(pidfd, signal, nullptr) != 0) {
     return errno_error("send signal " + std::to_string(signal));
   }
   return {};
@@ -92,7 +98,7 @@ Result<void> request_kill(int pidfd, std::uint32_t grace_ms) {
   info.si_uid = ::getuid();
   info.si_value.sival_int =
       static_cast<int>(std::min<std::uint32_t>(grace_ms, std::numeric_limits<std::int32_t>::max()));
-  if (::pidfd_send_signal(pidfd, info.si_signo, &info, 0) != 0) {
+  if (send_signal(pidfd, info.si_signo, &info) != 0) {
     return errno_error("ask a guardian to end its run");
   }
   return {};
