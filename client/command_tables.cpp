@@ -1,0 +1,223 @@
+// What every command of the client takes and says of itself.
+#include <array>
+
+#include "client/commands.h"
+
+namespace charter::client {
+namespace {
+
+using ipc::ArgumentSpec;
+using ipc::CommandSpec;
+using ipc::Example;
+using ipc::ExitCode;
+using ipc::OptionKind;
+using ipc::OptionSpec;
+
+constexpr OptionSpec kProjectPath{.name = "project-path",
+                                  .variable = "CHARTER_PROJECT_PATH",
+                                  .metavar = "DIRECTORY",
+                                  .help = "Project root, the directory with charter.yml.",
+                                  .shown_default = "upward from the working directory"};
+constexpr OptionSpec kSocketPath{.name = "socket-path",
+                                 .variable = "CHARTER_DAEMON_SOCKET",
+                                 .metavar = "PATH",
+                                 .help = "Socket of the daemon; relative to the project.",
+                                 .shown_default = ".charter/daemon.sock"};
+constexpr OptionSpec kJson{
+    .name = "json", .help = "Print JSON instead of text.", .kind = OptionKind::flag};
+
+constexpr ExitCode kDone{0, "done"};
+constexpr ExitCode kUsage{2, "bad options, or no project found"};
+constexpr ExitCode kNobody{3, "no daemon serves the project"};
+constexpr ExitCode kUnknown{4, "the run is unknown"};
+constexpr ExitCode kRefused{5, "refused by the daemon, with its reason"};
+constexpr ExitCode kOther{7, "any other error"};
+constexpr ExitCode kInterrupted{130, "interrupted; the run goes on"};
+
+constexpr std::array kRun{ArgumentSpec{"RUN", "Id of the run."}};
+
+// ---------------------------------------------------------------- run
+constexpr std::array kRunArguments{ArgumentSpec{"WORKFLOW", "Id of the workflow."}};
+constexpr std::array kRunOptions{
+    OptionSpec{.name = "var",
+               .metavar = "KEY=VALUE",
+               .help = "An input of the workflow, read as 'charter run' reads it.",
+               .repeatable = true},
+    OptionSpec{.name = "run-id",
+               .metavar = "ID",
+               .help = "Id for the run; one id names one run for ever.",
+               .shown_default = "a new UUID"},
+    OptionSpec{.name = "wait", .help = "Wait until the run has ended.", .kind = OptionKind::flag},
+    OptionSpec{.name = "follow",
+               .letter = 'f',
+               .help = "Print the run's events until it has ended.",
+               .kind = OptionKind::flag},
+    kJson,
+    kProjectPath,
+    kSocketPath};
+constexpr std::array kRunExamples{
+    Example{"charter-daemon run nightly --var days=7",
+            "Starts the workflow and prints the run's id."},
+    Example{"charter-daemon run nightly --follow",
+            "Starts it, shows its events, and ends as the run ends."}};
+constexpr std::array kRunCodes{ExitCode{0, "started; with --wait or --follow: completed"},
+                               ExitCode{1, "the awaited run failed or was cancelled"},
+                               kUsage,
+                               kNobody,
+                               kRefused,
+                               kOther,
+                               kInterrupted};
+
+// ---------------------------------------------------------------- list, status
+constexpr std::array kListOptions{kJson, kProjectPath, kSocketPath};
+constexpr std::array kListExamples{
+    Example{"charter-daemon list", "Shows the runs of the project around the working directory."}};
+constexpr std::array kListCodes{kDone, kUsage, kNobody, kOther};
+
+constexpr std::array kStatusArguments{
+    ArgumentSpec{"RUN", "Id of a run; without it the daemon itself is shown.", false}};
+constexpr std::array kStatusExamples{
+    Example{"charter-daemon status", "Shows the daemon, its runs by state, and its gateway."},
+    Example{"charter-daemon status 7d9f… --json", "Shows one run, for a script."}};
+constexpr std::array kStatusCodes{kDone, kUsage, kNobody, kUnknown, kOther};
+
+// ---------------------------------------------------------------- events
+constexpr std::array kEventsOptions{OptionSpec{.name = "follow",
+                                               .letter = 'f',
+                                               .help = "Go on until the run has ended.",
+                                               .kind = OptionKind::flag},
+                                    OptionSpec{.name = "from",
+                                               .fallback = "0",
+                                               .metavar = "SEQ",
+                                               .help = "The first event to print.",
+                                               .kind = OptionKind::integer},
+                                    kJson, kProjectPath, kSocketPath};
+constexpr std::array kEventsExamples{
+    Example{"charter-daemon events 7d9f… --follow", "Shows what happened and what happens next."},
+    Example{"charter-daemon events 7d9f… --json",
+            "Prints the events as the gateway gets them, one a line."}};
+constexpr std::array kEventsCodes{kDone, kUsage, kNobody, kUnknown, kOther, kInterrupted};
+
+// ---------------------------------------------------------------- kill
+constexpr std::array kKillOptions{
+    OptionSpec{.name = "grace",
+               .metavar = "SECONDS",
+               .help = "Between TERM and KILL.",
+               .kind = OptionKind::number,
+               .shown_default = "the daemon's --kill-grace, or 10 without a daemon"},
+    OptionSpec{.name = "note", .metavar = "TEXT", .help = "Why; it is kept with the run."},
+    OptionSpec{.name = "data-dir",
+               .variable = "CHARTER_DAEMON_DATA_DIR",
+               .metavar = "DIRECTORY",
+               .help = "The daemon's --data-dir, for when it does not answer.",
+               .shown_default = ".charter/daemon"},
+    kJson,
+    kProjectPath,
+    kSocketPath};
+constexpr std::array kKillExamples{
+    Example{"charter-daemon kill 7d9f… --note 'wrong inputs'",
+            "Ends the run and everything it started."},
+    Example{"charter-daemon kill 7d9f… --grace 0", "Does so without waiting for its processes."}};
+constexpr std::array kKillCodes{ExitCode{0, "ended, or had ended before"},
+                                kUsage,
+                                ExitCode{3, "no daemon, and no process of the run to end"},
+                                kUnknown,
+                                kRefused,
+                                ExitCode{6, "ended, but processes are left that nobody can end"},
+                                kOther,
+                                ExitCode{130, "interrupted; the kill goes on"}};
+
+// ---------------------------------------------------------------- resume
+constexpr std::array kResumeOptions{
+    OptionSpec{.name = "approve", .help = "Let the run go on.", .kind = OptionKind::flag},
+    OptionSpec{.name = "deny", .help = "End the run as cancelled.", .kind = OptionKind::flag},
+    OptionSpec{.name = "note", .metavar = "TEXT", .help = "Why; it is kept with the decision."},
+    kJson,
+    kProjectPath,
+    kSocketPath};
+constexpr std::array kResumeExamples{
+    Example{"charter-daemon resume 7d9f… --approve", "Answers the gate at which the run waits."},
+    Example{"charter-daemon resume 7d9f… --deny --note 'numbers are off'", "Refuses it."}};
+constexpr std::array kResumeCodes{kDone, kUsage, kNobody, kUnknown, kRefused, kOther};
+
+// ---------------------------------------------------------------- stop
+constexpr std::array kStopOptions{
+    OptionSpec{.name = "runs",
+               .help = "End the executing runs first; queued and paused ones stay.",
+               .kind = OptionKind::flag},
+    kJson, kProjectPath, kSocketPath};
+constexpr std::array kStopExamples{
+    Example{"charter-daemon stop", "Stops the daemon; its runs go on and are found again."},
+    Example{"charter-daemon stop --runs", "Stops it and what it executes."}};
+constexpr std::array kStopCodes{kDone, kUsage, kNobody, kRefused, kOther};
+
+}  // namespace
+
+constexpr CommandSpec kRunTable{
+    .name = "run",
+    .summary = "Start a run of a workflow",
+    .description =
+        "Starts a run and prints its id. With --wait or --follow the command stays until the run "
+        "has ended, over restarts of the daemon too (it waits up to 60 s for one to come back); "
+        "at a gate it says how to answer and goes on waiting.",
+    .options = kRunOptions,
+    .arguments = kRunArguments,
+    .examples = kRunExamples,
+    .exit_codes = kRunCodes};
+
+constexpr CommandSpec kListTable{.name = "list",
+                                 .summary = "List the runs the daemon knows",
+                                 .description = "Lists the runs the daemon knows, oldest first.",
+                                 .options = kListOptions,
+                                 .examples = kListExamples,
+                                 .exit_codes = kListCodes};
+
+constexpr CommandSpec kStatusTable{
+    .name = "status",
+    .summary = "Show the daemon or one run",
+    .description = "Shows the daemon, its gateway and what waits to be delivered, or one run.",
+    .options = kListOptions,
+    .arguments = kStatusArguments,
+    .examples = kStatusExamples,
+    .exit_codes = kStatusCodes};
+
+constexpr CommandSpec kEventsTable{
+    .name = "events",
+    .summary = "Print the events of a run",
+    .description =
+        "Prints the events of a run in order. With --json each is printed exactly as "
+        "the gateway gets it.",
+    .options = kEventsOptions,
+    .arguments = kRun,
+    .examples = kEventsExamples,
+    .exit_codes = kEventsCodes};
+
+constexpr CommandSpec kKillTable{
+    .name = "kill",
+    .summary = "End a run and its whole process tree",
+    .description =
+        "Ends a run and answers when its process tree is gone: TERM, the grace, then KILL. When "
+        "the daemon does not answer within 2 s the run's own guardian process is asked instead.",
+    .options = kKillOptions,
+    .arguments = kRun,
+    .examples = kKillExamples,
+    .exit_codes = kKillCodes};
+
+constexpr CommandSpec kResumeTable{
+    .name = "resume",
+    .summary = "Answer a gate",
+    .description = "Approves or denies the gate at which a run waits.",
+    .options = kResumeOptions,
+    .arguments = kRun,
+    .examples = kResumeExamples,
+    .exit_codes = kResumeCodes};
+
+constexpr CommandSpec kStopTable{
+    .name = "stop",
+    .summary = "Stop the daemon",
+    .description = "Stops the daemon and answers when it has ended. Its runs go on by themselves.",
+    .options = kStopOptions,
+    .examples = kStopExamples,
+    .exit_codes = kStopCodes};
+
+}  // namespace charter::client

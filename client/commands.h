@@ -1,0 +1,26 @@
+// One table and one function for each command.
+#pragma once
+
+#include "client/outcome.h"
+#include "ipc/option_table.h"
+
+namespace charter::client {
+
+extern const ipc::CommandSpec kRunTable;
+extern const ipc::CommandSpec kListTable;
+extern const ipc::CommandSpec kStatusTable;
+extern const ipc::CommandSpec kEventsTable;
+extern const ipc::CommandSpec kKillTable;
+extern const ipc::CommandSpec kResumeTable;
+extern const ipc::CommandSpec kStopTable;
+
+// Each does its command and returns the exit code.
+[[nodiscard]] Expected<int> run_command(const ipc::OptionValues& values);
+[[nodiscard]] Expected<int> list_command(const ipc::OptionValues& values);
+[[nodiscard]] Expected<int> status_command(const ipc::OptionValues& values);
+[[nodiscard]] Expected<int> events_command(const ipc::OptionValues& values);
+[[nodiscard]] Expected<int> kill_command(const ipc::OptionValues& values);
+[[nodiscard]] Expected<int> resume_command(const ipc::OptionValues& values);
+[[nodiscard]] Expected<int> stop_command(const ipc::OptionValues& values);
+
+}  // namespace charter::client

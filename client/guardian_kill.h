@@ -1,0 +1,22 @@
+// Ending a run without the daemon: the run's own guardian, named by its journal, is asked by a
+// signal, and the journal tells how it went.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "client/kill_report.h"
+#include "client/outcome.h"
+#include "ipc/layout.h"
+
+namespace charter::client {
+
+// Waits until the run's tree is gone and the journal says so. A run of which no process lives is
+// kExitNoDaemon, since only a daemon could end it, or a report that it has finished.
+[[nodiscard]] Expected<KillReport> kill_by_guardian(const ipc::Layout& layout,
+                                                    const std::string& run_id,
+                                                    std::uint32_t grace_ms,
+                                                    const std::optional<std::string>& note);
+
+}  // namespace charter::client

@@ -1,0 +1,149 @@
+#include "client/run_view.h"
+
+#include "client/event_view.h"
+#include "client/text.h"
+
+namespace charter::client {
+namespace {
+
+Tone tone_of(std::string_view word) {
+  if (word == "completed" || word == "up") return Tone::good;
+  if (word == "failed" || word == "unreachable") return Tone::bad;
+  if (word == "paused" || word == "cancelled" || word == "held" || word == "waiting" ||
+      word == "connecting") {
+    return Tone::attention;
+  }
+  return Tone::plain;
+}
+
+// How a run stands in one word: our own while it is on its way, the wire's once it has ended.
+std::string standing(const Fields& run) {
+  const std::string state = run.text("state");
+  return state == "finished" || state.empty() ? run.text("status") : state;
+}
+
+// "events told / confirmed by the gateway", one number when they agree.
+std::string events_of(const Fields& run) {
+  const auto events = run.number("events").value_or(0);
+  const auto delivered = run.number("delivered").value_or(events);
+  if (events == delivered) return std::to_string(events);
+  return std::to_string(events) + " (" + std::to_string(delivered) + " delivered)";
+}
+
+// Lines of "name  value" with the values below each other.
+class Sheet {
+ public:
+  explicit Sheet(const Screen& screen) : screen_(screen) {}
+
+  void line(std::string_view name, std::string_view value, Tone tone = Tone::plain) {
+    if (value.empty()) return;
+    std::string label(name);
+    label.append(label.size() < 12 ? 12 - label.size() : 1, ' ');
+    text_ += toned(label, Tone::faint, screen_) + toned(printable(value), tone, screen_) + "\n";
+  }
+  [[nodiscard]] std::string text() const { return text_; }
+
+ private:
+  const Screen& screen_;
+  std::string text_;
+};
+
+// {"executing":2,"queued":0} as "2 executing, 0 queued".
+std::string counts(const Fields& numbers) {
+  std::string text;
+  for (const ipc::JsonMember& member : numbers.members()) {
+    if (member.kind != ipc::JsonKind::number) continue;
+    if (!text.empty()) text += ", ";
+    std::string name = member.key;
+    for (char& c : name) c = c == '_' ? ' ' : c;
+    text += std::string(member.raw) + " " + name;
+  }
+  return text;
+}
+
+void gateway_lines(Sheet& sheet, const Fields& gateway) {
+  const std::string state = gateway.text("state");
+  std::string how = state;
+  if (state == "waiting") {
+    if (const auto next = gateway.number("next_try_ms")) {
+      how += ", next try in " + duration_text(*next);
+    }
+  }
+  sheet.line("gateway", gateway.text("url"));
+  sheet.line("link", how, tone_of(state));
+  if (gateway.has("confirms")) sheet.line("confirms by", gateway.text("confirms"));
+  if (gateway.has("connections")) sheet.line("connections", gateway.raw("connections"));
+  if (gateway.has("backlog_events")) {
+    std::string backlog(gateway.raw("backlog_events"));
+    backlog += " events";
+    if (gateway.has("backlog_runs")) {
+      backlog += " of " + std::string(gateway.raw("backlog_runs")) + " runs";
+    }
+    const bool none = gateway.number("backlog_events") == 0;
+    sheet.line("backlog", backlog, none ? Tone::plain : Tone::attention);
+  }
+  sheet.line("last error", gateway.text("last_error"), state == "up" ? Tone::faint : Tone::bad);
+  sheet.line("warning", gateway.text("warning"), Tone::attention);
+}
+
+}  // namespace
+
+std::string runs_text(const std::vector<Fields>& runs, const Screen& screen) {
+  Table table({{.title = "RUN"},
+               {.title = "WORKFLOW", .elastic = true},
+               {.title = "STATE"},
+               {.title = "STEP", .elastic = true},
+               {.title = "STARTED (UTC)"},
+               {.title = "EVENTS", .right = true},
+               {.title = "ERROR", .elastic = true}});
+  for (const Fields& run : runs) {
+    const std::string state = standing(run);
+    table.add({{run.text("run_id")},
+               {run.text("workflow_id")},
+               {state, tone_of(state)},
+               {run.text("step")},
+               {short_time(run.text("started_at")), Tone::faint},
+               {events_of(run)},
+               {run.text("error"), Tone::bad}});
+  }
+  return table.empty() ? "No runs.\n" : table.render(screen);
+}
+
+std::string run_text(const Fields& run, const Screen& screen) {
+  Sheet sheet(screen);
+  const std::string state = standing(run);
+  const bool queued = state == "queued";
+  sheet.line("run", run.text("run_id"));
+  sheet.line("workflow", run.text("workflow_id"));
+  sheet.line("plan", run.text("workflow_path"));
+  sheet.line("state", queued ? "queued, waiting for a slot" : state, tone_of(state));
+  sheet.line("status", run.text("status"), tone_of(run.text("status")));
+  sheet.line("step", run.text("step"));
+  sheet.line("started", short_time(run.text("started_at")));
+  sheet.line("updated", short_time(run.text("updated_at")));
+  sheet.line("events", events_of(run));
+  if (run.has("guardian_pid")) sheet.line("guardian", run.raw("guardian_pid"));
+  sheet.line("error", run.text("error"), Tone::bad);
+  return sheet.text();
+}
+
+std::string daemon_text(const Fields& daemon, const Screen& screen) {
+  Sheet sheet(screen);
+  sheet.line("daemon", "charter-daemon " + daemon.text("version") + ", pid " +
+                           std::string(daemon.raw("pid")));
+  sheet.line("since", short_time(daemon.text("started_at")));
+  sheet.line("project", daemon.text("project"));
+  sheet.line("worker id", daemon.text("worker_id"));
+  sheet.line("socket", daemon.text("socket"));
+  sheet.line("data", daemon.text("data_dir"));
+  std::string runs = counts(daemon.object("runs"));
+  if (daemon.has("max_runs")) {
+    runs += (runs.empty() ? "at most " : "; at most ") + std::string(daemon.raw("max_runs")) +
+            " execute at once";
+  }
+  sheet.line("runs", runs);
+  gateway_lines(sheet, daemon.object("gateway"));
+  return sheet.text();
+}
+
+}  // namespace charter::client

@@ -1,0 +1,24 @@
+// Text as a terminal shows it: what others wrote must neither steer it nor break a table.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace charter::client {
+
+// `text` with control characters (C0, DEL, C1) as \n, \t or \xNN and invalid UTF-8 as U+FFFD.
+[[nodiscard]] std::string printable(std::string_view text);
+
+// How many columns valid UTF-8 without control characters takes; East Asian wide characters and
+// emoji count two, combining marks none.
+[[nodiscard]] std::size_t columns_of(std::string_view text);
+
+// At most `columns` columns of `text`, the last of them "…" when something was cut off.
+[[nodiscard]] std::string cut(std::string_view text, std::size_t columns);
+
+// 850 ms, 12.4 s, 3 min 20 s, 2 h 5 min.
+[[nodiscard]] std::string duration_text(std::int64_t ms);
+
+}  // namespace charter::client
