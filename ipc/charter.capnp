@@ -137,6 +137,7 @@ struct Command {
   input @6 :Data;              # JSON of run.input
   askerUid @7 :Int64;          # -1: the gateway
   graceMs @8 :UInt64;
+  pause @9 :UInt32;            # pauses of the run when it was accepted
 }
 
 struct CommandDone {

@@ -18,6 +18,7 @@ void write_command(const Command& v, schema::Command::Builder out) {
   out.setInput(data(v.input));
   out.setAskerUid(v.asker_uid);
   out.setGraceMs(v.grace_ms);
+  out.setPause(v.pause);
 }
 
 Command read_command(schema::Command::Reader in) {
@@ -30,6 +31,7 @@ Command read_command(schema::Command::Reader in) {
   out.input = str(in.getInput());
   out.asker_uid = in.getAskerUid();
   out.grace_ms = in.getGraceMs();
+  out.pause = in.getPause();
   return out;
 }
 

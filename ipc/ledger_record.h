@@ -35,6 +35,7 @@ struct Command {
   std::string input;
   std::int64_t asker_uid = -1;
   std::uint64_t grace_ms = 0;
+  std::uint32_t pause = 0;
 };
 
 struct CommandDone {
