@@ -45,7 +45,7 @@ TEST(HandOff, SnapshotRunsWithoutAPlanFile) {
   const auto plan = scene.project.add_workflow("hello", shell_step("greet", "true"));
   ASSERT_EQ(unlink(plan.c_str()), 0);
   const boost::json::object step{{"id", "from-snapshot"}, {"type", "shell"}, {"run", "true"}};
-  const boost::json::object snapshot{{"steps", boost::json::array{step}}};
+  const boost::json::object snapshot{{"workflow", "hello"}, {"steps", boost::json::array{step}}};
   const auto answer = hand_off(scene.daemon.socket(), {"r1", "hello", plan, {}, {}, snapshot});
   ASSERT_TRUE(answer.ok) << answer.error;
   EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent")
