@@ -22,8 +22,8 @@ int hex_digit(char c) {
 char closing(char open) { return open == '{' ? '}' : ']'; }
 
 // How many bytes at the front of a string's body are ASCII without quote, backslash and control
-// characters; eight at a time. A subtraction borrows into a byte's high bit exactly if the byte
-// was smaller; bytes with the high bit are looked for by themselves.
+// characters; eight at a time. A subtraction sets the high bit of a byte that was smaller, and
+// then perhaps of those above it, but of none in a word where no byte was.
 std::size_t plain_length(std::string_view text) {
   constexpr std::uint64_t kOnes = 0x0101010101010101U;
   constexpr std::uint64_t kHigh = 0x8080808080808080U;

@@ -45,7 +45,7 @@ struct JsonMember {
 [[nodiscard]] std::optional<std::string> json_string(std::string_view raw);
 
 // `text` as a JSON string with quotes; UTF-8 stays, control characters are escaped, invalid UTF-8
-// becomes U+FFFD.
+// becomes U+FFFD. Name the namespace: for a std::string an unqualified call may find std::quoted.
 [[nodiscard]] std::string quoted(std::string_view text);
 
 }  // namespace charter::ipc

@@ -47,7 +47,8 @@ Result<bool> LogReader::fill(std::size_t wanted) {
   return true;
 }
 
-// Moves what is buffered from offset_ on to the front of a buffer that holds `wanted` bytes.
+// Moves what is buffered from offset_ on, less than `wanted`, to the front of a buffer that holds
+// `wanted` bytes.
 void LogReader::make_room(std::size_t wanted) {
   const auto skipped = static_cast<std::size_t>(offset_ - buffer_offset_);
   const std::size_t have = buffer_size_ - skipped;
@@ -55,13 +56,13 @@ void LogReader::make_room(std::size_t wanted) {
   const auto* from = reinterpret_cast<const char*>(buffer_.data()) + skipped;
   if (buffer_.size() < words || buffer_.size() * 8 > std::max(wanted, kKeptBuffer)) {
     std::vector<std::uint64_t> fresh(words);
-    if (have > 0) std::memcpy(fresh.data(), from, std::min(have, words * 8));
+    if (have > 0) std::memcpy(fresh.data(), from, have);
     buffer_ = std::move(fresh);
   } else if (have > 0 && skipped > 0) {
     std::memmove(buffer_.data(), from, have);
   }
   buffer_offset_ = offset_;
-  buffer_size_ = std::min(have, buffer_.size() * 8);
+  buffer_size_ = have;
 }
 
 // What lies at offset_.

@@ -1,0 +1,42 @@
+// What the tests of this room share: a directory of their own, and bytes of files.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+
+namespace charter::ipc {
+
+class Scratch : public ::testing::Test {
+ protected:
+  Scratch() {
+    std::string name = (std::filesystem::temp_directory_path() / "charter-ipc-XXXXXX").string();
+    if (::mkdtemp(name.data()) != nullptr) directory_ = name;
+  }
+  ~Scratch() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+  void SetUp() override { ASSERT_FALSE(directory_.empty()); }
+
+  [[nodiscard]] std::string path(std::string_view name) const {
+    return directory_ + "/" + std::string(name);
+  }
+
+  static std::string read_file(const std::string& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  static void write_file(const std::string& file, std::string_view bytes) {
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+  }
+
+  std::string directory_;
+};
+
+}  // namespace charter::ipc
