@@ -1,0 +1,316 @@
+#include "supervisor/link/link.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <random>
+#include <utility>
+
+#include "supervisor/link/backoff.h"
+#include "supervisor/link/credentials.h"
+#include "supervisor/link/dialer.h"
+#include "supervisor/link/exchange.h"
+#include "supervisor/link/refusal.h"
+#include "supervisor/link/resolver.h"
+#include "supervisor/link/transport.h"
+#include "supervisor/link/web_socket.h"
+
+namespace charter::supervisor {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr milliseconds kStopGrace{200};
+// After so many connections that lived and never saw a pong the gateway counts as one that gives
+// none.
+constexpr int kSilentConnections = 3;
+constexpr std::string_view kNoPongs =
+    "the gateway answers no pings: what its TCP side acknowledged counts as delivered";
+
+}  // namespace
+
+// The states are those of LinkStatus; the moves:
+//
+// | from       | what happens                         | to         |
+// |------------|--------------------------------------|------------|
+// | stopped    | start()                              | connecting |
+// | connecting | the upgrade was accepted             | up         |
+// | connecting | refused, failed, out of time         | waiting    |
+// | up         | closed, lost, silent                 | waiting    |
+// | waiting    | the wait is over                     | connecting |
+// | any        | stop(): a close frame first, if up   | stopped    |
+class Link::Impl : public std::enable_shared_from_this<Impl>, public WebSocketOwner {
+ public:
+  Impl(boost::asio::any_io_executor executor, LinkSettings settings, LinkClient& client)
+      : executor_(std::move(executor)),
+        settings_(std::move(settings)),
+        client_(client),
+        timer_(executor_),
+        resolver_(executor_),
+        backoff_(settings_.reconnect_delay, std::random_device{}()) {}
+
+  void start();
+  void wake() {
+    if (exchange_) exchange_->wake();
+  }
+  void stop(std::function<void()> done);
+  // The client hears nothing more, whatever still ends.
+  void abandon();
+  [[nodiscard]] LinkStatus status() const;
+
+ private:
+  using State = LinkStatus::State;
+
+  void dial();
+  void dialled(Dialled outcome);
+  [[nodiscard]] std::optional<std::string> objection_to(const boost::asio::ip::address& address);
+  void failed(const std::string& reason, milliseconds wait);
+  void lost(const std::string& reason);
+  void gave_up(const std::string& reason);
+  void drop_connection();
+  void retry_in(milliseconds wait);
+  void finish_stop();
+  void arm(Clock::time_point when, void (Impl::*expired)());
+  void upgrade_timed_out();
+
+  void opened() override;
+  void refused(const UpgradeRefusal& refusal) override;
+  void closed(const std::string& reason) override;
+  void received(std::string text) override { client_.received(std::move(text)); }
+  void ponged(std::string_view payload) override;
+
+  boost::asio::any_io_executor executor_;
+  LinkSettings settings_;
+  LinkClient& client_;
+  boost::asio::steady_timer timer_;
+  std::uint64_t turn_ = 0;  // of the timer
+  Resolver resolver_;
+  Backoff backoff_;
+  std::shared_ptr<Dialer> dialer_;
+  std::unique_ptr<WebSocket> socket_;
+  std::shared_ptr<Exchange> exchange_;
+  std::function<void()> stop_done_;
+  bool stopping_ = false;
+
+  State state_ = State::stopped;
+  std::string last_error_;
+  std::string token_warning_;
+  std::uint64_t connections_ = 0;
+  std::uint64_t attempts_ = 0;
+  int silent_connections_ = 0;
+  Clock::time_point deadline_;  // of the attempt
+  Clock::time_point next_try_;
+  Clock::time_point up_since_;
+};
+
+void Link::Impl::start() {
+  if (state_ == State::stopped && !stopping_) dial();
+}
+
+void Link::Impl::dial() {
+  state_ = State::connecting;
+  ++attempts_;
+  deadline_ = Clock::now() + settings_.connect_timeout;
+  spdlog::info("connecting to gateway {} (attempt {})", settings_.gateway.url, attempts_);
+  DialOrder order;
+  order.host = settings_.gateway.host;
+  order.port = settings_.gateway.port;
+  order.deadline = deadline_;
+  order.objection = [this](const boost::asio::ip::address& address) {
+    return objection_to(address);
+  };
+  dialer_ = std::make_shared<Dialer>(executor_, resolver_);
+  dialer_->dial(std::move(order), [weak = weak_from_this()](Dialled outcome) {
+    if (const auto self = weak.lock()) self->dialled(std::move(outcome));
+  });
+}
+
+std::optional<std::string> Link::Impl::objection_to(const boost::asio::ip::address& address) {
+  if (authorization_for(settings_.gateway, settings_.token).empty()) return std::nullopt;
+  if (auto problem = token_problem(settings_.token)) return problem;
+  switch (token_rule(settings_.gateway, reach_of(address), settings_.insecure_token)) {
+    case TokenRule::send:
+      return std::nullopt;
+    case TokenRule::refuse:
+      return token_refusal(address.to_string());
+    case TokenRule::send_with_warning:
+      break;
+  }
+  if (token_warning_.empty()) {
+    token_warning_ = token_warning(address.to_string());
+    spdlog::warn("{}", token_warning_);
+  }
+  return std::nullopt;
+}
+
+void Link::Impl::dialled(Dialled outcome) {
+  dialer_.reset();
+  if (!outcome.socket) {
+    failed(outcome.error, backoff_.next(Clock::now()));
+    return;
+  }
+  socket_ = std::make_unique<WebSocket>(plain_transport(std::move(*outcome.socket)), *this);
+  socket_->open({settings_.gateway.host_header, settings_.gateway.target,
+                 authorization_for(settings_.gateway, settings_.token)});
+  arm(deadline_, &Impl::upgrade_timed_out);
+}
+
+void Link::Impl::upgrade_timed_out() {
+  failed("connected, but the upgrade was not answered in time", backoff_.next(Clock::now()));
+}
+
+void Link::Impl::opened() {
+  ++turn_;
+  state_ = State::up;
+  up_since_ = Clock::now();
+  ++connections_;
+  attempts_ = 0;
+  spdlog::info("gateway connection established: {}", settings_.gateway.url);
+  exchange_ = std::make_shared<Exchange>(executor_, *socket_, client_, settings_.heartbeat,
+                                         silent_connections_ < kSilentConnections,
+                                         [this](std::string reason) { gave_up(reason); });
+  client_.link_up();
+  if (exchange_) exchange_->start();
+}
+
+void Link::Impl::refused(const UpgradeRefusal& refusal) {
+  const auto now = Clock::now();
+  const auto retry_after = retry_after_of(refusal, std::chrono::system_clock::now());
+  const bool has_token = !authorization_for(settings_.gateway, settings_.token).empty();
+  failed(words_for(refusal, has_token),
+         retry_after ? backoff_.next_after(*retry_after, now) : backoff_.next_after_refusal(now));
+}
+
+void Link::Impl::closed(const std::string& reason) {
+  if (stopping_) {
+    finish_stop();
+  } else if (state_ == State::up) {
+    lost(reason);
+  } else {
+    failed(reason, backoff_.next(Clock::now()));
+  }
+}
+
+void Link::Impl::ponged(std::string_view payload) {
+  silent_connections_ = 0;
+  if (exchange_) exchange_->ponged(payload);
+}
+
+void Link::Impl::gave_up(const std::string& reason) {
+  if (!exchange_->has_ponged() && silent_connections_ < kSilentConnections &&
+      ++silent_connections_ == kSilentConnections) {
+    spdlog::warn("{}", kNoPongs);
+  }
+  lost(reason);
+}
+
+void Link::Impl::lost(const std::string& reason) {
+  const auto now = Clock::now();
+  // A gateway that confirms something and drops the connection at once has not recovered.
+  if (exchange_->has_confirmed() && now - up_since_ >= settings_.heartbeat) backoff_.progress();
+  drop_connection();
+  last_error_ = reason;
+  const milliseconds wait = backoff_.next(now);
+  spdlog::warn("gateway connection lost: {}; next try in {} ms", reason, wait.count());
+  retry_in(wait);
+  client_.link_down(reason);
+}
+
+void Link::Impl::failed(const std::string& reason, milliseconds wait) {
+  drop_connection();
+  last_error_ = reason;
+  spdlog::warn("gateway connection failed: {}; next try in {} ms", reason, wait.count());
+  retry_in(wait);
+}
+
+void Link::Impl::drop_connection() {
+  ++turn_;
+  if (exchange_) exchange_->stop();
+  exchange_.reset();
+  socket_.reset();
+  if (dialer_) dialer_->cancel();
+  dialer_.reset();
+}
+
+void Link::Impl::retry_in(milliseconds wait) {
+  state_ = State::waiting;
+  next_try_ = Clock::now() + wait;
+  arm(next_try_, &Impl::dial);
+}
+
+// A wait that has run out cannot be cancelled any more, hence the turn it belongs to.
+void Link::Impl::arm(Clock::time_point when, void (Impl::*expired)()) {
+  timer_.expires_at(when);
+  timer_.async_wait(
+      [weak = weak_from_this(), turn = ++turn_, expired](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (!error && self && self->turn_ == turn) (self.get()->*expired)();
+      });
+}
+
+void Link::Impl::stop(std::function<void()> done) {
+  stop_done_ = std::move(done);
+  if (stopping_) return;
+  stopping_ = true;
+  if (state_ == State::up) {
+    exchange_->stop();
+    arm(Clock::now() + kStopGrace, &Impl::finish_stop);
+    socket_->close();
+    return;
+  }
+  drop_connection();
+  timer_.cancel();
+  boost::asio::post(executor_, [self = shared_from_this()] { self->finish_stop(); });
+}
+
+void Link::Impl::finish_stop() {
+  drop_connection();
+  timer_.cancel();
+  state_ = State::stopped;
+  stopping_ = false;
+  if (const auto done = std::exchange(stop_done_, nullptr)) done();
+}
+
+void Link::Impl::abandon() {
+  stop_done_ = nullptr;
+  drop_connection();
+  resolver_.forget();
+  timer_.cancel();
+  state_ = State::stopped;
+}
+
+LinkStatus Link::Impl::status() const {
+  LinkStatus status;
+  status.state = state_;
+  status.last_error = last_error_;
+  status.connections = connections_;
+  status.attempts = attempts_;
+  if (state_ == State::waiting) {
+    status.next_try = std::max(milliseconds(0),
+                               std::chrono::duration_cast<milliseconds>(next_try_ - Clock::now()));
+  }
+  status.confirms_by_pong = silent_connections_ < kSilentConnections;
+  status.warning = token_warning_;
+  if (!status.confirms_by_pong) {
+    status.warning += (status.warning.empty() ? "" : "; ") + std::string(kNoPongs);
+  }
+  return status;
+}
+
+Link::Link(boost::asio::any_io_executor executor, LinkSettings settings, LinkClient& client)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(settings), client)) {}
+
+Link::~Link() { impl_->abandon(); }
+
+void Link::start() { impl_->start(); }
+
+void Link::wake() { impl_->wake(); }
+
+void Link::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
+
+LinkStatus Link::status() const { return impl_->status(); }
+
+}  // namespace charter::supervisor
