@@ -69,7 +69,7 @@ Screen standard_output() {
 
 std::string toned(std::string_view text, Tone tone, const Screen& screen) {
   const std::string_view escape = screen.colour ? escape_of(tone) : std::string_view{};
-  if (escape.empty()) return std::string(text);
+  if (escape.empty() || text.empty()) return std::string(text);
   return std::string(escape) + std::string(text) + "\x1b[0m";
 }
 
@@ -98,15 +98,20 @@ std::string Table::render(const Screen& screen) const {
   const auto append = [&](std::size_t i, std::string_view text, Tone tone) {
     const std::string shown = cut(text, width[i]);
     const std::string padding(width[i] - std::min(width[i], columns_of(shown)), ' ');
-    const bool last = i + 1 == columns_.size();
+    if (i > 0) out.append(kGap, ' ');
     if (columns_[i].right) out += padding;
     out += toned(shown, tone, screen);
-    if (!columns_[i].right && !last) out += padding;
-    out += last ? "\n" : std::string(kGap, ' ');
+    if (!columns_[i].right) out += padding;
+  };
+  const auto end_line = [&out] {
+    out.erase(out.find_last_not_of(' ') + 1);
+    out += '\n';
   };
   for (std::size_t i = 0; i < columns_.size(); ++i) append(i, columns_[i].title, Tone::faint);
+  end_line();
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) append(i, row[i].text, row[i].tone);
+    end_line();
   }
   return out;
 }

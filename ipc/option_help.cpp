@@ -74,10 +74,9 @@ std::string option_names(const OptionSpec& option) {
   if (!option.metavar.empty()) {
     text += " " + std::string(option.metavar);
   } else if (option.kind == OptionKind::choice) {
-    text += " [";
-    for (const std::string_view choice : option.choices) {
-      if (&choice != option.choices.data()) text += '|';
-      text += choice;
+    for (std::size_t i = 0; i < option.choices.size(); ++i) {
+      text += i == 0 ? " [" : "|";
+      text += option.choices[i];
     }
     text += ']';
   }

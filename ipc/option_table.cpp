@@ -101,9 +101,8 @@ std::optional<std::string> check_value(const OptionSpec& option, std::string& va
     return std::nullopt;
   }
   std::string text = quote(value) + " is not one of ";
-  for (const std::string_view choice : option.choices) {
-    if (&choice != option.choices.data()) text += ", ";
-    text += quote(choice);
+  for (std::size_t i = 0; i < option.choices.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + quote(option.choices[i]);
   }
   return text + ".";
 }
