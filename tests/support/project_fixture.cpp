@@ -72,4 +72,14 @@ std::string hold_step(std::string_view id, std::string_view file) {
   return shell_step(id, "while [ ! -e '" + std::string(file) + "' ]; do sleep 0.02; done");
 }
 
+std::string state_steps(int count) {
+  std::string steps;
+  for (int i = 0; i < count; ++i) {
+    const auto number = std::to_string(i);
+    steps += "  - {id: s" + number + ", type: state, action: get, key: k, default: x, outputs: {v" +
+             number + ": string}}\n";
+  }
+  return steps;
+}
+
 }  // namespace charter::tests

@@ -49,4 +49,7 @@ class ProjectFixture {
 // A step that waits until `file` exists, so a test decides when the run goes on.
 [[nodiscard]] std::string hold_step(std::string_view id, std::string_view file);
 
+// `count` state steps s0, s1, …, two events each and no process.
+[[nodiscard]] std::string state_steps(int count);
+
 }  // namespace charter::tests
