@@ -145,10 +145,11 @@ void WsPeer::take_request() {
 }
 
 void WsPeer::take_frames() {
+  const WsRules rules = server_.rules();
   while (auto frame = take_frame(incoming_)) {
     const std::lock_guard lock(mutex_);
     check(*frame);
-    take(*frame);
+    take(*frame, rules);
   }
 }
 
@@ -159,11 +160,10 @@ void WsPeer::check(const WsFrame& frame) {
   if (frame.opcode == WsOpcode::binary) record_.faults.emplace_back("a binary message");
 }
 
-void WsPeer::take(const WsFrame& frame) {
+void WsPeer::take(const WsFrame& frame, const WsRules& rules) {
   switch (frame.opcode) {
     case WsOpcode::ping: {
       record_.pings.push_back(frame.payload);
-      const WsRules rules = server_.rules();
       if (rules.answer_pings) pongs_.push_back({Clock::now() + rules.pong_delay, frame.payload});
       break;
     }

@@ -41,7 +41,7 @@ class WsPeer {
   void read_more();
   void take_request();
   void take_frames();
-  void take(const WsFrame& frame);
+  void take(const WsFrame& frame, const WsRules& rules);
   void check(const WsFrame& frame);
   void send_due_pongs();
   void flush();
