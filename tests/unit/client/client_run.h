@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "client/client.h"
+#include "client/outcome.h"
 #include "ipc/unique_fd.h"
 #include "tests/support/wait.h"
 #include "tests/unit/client/scratch.h"
