@@ -190,9 +190,6 @@ Result<void> read_gateway(const OptionValues& values, StartOptions& options) {
   options.gateway = values.text("gateway");
   const auto address = parse_gateway_address(options.gateway);
   if (!address) return values.invalid("gateway", address.error().what);
-  if (address->tls) {
-    return values.invalid("gateway", "https and wss are not supported yet; use http or ws");
-  }
   const auto reach = known_reach(*address);
   if (options.token.empty() || !reach) return {};
   switch (token_rule(*address, *reach, options.insecure_token)) {

@@ -1,0 +1,170 @@
+#include "supervisor/start_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace charter::supervisor {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+constexpr const char* kToken = "CHARTER_GATEWAY_DAEMON_TOKEN";
+
+struct StartOptionsOf : testing::Test {
+  StartOptionsOf() {
+    std::string pattern = "/tmp/charter-start-XXXXXX";
+    root = std::filesystem::canonical(::mkdtemp(pattern.data())).string();
+    std::ofstream(root + "/charter.yml") << "name: test\n";
+  }
+  ~StartOptionsOf() override {
+    ::unsetenv(kToken);
+    std::filesystem::remove_all(root);
+  }
+
+  ipc::Result<StartOptions> read(std::vector<std::string> words) const {
+    words.insert(words.begin(), {"--project-path", root});
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    const auto values = ipc::read_options(start_command(), arguments);
+    if (!values) return values.error();
+    return check_start_options(*values);
+  }
+  std::string usage_error(std::vector<std::string> words) const {
+    const auto options = read(std::move(words));
+    if (options) return "no error";
+    EXPECT_TRUE(ipc::is_usage_error(options.error())) << options.error().what;
+    return options.error().what;
+  }
+
+  std::string root;
+};
+
+TEST_F(StartOptionsOf, DefaultsAreTheReferences) {
+  const auto options = read({}).value();
+  EXPECT_EQ(options.project_path, root);
+  EXPECT_EQ(options.gateway, "http://127.0.0.1:8765");
+  EXPECT_THAT(options.worker_id, StartsWith("sandbox@"));
+  EXPECT_EQ(options.max_runs, 4);
+  EXPECT_EQ(options.heartbeat_interval, milliseconds(5000));
+  EXPECT_EQ(options.reconnect_delay, milliseconds(1000));
+  EXPECT_EQ(options.connect_timeout, milliseconds(5000));
+  EXPECT_EQ(options.socket_path, root + "/.charter/daemon.sock");
+  EXPECT_EQ(options.log_level, "info");
+  EXPECT_EQ(options.kill_grace, milliseconds(10'000));
+  EXPECT_EQ(options.max_request_bytes, 64U << 20);
+  EXPECT_EQ(options.data_dir, "");
+  EXPECT_EQ(options.replay, Replay::active);
+  EXPECT_EQ(options.token, "");
+  EXPECT_THAT(options.warnings, IsEmpty());
+}
+
+TEST_F(StartOptionsOf, ValuesOutOfRangeAreRefusedInTheReferencesWords) {
+  EXPECT_EQ(usage_error({"--max-runs", "0"}), "Invalid value for '--max-runs': must be at least 1");
+  EXPECT_EQ(usage_error({"--heartbeat-interval", "0"}),
+            "Invalid value for '--heartbeat-interval': must be positive");
+  EXPECT_EQ(usage_error({"--reconnect-delay", "-1"}),
+            "Invalid value for '--reconnect-delay': must be non-negative");
+  EXPECT_EQ(usage_error({"--connect-timeout", "0"}),
+            "Invalid value for '--connect-timeout': must be positive");
+  EXPECT_EQ(usage_error({"--log-level", "loud"}),
+            "Invalid value for '--log-level': 'loud' is not one of 'debug', 'info', 'warning', "
+            "'error'.");
+  EXPECT_EQ(usage_error({"--gateway", "ftp://host"}),
+            "Invalid value for '--gateway': unsupported scheme 'ftp'; use http, https, ws, or "
+            "wss");
+  EXPECT_THAT(usage_error({"--kill-grace", "-1"}), HasSubstr("must be non-negative"));
+  EXPECT_THAT(usage_error({"--max-request-bytes", "1"}), HasSubstr("--max-request-bytes"));
+  EXPECT_THAT(usage_error({"--replay", "all"}), HasSubstr("'active', 'unconfirmed'"));
+  EXPECT_THAT(usage_error({"--worker-id", ""}), HasSubstr("must not be empty"));
+}
+
+TEST_F(StartOptionsOf, ManyRunsAreAWarningOnly) {
+  EXPECT_THAT(read({"--max-runs", "100"}).value().warnings, IsEmpty());
+  const auto options = read({"--max-runs", "101"}).value();
+  EXPECT_THAT(options.warnings, ElementsAre(StartsWith("--max-runs 101 is unusually high")));
+}
+
+TEST_F(StartOptionsOf, AProjectThatIsNoneIsAStartErrorAMissingDirectoryAUsageError) {
+  EXPECT_EQ(usage_error({"--project-path", root + "/none"}),
+            "Invalid value for '--project-path': Directory '" + root + "/none' does not exist.");
+  EXPECT_EQ(usage_error({"--project-path", root + "/charter.yml"}),
+            "Invalid value for '--project-path': Directory '" + root + "/charter.yml' is a file.");
+  std::filesystem::create_directory(root + "/empty");
+  const auto options = read({"--project-path", root + "/empty"});
+  ASSERT_FALSE(options);
+  EXPECT_FALSE(ipc::is_usage_error(options.error()));
+  EXPECT_EQ(options.error().message(),
+            "Project path does not contain charter.yml: " + root + "/empty");
+}
+
+TEST_F(StartOptionsOf, PathsAreTakenFromTheProjectAndLinksResolved) {
+  std::filesystem::create_directory_symlink(root, root + "/link");
+  const auto options = read({"--project-path", root + "/link", "--socket-path", "run/../d.sock",
+                             "--data-dir", "data"})
+                           .value();
+  EXPECT_EQ(options.project_path, root);
+  EXPECT_EQ(options.socket_path, root + "/d.sock");
+  EXPECT_EQ(options.data_dir, root + "/data");
+  EXPECT_EQ(read({"--data-dir", "/var/x"}).value().data_dir, "/var/x");
+}
+
+TEST_F(StartOptionsOf, ASocketPathNoClientCouldFollowIsAStartErrorNamingTheVariable) {
+  const std::string longest = root + "/" + std::string(107 - root.size() - 1, 's');
+  EXPECT_EQ(read({"--socket-path", longest}).value().socket_path, longest);
+  const auto options = read({"--socket-path", longest + "s"});
+  ASSERT_FALSE(options);
+  EXPECT_FALSE(ipc::is_usage_error(options.error()));
+  EXPECT_THAT(options.error().message(), HasSubstr("CHARTER_DAEMON_SOCKET"));
+}
+
+TEST_F(StartOptionsOf, TheTokenIsStrippedAndTakenOutOfTheEnvironment) {
+  ::setenv(kToken, "  sesame \n", 1);
+  const char* place = std::getenv(kToken);
+  EXPECT_EQ(read({}).value().token, "sesame");
+  EXPECT_EQ(std::getenv(kToken), nullptr);
+  EXPECT_EQ(std::string_view(place), "") << "the bytes a reader of /proc would find";
+  ::setenv(kToken, "  ", 1);
+  EXPECT_EQ(read({}).value().token, "");
+  ::setenv(kToken, "two\nlines", 1);
+  const auto options = read({});
+  ASSERT_FALSE(options);
+  EXPECT_EQ(options.error().message().find("lines"), std::string::npos);
+}
+
+TEST_F(StartOptionsOf, ATokenGoesUnencryptedToKnownPrivatePlacesOnly) {
+  const auto with_token = [this](std::vector<std::string> words) {
+    ::setenv(kToken, "sesame", 1);
+    return read(std::move(words));
+  };
+  EXPECT_THAT(with_token({}).value().warnings, IsEmpty());
+  EXPECT_THAT(with_token({"--gateway", "http://10.1.2.3"}).value().warnings,
+              ElementsAre(HasSubstr("10.1.2.3")));
+  const auto refused = with_token({"--gateway", "http://192.0.2.1"});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().what, HasSubstr("--insecure-token"));
+  EXPECT_EQ(refused.error().what.find("sesame"), std::string::npos);
+  EXPECT_TRUE(with_token({"--gateway", "http://192.0.2.1", "--insecure-token"}));
+  EXPECT_TRUE(read({"--gateway", "http://192.0.2.1"})) << "no token, nothing to protect";
+}
+
+TEST_F(StartOptionsOf, NoIntervalBecomesZero) {
+  const auto options = read({"--heartbeat-interval", "0.00001", "--connect-timeout", "1e300",
+                             "--reconnect-delay", "0", "--kill-grace", "1e300"})
+                           .value();
+  EXPECT_EQ(options.heartbeat_interval, milliseconds(1));
+  EXPECT_GT(options.connect_timeout, std::chrono::hours(24 * 365));
+  EXPECT_EQ(options.reconnect_delay, milliseconds(0));
+  EXPECT_LE(options.kill_grace, milliseconds(INT32_MAX));
+}
+
+}  // namespace
+}  // namespace charter::supervisor
