@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,9 +20,10 @@ struct StepInput {
   bool sensitive = false;
 };
 
+// Not type-checked by the format; null where absent.
 struct ArtifactSpec {
-  std::optional<std::string> name;
-  std::optional<std::string> content_type;
+  Value name;
+  Value content_type;
 };
 
 struct StepOutput {
@@ -32,7 +34,7 @@ struct StepOutput {
 };
 
 struct RetryPolicy {
-  long long attempts = 1;
+  long long attempts = 1;                   // a larger number counts as the largest
   Value delay_seconds = Value::integer(0);  // number, its Python form kept
 };
 
@@ -58,6 +60,10 @@ struct Question {
 
 enum class StepType { integration, shell, state, exporting, gate, input };
 
+// As plans and snapshots name it: step, shell, state, export, gate, input.
+[[nodiscard]] std::string_view name_of(StepType type);
+[[nodiscard]] std::optional<StepType> step_type(std::string_view name);
+
 struct Step {
   // `id`, `run`, `shell`, `show` and `message` are not type-checked by the format: an integer id
   // travels as a number in events.
@@ -76,7 +82,7 @@ struct Step {
   // state
   std::string action;  // get or set
   std::string key;
-  Value fallback;      // `default`
+  Value fallback;  // `default`
   // export
   std::string export_input;
   std::string export_path;
@@ -85,8 +91,10 @@ struct Step {
   std::vector<Question> questions;
   std::vector<std::pair<std::string, std::string>> question_outputs;  // output name, question id
 
-  // The id as outputs' key and in messages: text as it is, a number as str() gives it.
+  // The id in messages: text as it is, anything else as str() gives it.
   [[nodiscard]] std::string id_text() const;
+  // The id as a key of `outputs` in the state file: text as it is, else as JSON writes a key.
+  [[nodiscard]] std::string id_key() const;
   [[nodiscard]] const StepOutput* output(std::string_view name) const;
 };
 
