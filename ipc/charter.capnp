@@ -227,6 +227,8 @@ struct PrepareReply {
   stateHead @6 :Data;          # between run_id's value and created_at's
   stateTail @7 :Data;          # after updated_at's value
   reads @8 :List(FileIdentity);# what the verdict rests on
+  prepared @9 :Bool;           # launch: found wrong only after preparation; the answer names the run
+  projectRoot @10 :Text;       # the nearest project around the plan: where its run state lives
 }
 
 struct FileIdentity {

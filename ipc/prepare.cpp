@@ -46,6 +46,8 @@ Result<PrepareReply> read_reply(schema::PrepareReply::Reader in) {
   out.workflow_id = str(in.getWorkflowId());
   out.state_head = str(in.getStateHead());
   out.state_tail = str(in.getStateTail());
+  out.prepared = in.getPrepared();
+  out.project_root = str(in.getProjectRoot());
   for (const auto one : in.getReads()) {
     out.reads.push_back(
         {str(one.getPath()), one.getDevice(), one.getInode(), one.getMtimeNs(), one.getSize()});
@@ -93,7 +95,7 @@ Result<PrepareRequest> decode_prepare_request(std::string_view bytes) {
 
 std::string encode(const PrepareReply& reply) {
   std::size_t bytes = reply.message.size() + reply.workflow_path.size() + reply.workflow_id.size() +
-                      reply.state_head.size() + reply.state_tail.size();
+                      reply.state_head.size() + reply.state_tail.size() + reply.project_root.size();
   for (const FileIdentity& one : reply.reads) bytes += one.path.size() + 64;
   return message::write<schema::PrepareReply>(bytes, [&](auto out) {
     out.setVersion(kPrepareVersion);
@@ -104,6 +106,8 @@ std::string encode(const PrepareReply& reply) {
     out.setWorkflowId(text(reply.workflow_id));
     out.setStateHead(data(reply.state_head));
     out.setStateTail(data(reply.state_tail));
+    out.setPrepared(reply.prepared);
+    out.setProjectRoot(text(reply.project_root));
     auto reads = out.initReads(static_cast<unsigned>(reply.reads.size()));
     for (unsigned i = 0; i < reads.size(); ++i) {
       reads[i].setPath(text(reply.reads[i].path));

@@ -47,6 +47,11 @@ struct PrepareReply {
   std::string state_head;
   std::string state_tail;
   std::vector<FileIdentity> reads;
+  // Of a refused launch: the fault was found only after preparation, so that a command.result
+  // carries the run id.
+  bool prepared = false;
+  // Of an accepted run: the nearest project around the plan, which may be nested in the daemon's.
+  std::string project_root;
 };
 
 [[nodiscard]] std::string encode(const PrepareRequest& request);
