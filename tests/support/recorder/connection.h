@@ -1,5 +1,4 @@
-// One worker's WebSocket connection, from its handshake on; just enough of RFC 6455 to be a
-// faithful server: masks, lengths, fragments, ping, close.
+// One worker's WebSocket connection, from its handshake on.
 #pragma once
 
 #include <poll.h>
@@ -9,6 +8,7 @@
 #include <string_view>
 
 #include "tests/support/recorder/record_file.h"
+#include "tests/support/ws_frame.h"
 
 namespace charter::tests {
 
@@ -31,20 +31,17 @@ class Connection {
   void reset();
 
  private:
-  bool take(RecordFile& record);
   bool shake_hands(RecordFile& record);
-  bool take_frame(RecordFile& record);
-  void finish_frame(RecordFile& record, unsigned opcode, bool final, std::string payload);
-  void send_frame(unsigned opcode, std::string_view payload);
+  void take(RecordFile& record, const WsFrame& frame);
+  void send(WsOpcode opcode, std::string_view payload);
 
   int fd_;
   std::uint32_t number_;
   bool open_ = false;  // the handshake is done
   bool over_ = false;
   std::string in_;
-  std::size_t taken_ = 0;  // of in_
   std::string out_;
-  std::string fragments_;
+  std::string message_;  // its frames so far
 };
 
 }  // namespace charter::tests
