@@ -1,4 +1,3 @@
-// The one place where the compiled parts of Asio, Beast and Boost.Process live.
+// The one place where the compiled parts of Asio and Beast live.
 #include <boost/asio/impl/src.hpp>
 #include <boost/beast/src.hpp>
-#include <boost/process/v2/src.hpp>

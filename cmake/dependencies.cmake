@@ -1,7 +1,7 @@
 # Every third-party library, each for one job. Packages: scripts/deps.
 find_package(Threads REQUIRED)
 find_package(CapnProto REQUIRED)                                   # frames between the processes
-find_package(Boost 1.81 REQUIRED COMPONENTS program_options)       # Asio, Beast, Process, JSON, options
+find_package(Boost 1.81 REQUIRED COMPONENTS program_options)       # Asio, Beast, JSON, options
 find_package(spdlog REQUIRED)                                      # logs of supervisor and gateway
 find_package(SQLite3 REQUIRED)                                     # the embedded gateway's database
 find_package(PkgConfig REQUIRED)
@@ -17,10 +17,9 @@ target_link_libraries(charter_capnp INTERFACE ${CAPNP_STATIC} ${KJ_STATIC} Threa
 add_library(charter_boost_json STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_json.cpp)
 target_link_libraries(charter_boost_json PUBLIC Boost::headers)
 
-# Asio, Beast's HTTP and WebSocket plumbing and Boost.Process, compiled once.
+# Asio and Beast's HTTP and WebSocket plumbing, compiled once.
 add_library(charter_boost_net STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_net.cpp)
 target_compile_definitions(
   charter_boost_net
-  PUBLIC BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_SEPARATE_COMPILATION
-         BOOST_PROCESS_V2_SEPARATE_COMPILATION)
+  PUBLIC BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_SEPARATE_COMPILATION)
 target_link_libraries(charter_boost_net PUBLIC Boost::headers Threads::Threads)

@@ -73,10 +73,6 @@ void async_teardown(beast::role_type, TransportStream& stream, Handler&& handler
              beast::bind_front_handler(std::forward<Handler>(handler), error_code{}));
 }
 
-void teardown(beast::role_type, TransportStream& stream, error_code& error) {
-  stream.transport().socket().shutdown(asio::ip::tcp::socket::shutdown_both, error);
-}
-
 void beast_close_socket(TransportStream& stream) {
   error_code ignored;
   stream.transport().socket().close(ignored);
