@@ -1,0 +1,114 @@
+// An engine, a guardian or both may die: one terminal event with the cause, no process left,
+// and no other run notices.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "tests/support/process_table.h"
+#include "tests/support/run_processes.h"
+#include "tests/support/started.h"
+
+namespace charter::tests {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct Victim {
+  std::string name;
+  bool guardian = false;
+  bool engine = false;
+  int signal = SIGKILL;
+  std::string error;  // how the run's error begins
+  bool daemon_down = false;
+};
+
+void PrintTo(const Victim& victim, std::ostream* out) { *out << victim.name; }
+
+class WorkerDeath : public ::testing::TestWithParam<Victim> {};
+
+TEST_P(WorkerDeath, EndsTheRunOnceWithItsCauseAndHarmsNoOther) {
+  Started scene;
+  const auto release = scene.project.scratch("release");
+  const auto stray = std::string("setsid sleep 1000 >/dev/null 2>&1 &\n");
+  scene.project.add_workflow(
+      "victim", shell_step("before", "true") + shell_step("open", stray + "sleep 1000"));
+  scene.project.add_workflow("other", hold_step("wait", release));
+  ASSERT_TRUE(scene.run("other", "other").ok);
+  ASSERT_TRUE(scene.run("r1", "victim").ok);
+  ASSERT_TRUE(scene.gateway.wait_for_event("other", "StepStartEvent"));
+  ASSERT_TRUE(eventually(kSoon, [&] { return scene.gateway.events("r1").size() == 3; }));
+  ASSERT_TRUE(eventually(kSoon, [&] { return with_variable("CHARTER_RUN_ID", "r1").size() >= 3; }));
+  const pid_t guardian = guardian_of(scene.daemon.socket(), "r1");
+  const pid_t engine = engine_of(scene.daemon.socket(), "r1");
+  ASSERT_GT(guardian, 0);
+  ASSERT_GT(engine, 0);
+
+  if (GetParam().daemon_down) scene.daemon.kill();
+  // Both die at one instant only if neither can react to the other's death.
+  if (GetParam().guardian && GetParam().engine) kill(engine, SIGSTOP);
+  if (GetParam().guardian) kill(guardian, GetParam().signal);
+  if (GetParam().engine) kill(engine, GetParam().signal);
+  if (GetParam().daemon_down) {
+    EXPECT_TRUE(eventually(kSoon, [&] { return !alive(guardian) && !alive(engine); }));
+    scene.daemon.start();
+  }
+
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunFailedEvent");
+  EXPECT_THAT(scene.gateway.event_kinds("r1"),
+              ElementsAre("StepStartEvent", "StepCompleteEvent", "StepStartEvent",
+                          "StepFailedEvent", "RunFailedEvent"));
+  const auto events = scene.gateway.events("r1");
+  EXPECT_THAT(text_of(events.back(), "error"), StartsWith(GetParam().error));
+  EXPECT_EQ(text_of(events[3], "error"), text_of(events[4], "error"));
+  EXPECT_EQ(text_of(events[3], "step_id"), "open");
+  EXPECT_EQ(scene.gateway.order_faults("r1"), "");
+  EXPECT_TRUE(eventually(kSoon, [&] { return with_variable("CHARTER_RUN_ID", "r1").empty(); }));
+  const auto state = boost::json::parse(read_file(scene.project.state_file("r1"))).as_object();
+  EXPECT_EQ(text_of(state, "status"), "failed");
+  EXPECT_EQ(text_of(state, "error"), text_of(events[4], "error"));
+  EXPECT_TRUE(state.at("outputs").as_object().contains("before"));
+
+  write_file(release, "");
+  EXPECT_EQ(scene.gateway.wait_for_end("other"), "RunCompleteEvent");
+  // It stays one terminal event when the next daemon looks at the journal again.
+  scene.daemon.kill();
+  scene.daemon.start();
+  ASSERT_TRUE(scene.gateway.wait_for("worker.register", GetParam().daemon_down ? 3 : 2));
+  EXPECT_EQ(scene.gateway.order_faults("r1"), "");
+  EXPECT_EQ(scene.gateway.events("r1").size(), 5U);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Faults, WorkerDeath,
+    ::testing::Values(
+        Victim{"EngineSegv", false, true, SIGSEGV, "worker died: signal 11 (SIGSEGV)"},
+        Victim{"EngineKill", false, true, SIGKILL, "worker died: signal 9 (SIGKILL)"},
+        Victim{"EngineAbort", false, true, SIGABRT, "worker died: signal 6 (SIGABRT)"},
+        Victim{"EngineTerm", false, true, SIGTERM, "interrupted: "},
+        Victim{"GuardianTerm", true, false, SIGTERM, "interrupted: "},
+        Victim{"GuardianKill", true, false, SIGKILL, "lost: "},
+        Victim{"BothKill", true, true, SIGKILL, "lost: "},
+        Victim{"EngineSegvWithoutADaemon", false, true, SIGSEGV, "worker died: signal 11 (SIGSEGV)",
+               true},
+        Victim{"GuardianKillWithoutADaemon", true, false, SIGKILL, "lost: ", true},
+        Victim{"BothKillWithoutADaemon", true, true, SIGKILL, "lost: ", true}),
+    [](const auto& each) { return each.param.name; });
+
+TEST(WorkerDeathInAQueue, FreesTheSlot) {
+  DaemonOptions options;
+  options.arguments = {"--max-runs", "1"};
+  Started scene(options);
+  scene.project.add_workflow("long", shell_step("wait", "sleep 1000"));
+  scene.project.add_workflow("hello", shell_step("greet", "true"));
+  ASSERT_TRUE(scene.run("r1", "long").ok);
+  ASSERT_TRUE(scene.gateway.wait_for_event("r1", "StepStartEvent"));
+  ASSERT_TRUE(scene.run("r2", "hello").ok);
+  kill(engine_of(scene.daemon.socket(), "r1"), SIGSEGV);
+  EXPECT_EQ(scene.gateway.wait_for_end("r2"), "RunCompleteEvent");
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunFailedEvent");
+}
+
+}  // namespace
+}  // namespace charter::tests
