@@ -49,6 +49,10 @@ int start_main(int argc, char** argv) {
   return charter::supervisor::start(*options);
 }
 
+int gateway_main(int argc, char** argv) {
+  return charter::gateway::gateway_main(argc - 1, argv + 1);
+}
+
 // A command and the part of the program that carries it out; argv[1] is the command's name.
 struct Part {
   std::string_view name;
@@ -57,11 +61,10 @@ struct Part {
 };
 
 std::vector<Part> parts() {
-  std::vector<Part> all{
-      {charter::supervisor::start_command().name, charter::supervisor::start_command().summary,
-       start_main},
-      {charter::gateway::gateway_command().name, charter::gateway::gateway_command().summary,
-       charter::gateway::gateway_main}};
+  std::vector<Part> all{{charter::supervisor::start_command().name,
+                         charter::supervisor::start_command().summary, start_main},
+                        {charter::gateway::gateway_command().name,
+                         charter::gateway::gateway_command().summary, gateway_main}};
   for (const CommandSpec* command : charter::client::client_commands()) {
     all.push_back({command->name, command->summary, charter::client::client_main});
   }
