@@ -21,6 +21,8 @@ if(CHARTER_SANITIZE)
   add_link_options(-fsanitize=${CHARTER_SANITIZE})
 endif()
 
+option(CHARTER_FUZZ "Build the fuzzers (tests/fuzz) instead of the tests; needs clang" OFF)
+
 # Beast's WebSocket takes up to 4 GB to compile under a sanitizer, so those files
 # queue in a pool of their own; see charter_heavy_sources().
 set_property(GLOBAL PROPERTY JOB_POOLS heavy=1)
