@@ -241,19 +241,17 @@ TEST_F(JournalFile, survives_every_flipped_byte_and_every_length) {
     for (const bool cut : {false, true}) {
       std::string changed = cut ? bytes.substr(0, at) : bytes;
       if (!cut) changed[at] = static_cast<char>(~changed[at]);
-      write_file(path("changed.cj"), changed);
-      const auto fd = open_journal(path("changed.cj"));
-      ASSERT_TRUE(fd);
-      const auto summary = summarize(fd->get());
+      const UniqueFd fd = file_with(changed);
+      const auto summary = summarize(fd.get());
       ASSERT_TRUE(summary) << at;
       if (!cut) {
         EXPECT_EQ(summary->frames, frames.size() - 1) << at;
       }
-      auto journal = Journal::attach(fd->get(), summary->end);
+      auto journal = Journal::attach(fd.get(), summary->end);
       ASSERT_TRUE(journal) << at;
       ASSERT_TRUE(journal->append(event(9, "RunFailedEvent")));
-      EXPECT_EQ(summarize(fd->get())->frames, summary->frames + 1) << at;
-      EXPECT_EQ(summarize(fd->get())->next_seq, 10U) << at;
+      EXPECT_EQ(summarize(fd.get())->frames, summary->frames + 1) << at;
+      EXPECT_EQ(summarize(fd.get())->next_seq, 10U) << at;
     }
   }
 }

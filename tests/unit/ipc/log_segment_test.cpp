@@ -152,8 +152,7 @@ TEST_F(LogSegment, shows_a_waiting_reader_what_is_appended_later) {
 TEST_F(LogSegment, truncated_at_every_byte_keeps_every_whole_frame) {
   const Sample made = sample();
   for (std::size_t size = kLogHeaderSize; size <= made.bytes.size(); ++size) {
-    write_file(path("cut"), made.bytes.substr(0, size));
-    const UniqueFd fd(::open(path("cut").c_str(), O_RDWR | O_CLOEXEC));
+    const UniqueFd fd = file_with(made.bytes.substr(0, size));
     std::size_t whole = 0;
     while (whole < made.ends.size() && made.ends[whole] <= size) ++whole;
     const Found found = read_to_end(fd.get());
@@ -176,8 +175,7 @@ TEST_F(LogSegment, a_flipped_bit_anywhere_costs_only_the_frame_it_is_in) {
     for (int bit = 0; bit < 8; ++bit) {
       std::string bytes = made.bytes;
       bytes[at] = static_cast<char>(bytes[at] ^ (1 << bit));
-      write_file(path("flipped"), bytes);
-      const UniqueFd fd(::open(path("flipped").c_str(), O_RDONLY | O_CLOEXEC));
+      const UniqueFd fd = file_with(bytes);
       std::size_t hit = 0;
       while (made.ends[hit] <= at) ++hit;
       std::vector<std::string> expected = made.payloads;

@@ -3,12 +3,16 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <string_view>
+
+#include "ipc/unique_fd.h"
 
 namespace charter::ipc {
 
@@ -34,6 +38,14 @@ class Scratch : public ::testing::Test {
   }
   static void write_file(const std::string& file, std::string_view bytes) {
     std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+  }
+
+  // A file in memory, for tests that need thousands of them.
+  static UniqueFd file_with(std::string_view bytes) {
+    UniqueFd fd(::memfd_create("test", MFD_CLOEXEC));
+    EXPECT_EQ(::pwrite(fd.get(), bytes.data(), bytes.size(), 0),
+              static_cast<ssize_t>(bytes.size()));
+    return fd;
   }
 
   std::string directory_;
