@@ -1,0 +1,87 @@
+#include "gateway/access.h"
+
+#include <algorithm>
+#include <boost/asio/ip/address.hpp>
+
+namespace charter::gateway {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+bool all_digits(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// The host without its port; nothing when it has no such form.
+std::optional<std::string_view> without_port(std::string_view host) {
+  const auto bracket = host.find(']');
+  const std::size_t from = host.starts_with('[') ? bracket : 0;
+  if (from == std::string_view::npos) return std::nullopt;
+  const auto colon = host.find(':', from);
+  if (colon == std::string_view::npos) return host;
+  if (!all_digits(host.substr(colon + 1))) return std::nullopt;
+  return host.substr(0, colon);
+}
+
+}  // namespace
+
+bool local_host(std::string_view host) {
+  auto name = without_port(host);
+  if (!name) return false;
+  if (lower(*name) == "localhost") return true;
+  if (name->starts_with('[') && name->ends_with(']')) *name = name->substr(1, name->size() - 2);
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(std::string(*name), error);
+  return !error && address.is_loopback();
+}
+
+bool same_origin(std::string_view origin, std::string_view host) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (origin.starts_with(scheme)) return lower(origin.substr(scheme.size())) == lower(host);
+  }
+  return false;
+}
+
+bool Access::token_matches(std::string_view authorization) const {
+  constexpr std::string_view kBearer = "bearer ";
+  if (lower(authorization.substr(0, kBearer.size())) != kBearer) return false;
+  authorization.remove_prefix(kBearer.size());
+  // Takes the same time wherever the first difference is.
+  unsigned difference = authorization.size() == token_.size() ? 0 : 1;
+  for (std::size_t at = 0; at < authorization.size(); ++at) {
+    const char expected = token_[at % token_.size()];
+    difference |= static_cast<unsigned char>(authorization[at] ^ expected);
+  }
+  return difference == 0;
+}
+
+std::optional<ApiError> Access::refuse(const boost::beast::http::fields& headers, bool changes,
+                                       bool open_to_all) const {
+  namespace http = boost::beast::http;
+  if (headers.count(http::field::host) != 1) {
+    return ApiError{400, "bad_request", "exactly one Host header is needed"};
+  }
+  const std::string_view host = headers[http::field::host];
+  if (!has_token() && !local_host(host)) {
+    return ApiError{403, "forbidden_host", "the Host header does not name this machine"};
+  }
+  if (changes) {
+    const auto [first, last] = headers.equal_range(http::field::origin);
+    for (auto at = first; at != last; ++at) {
+      if (same_origin(at->value(), host)) continue;
+      return ApiError{403, "forbidden_origin", "requests from other sites are refused"};
+    }
+  }
+  if (has_token() && !open_to_all && !token_matches(headers[http::field::authorization])) {
+    return ApiError{401, "unauthorized", "a valid bearer token is needed"};
+  }
+  return std::nullopt;
+}
+
+}  // namespace charter::gateway

@@ -1,0 +1,139 @@
+#include "gateway/api.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+
+#include "gateway/json_writer.h"
+#include "gateway/views.h"
+#include "ipc/versions.h"
+
+namespace charter::gateway {
+
+struct Api::Route {
+  std::string_view method;
+  std::array<std::string_view, 4> path;  // "*" is any one segment, "" the end
+  Handler handler;
+};
+
+namespace {
+
+bool matches(const std::array<std::string_view, 4>& pattern, const std::vector<std::string>& path) {
+  const auto end = std::ranges::find(pattern, std::string_view());
+  const auto size = static_cast<std::size_t>(end - pattern.begin());
+  if (path.size() != size) return false;
+  for (std::size_t at = 0; at < size; ++at) {
+    if (pattern[at] != "*" && pattern[at] != path[at]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+const Api::Route* Api::find(const ApiRequest& request, std::string& allowed) {
+  static constexpr std::array kRoutes = {
+      Route{"GET", {"healthz"}, &Api::health},
+      Route{"GET", {"api", "workers"}, &Api::workers},
+      Route{"GET", {"api", "runs"}, &Api::runs},
+      Route{"POST", {"api", "runs"}, &Api::start},
+      Route{"GET", {"api", "runs", "*"}, &Api::run},
+      Route{"GET", {"api", "runs", "*", "events"}, &Api::events},
+      Route{"POST", {"api", "runs", "*", "resume"}, &Api::resume},
+      Route{"POST", {"api", "runs", "*", "cancel"}, &Api::cancel},
+      Route{"POST", {"api", "runs", "*", "input"}, &Api::input},
+      Route{"GET", {"api", "commands", "*"}, &Api::command},
+  };
+  static constexpr Route kIndex{"GET", {}, &Api::index};
+  const Route* at_root = request.path.size() == 1 && request.path[0].empty() ? &kIndex : nullptr;
+  if (at_root != nullptr && request.method == "GET") return at_root;
+  if (at_root != nullptr) allowed = "GET";
+  for (const Route& route : kRoutes) {
+    if (!matches(route.path, request.path)) continue;
+    if (route.method == request.method) return &route;
+    if (!allowed.empty()) allowed += ", ";
+    allowed += route.method;
+  }
+  return nullptr;
+}
+
+void Api::handle(ApiRequest request, Respond respond) {
+  std::string allowed;
+  const Route* route = find(request, allowed);
+  if (route != nullptr) return (this->*route->handler)(request, respond);
+  if (allowed.empty()) {
+    return respond(to_response({404, "not_found", "there is nothing at this path"}));
+  }
+  ApiResponse response =
+      to_response({405, "method_not_allowed", "this path answers " + allowed + " only"});
+  response.allow = allowed.size() > 4 ? "GET, POST" : allowed == "GET" ? "GET" : "POST";
+  respond(std::move(response));
+}
+
+void Api::index(const ApiRequest&, const Respond& respond) {
+  ApiResponse response;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = "charter-daemon gateway " + std::string(ipc::product_version()) +
+                  "\n\n"
+                  "/healthz\n"
+                  "/api/workers\n"
+                  "/api/runs\n"
+                  "/api/runs/ID\n"
+                  "/api/runs/ID/events\n"
+                  "/api/commands/ID\n";
+  respond(std::move(response));
+}
+
+void Api::health(const ApiRequest&, const Respond& respond) {
+  const bool good = hub_.trouble().empty();
+  ApiResponse response;
+  response.status = good ? 200 : 503;
+  response.body = JsonObject()
+                      .text("status", std::string_view(good ? "ok" : "not_storing"))
+                      .text("version", ipc::product_version())
+                      .number("workers", static_cast<std::int64_t>(hub_.workers().size()))
+                      .take();
+  respond(std::move(response));
+}
+
+void Api::workers(const ApiRequest& request, const Respond& respond) {
+  if (auto refusal = unknown_parameter(request, {})) return respond(to_response(*refusal));
+  constexpr std::int64_t kAbsentShown = 1000;
+  store_.submit([](Store& store) { return store.workers.absent(kAbsentShown); },
+                [this, respond](const ipc::Result<std::vector<WorkerRow>>& absent) {
+                  if (!absent) return respond(to_response(store_error(absent.error())));
+                  std::vector<std::string> views;
+                  for (const DaemonSession* worker : hub_.workers()) {
+                    views.push_back(view_of(*worker));
+                  }
+                  for (const WorkerRow& row : *absent) views.push_back(view_of(row));
+                  respond({.body = JsonObject().raw("workers", json_array(views)).take()});
+                });
+}
+
+std::variant<std::int64_t, ApiError> number_parameter(const ApiRequest& request,
+                                                      std::string_view name, std::int64_t otherwise,
+                                                      std::int64_t most) {
+  const std::string_view text = request.parameter(name);
+  if (text.empty() && !request.query.contains(name)) return otherwise;
+  std::int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, value);
+  if (error == std::errc{} && at == end && value >= 0 && value <= most) return value;
+  std::string why = std::string(name) + " must be a whole number, 0 or more";
+  if (most != std::numeric_limits<std::int64_t>::max()) {
+    why = std::string(name) + " must be a whole number from 0 to " + std::to_string(most);
+  }
+  return ApiError{400, "invalid_request", std::move(why), std::string(name)};
+}
+
+std::optional<ApiError> unknown_parameter(const ApiRequest& request,
+                                          std::initializer_list<std::string_view> known) {
+  for (const auto& [name, value] : request.query) {
+    if (std::ranges::find(known, name) != known.end()) continue;
+    return ApiError{400, "invalid_request", "is not a parameter of this request: " + name, name};
+  }
+  return std::nullopt;
+}
+
+}  // namespace charter::gateway

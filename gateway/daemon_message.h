@@ -1,0 +1,84 @@
+// The messages of a daemon, read from their JSON. What is kept of an event is its own text.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "ipc/error.h"
+
+namespace charter::gateway {
+
+struct Registration {
+  std::string worker_id = {};
+  std::optional<std::int64_t> max_runs = {};
+};
+
+struct Announcement {
+  std::string run_id = {};
+  std::string status = {};
+  std::optional<std::string> workflow_path = {};
+  std::string started_at = {};  // empty when it was null
+};
+
+// The kinds of events that change what is known of a run; every other one is `other`.
+enum class EventKind {
+  other,
+  step_moves,  // started, skipped, failed: the run is running
+  step_complete,
+  gate_pending,
+  input_pending,
+  gate_approved,
+  gate_refused,
+  completed,
+  cancelled,
+  failed
+};
+
+struct EventMessage {
+  std::string run_id;
+  std::int64_t seq = 0;
+  std::optional<std::int64_t> stream_seq;
+  std::string occurred_at;
+  EventKind kind = EventKind::other;
+  std::string error;  // of `failed`
+
+  // The event object, byte for byte as the daemon sent it.
+  [[nodiscard]] std::string_view event() const {
+    return std::string_view(text).substr(offset, size);
+  }
+
+  std::string text;  // the whole message
+  std::size_t offset = 0;
+  std::size_t size = 0;
+};
+
+struct Heartbeat {
+  std::int64_t running = 0;
+  std::int64_t paused = 0;
+};
+
+// A command.result or a command.error.
+struct CommandAnswer {
+  std::string command_id = {};
+  bool ok = false;
+  std::optional<std::string> code = {};
+  std::optional<std::string> reason = {};
+};
+
+using DaemonMessage =
+    std::variant<Registration, Announcement, EventMessage, Heartbeat, CommandAnswer>;
+
+// Errors name the message's type and the field that is wrong, never contents.
+[[nodiscard]] ipc::Result<DaemonMessage> parse_daemon_message(std::string text);
+
+// The status an event gives its run; empty when it changes none.
+[[nodiscard]] std::string_view status_after(EventKind kind);
+[[nodiscard]] bool terminal_status(std::string_view status);
+
+// The name of the directory the plan lies in: a run's workflow, as far as its path tells.
+[[nodiscard]] std::string workflow_of_path(std::string_view plan);
+
+}  // namespace charter::gateway

@@ -1,0 +1,128 @@
+// One connection of a daemon: its messages go to the store in batches, and a ping of its is
+// answered when everything before the ping is on disk.
+//
+// While one batch is being committed the next one gathers, so a busy connection makes large
+// transactions and a quiet one is answered at once.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "gateway/connection_count.h"
+#include "gateway/daemon_message.h"
+#include "gateway/daemon_socket.h"
+#include "gateway/intake.h"
+
+namespace charter::gateway {
+
+class DaemonSession;
+class StoreThread;
+
+// What a session tells the rest of the gateway.
+class SessionWatcher {
+ public:
+  virtual ~SessionWatcher() = default;
+  // The connection may be given commands: the daemon is known, and everything it said before it
+  // answered our first ping is on disk.
+  virtual void session_ready(DaemonSession& session) = 0;
+  // Something of it has been committed.
+  virtual void session_stored(DaemonSession& session, const Outcome& outcome) = 0;
+  // The daemon has received all commands up to the one with this number.
+  virtual void session_confirmed(DaemonSession& session, std::uint64_t command) = 0;
+  // It takes no more commands.
+  virtual void session_gone(DaemonSession& session) = 0;
+  // The store refuses (with the reason) or takes again (without one).
+  virtual void store_state(const std::string& trouble) = 0;
+};
+
+class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_this<DaemonSession> {
+ public:
+  // `watcher` and `store` outlive it.
+  DaemonSession(boost::asio::any_io_executor loop, StoreThread& store, SessionWatcher& watcher,
+                std::int64_t connection, std::string peer);
+
+  // `place` is given back when the connection ends.
+  void attach(std::shared_ptr<DaemonSocket> socket, ConnectionCount::Place place) {
+    socket_ = std::move(socket);
+    place_ = std::move(place);
+  }
+
+  [[nodiscard]] std::int64_t connection() const { return connection_; }
+  [[nodiscard]] const std::string& worker_id() const { return worker_id_; }
+  [[nodiscard]] const std::string& peer() const { return peer_; }
+  [[nodiscard]] std::optional<std::int64_t> max_runs() const { return max_runs_; }
+  [[nodiscard]] const Heartbeat& load() const { return load_; }
+  [[nodiscard]] std::int64_t connected_us() const { return connected_us_; }
+  [[nodiscard]] std::int64_t last_seen_us() const { return last_seen_us_; }
+  [[nodiscard]] bool registered() const { return !worker_id_.empty(); }
+  [[nodiscard]] bool ready() const { return ready_ && socket_ != nullptr; }
+  // Places for runs that nobody has taken, as far as the last heartbeat and what was started
+  // since tell.
+  [[nodiscard]] std::int64_t free_places() const;
+
+  // Sends a command; the number is the one session_confirmed() will name.
+  std::uint64_t send_command(const std::string& message, bool starts_a_run);
+  // To be called every second: pings a silent connection, ends a dead one.
+  void check();
+  void close(CloseCode code, std::string_view reason);
+
+  void opened() override;
+  void received(std::string text) override;
+  void moved() override;
+  bool ping_received(std::string payload) override;
+  void pong_received(std::string payload) override;
+  void ended(const std::string& reason) override;
+
+ private:
+  struct HeldPong {
+    std::uint64_t position;  // of the last message before the ping
+    std::string payload;
+  };
+
+  void keep(DaemonMessage message, std::size_t bytes);
+  void flush();
+  void submit();
+  void on_committed(const Outcome& outcome);
+  void on_refused(const ipc::Error& error);
+  void store_end();
+  void release();
+  void send_ping();
+
+  StoreThread& store_;
+  SessionWatcher& watcher_;
+  std::shared_ptr<DaemonSocket> socket_;  // none after its end
+  ConnectionCount::Place place_;
+  const std::int64_t connection_;
+  const std::string peer_;
+  std::string worker_id_;
+  std::optional<std::int64_t> max_runs_;
+  Heartbeat load_;
+  std::int64_t started_since_heartbeat_ = 0;
+  std::int64_t connected_us_;
+  std::int64_t last_seen_us_;
+
+  // Messages are counted: taken_ have been read, committed_ of them are on disk.
+  std::uint64_t taken_ = 0;
+  std::uint64_t committed_ = 0;
+  Batch pending_;
+  std::size_t pending_bytes_ = 0;
+  std::shared_ptr<const Batch> in_flight_;
+  std::deque<HeldPong> held_;
+  boost::asio::steady_timer retry_;
+  bool waiting_to_retry_ = false;
+
+  // Pings of ours carry the number of the last command before them.
+  std::uint64_t commands_ = 0;
+  std::optional<std::uint64_t> ready_at_;  // ready when committed_ has come here
+  bool ready_ = false;
+  std::int64_t moved_ms_;  // boot clock
+  std::int64_t opened_ms_;
+  bool asked_ = false;         // a ping is out because of silence
+  std::uint64_t dropped_ = 0;  // messages that could not be read
+};
+
+}  // namespace charter::gateway

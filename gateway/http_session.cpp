@@ -1,0 +1,198 @@
+#include "gateway/http_session.h"
+
+#include <boost/beast/core/buffers_to_string.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/write.hpp>
+#include <utility>
+
+#include "gateway/daemon_socket.h"
+#include "gateway/event_stream.h"
+
+namespace charter::gateway {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+
+namespace {
+
+constexpr std::chrono::seconds kHeaderLimit{10};
+constexpr std::chrono::seconds kIdleLimit{75};  // between two requests
+constexpr std::chrono::seconds kBodyLimit{30};
+constexpr std::chrono::seconds kAnswerLimit{30};
+
+constexpr unsigned kHttp11 = 11;
+
+std::string peer_of(const boost::asio::ip::tcp::socket& socket) {
+  boost::system::error_code error;
+  const auto endpoint = socket.remote_endpoint(error);
+  if (error) return "unknown";
+  const std::string address = endpoint.address().to_string();
+  const bool six = endpoint.address().is_v6();
+  return (six ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
+}
+
+bool safe(http::verb method) { return method == http::verb::get || method == http::verb::head; }
+
+}  // namespace
+
+HttpSession::HttpSession(boost::asio::ip::tcp::socket socket, ConnectionCount::Place place,
+                         const Services& services)
+    : stream_(std::move(socket)),
+      place_(std::move(place)),
+      services_(services),
+      peer_(peer_of(stream_.socket())) {}
+
+void HttpSession::start() { read_header(); }
+
+void HttpSession::read_header() {
+  parser_.emplace();
+  parser_->header_limit(kMaxHeaderBytes);
+  parser_->body_limit(kMaxBodyBytes);
+  stream_.expires_after(second_ ? kIdleLimit : kHeaderLimit);
+  http::async_read_header(
+      stream_, buffer_, *parser_,
+      [self = shared_from_this()](Error error, std::size_t) { self->on_header(error); });
+}
+
+void HttpSession::on_header(Error error) {
+  if (error) return refuse_unreadable(error);
+  const auto& request = parser_->get();
+  last_ = !request.keep_alive();
+  const bool daemon = request.target() == "/daemon";
+  const bool changes = daemon || !safe(request.method());
+  auto refusal = services_.access.refuse(request, changes, request.target() == "/healthz");
+  if (!refusal && daemon && request.method() != http::verb::get) {
+    refusal = ApiError{405, "method_not_allowed", "daemons connect with GET"};
+  }
+  if (refusal) {
+    // The body is not read, so nothing can follow it.
+    last_ = true;
+    return answer(to_response(*refusal));
+  }
+  if (daemon) return become_daemon();
+  if (beast::iequals(request[http::field::expect], "100-continue")) return invite_body();
+  read_body();
+}
+
+void HttpSession::invite_body() {
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  stream_.expires_after(kAnswerLimit);
+  boost::asio::async_write(stream_, boost::asio::buffer(kContinue),
+                           [self = shared_from_this()](Error error, std::size_t) {
+                             if (!error) self->read_body();
+                           });
+}
+
+void HttpSession::read_body() {
+  stream_.expires_after(kBodyLimit);
+  http::async_read(stream_, buffer_, *parser_,
+                   [self = shared_from_this()](Error error, std::size_t) { self->on_body(error); });
+}
+
+void HttpSession::on_body(Error error) {
+  if (error) return refuse_unreadable(error);
+  auto& message = parser_->get();
+  ApiRequest request;
+  request.method = std::string(message.method_string());
+  if (!parse_target(message.target(), request)) {
+    return answer(to_response({400, "bad_request", "the request target is malformed"}));
+  }
+  request.body = std::move(message.body());
+  if (wants_stream(request)) return become_stream(std::move(request));
+  // The store answers in its own time, which no deadline of the connection may cut short.
+  stream_.expires_never();
+  services_.api.handle(std::move(request), [self = shared_from_this()](ApiResponse response) {
+    self->answer(std::move(response));
+  });
+}
+
+void HttpSession::become_daemon() {
+  auto session = services_.hub.admit(peer_);
+  if (!session) {
+    last_ = true;
+    return answer(to_response({503, "too_many_daemons", "too many daemons are connected"}));
+  }
+  stream_.expires_never();
+  std::string early = beast::buffers_to_string(buffer_.data());
+  auto socket = std::make_shared<DaemonSocket>(stream_.release_socket(), std::move(early), session);
+  session->attach(socket, std::move(place_));
+  socket->accept(parser_->release());
+}
+
+bool HttpSession::wants_stream(const ApiRequest& request) const {
+  const auto& path = request.path;
+  const std::string_view accepted = parser_->get()[http::field::accept];
+  return request.method == "GET" && path.size() == 4 && path[0] == "api" && path[1] == "runs" &&
+         path[3] == "events" && accepted.find("text/event-stream") != std::string_view::npos;
+}
+
+void HttpSession::become_stream(ApiRequest request) {
+  StreamRequest wanted;
+  const std::string_view last_seen = parser_->get()["Last-Event-ID"];
+  if (auto refusal = read_stream_request(request, last_seen, wanted)) {
+    return answer(to_response(*refusal));
+  }
+  stream_.expires_never();
+  find_run(services_, wanted, [self = shared_from_this(), wanted](FoundRun found) {
+    if (const auto* refusal = std::get_if<ApiError>(&found)) {
+      return self->answer(to_response(*refusal));
+    }
+    const auto& run = std::get<StreamedRun>(found);
+    // For this answer a reader stops coming back.
+    if (run.over && wanted.again) return self->answer({.status = 204});
+    std::make_shared<EventStream>(std::move(self->stream_), std::move(self->place_),
+                                  self->services_, run.id, wanted.from)
+        ->start();
+  });
+}
+
+void HttpSession::refuse_unreadable(Error error) {
+  last_ = true;
+  if (error == http::error::body_limit) {
+    return answer(to_response({413, "too_large", "the body is larger than 8 MiB"}));
+  }
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+    return answer(to_response({431, "too_large", "the header is larger than 16 KiB"}));
+  }
+  if (error.category() == make_error_code(http::error::bad_method).category() &&
+      error != http::error::end_of_stream && error != http::error::partial_message) {
+    return answer(to_response({400, "bad_request", "this is not a valid HTTP request"}));
+  }
+  finish();
+}
+
+void HttpSession::answer(ApiResponse response) {
+  const bool known = parser_ && parser_->is_header_done();
+  const unsigned version = known ? parser_->get().version() : kHttp11;
+  response_ = {static_cast<http::status>(response.status), version};
+  response_.set(http::field::server, "charter-daemon");
+  response_.set(http::field::content_type, response.content_type);
+  response_.set(http::field::cache_control, "no-store");
+  response_.set("X-Content-Type-Options", "nosniff");
+  if (response.status == 401) response_.set(http::field::www_authenticate, "Bearer");
+  if (!response.allow.empty()) response_.set(http::field::allow, response.allow);
+  response_.keep_alive(!last_);
+  response_.body() = std::move(response.body);
+  response_.prepare_payload();
+  if (response.status == 204) response_.erase(http::field::content_length);
+  // A HEAD is answered by the header alone.
+  if (known && parser_->get().method() == http::verb::head) response_.body().clear();
+  stream_.expires_after(kAnswerLimit);
+  http::async_write(stream_, response_, [self = shared_from_this()](Error error, std::size_t) {
+    self->on_answered(error);
+  });
+}
+
+void HttpSession::on_answered(Error error) {
+  if (error) return;
+  if (last_) return finish();
+  second_ = true;
+  read_header();
+}
+
+void HttpSession::finish() {
+  Error ignored;
+  stream_.socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+}
+
+}  // namespace charter::gateway

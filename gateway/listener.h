@@ -1,0 +1,35 @@
+// Accepts connections, as many as there may be at once.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "gateway/connection_count.h"
+#include "gateway/services.h"
+
+namespace charter::gateway {
+
+inline constexpr std::size_t kMaxConnections = 2048;
+
+class Listener {
+ public:
+  // Binds and listens; throws boost::system::system_error. `services` outlives it.
+  Listener(boost::asio::io_context& loop, const boost::asio::ip::tcp::endpoint& address,
+           const Services& services);
+
+  // The address it listens on, with the port the system chose where none was given.
+  [[nodiscard]] boost::asio::ip::tcp::endpoint address() const;
+  void start();
+  void stop();
+
+ private:
+  void accept();
+
+  boost::asio::ip::tcp::acceptor acceptor_;
+  boost::asio::steady_timer pause_;
+  ConnectionCount count_{kMaxConnections};
+  const Services& services_;
+};
+
+}  // namespace charter::gateway

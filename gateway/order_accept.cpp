@@ -1,0 +1,84 @@
+#include "gateway/order.h"
+
+namespace charter::gateway {
+namespace {
+
+ApiError conflict(std::string code, std::string message) {
+  return {409, std::move(code), std::move(message)};
+}
+
+// What stands against an answer to the run's present pause; nothing when there is none.
+std::optional<ApiError> against_answer(Store& store, const Order& order, const RunRow& run) {
+  const bool input = order.kind == "input";
+  const std::string_view wanted = input ? "input" : "gate";
+  if (run.status != "paused") {
+    if (input) return conflict("not_waiting_for_input", "the run is not waiting for input");
+    return conflict("not_paused", "the run is not paused");
+  }
+  // Without the event it is only known that the run is paused; the daemon will know better.
+  if (run.wait_kind && *run.wait_kind != wanted) {
+    if (input) return conflict("not_waiting_for_input", "the run waits for an approval");
+    return conflict("not_paused", "the run waits for input, not for an approval");
+  }
+  for (const CommandRow& other : store.commands.open_of_run(run.id)) {
+    const bool answers = other.kind == "resume" || other.kind == "input";
+    if (!answers || other.wait_seq != run.wait_seq || other.state == "delivered") continue;
+    return conflict("already_answered", "command " + other.command_id + " already answers this");
+  }
+  return std::nullopt;
+}
+
+std::variant<AcceptedOrder, ApiError> keep(Store& store, CommandRow row) {
+  store.commands.insert(row);
+  return AcceptedOrder{std::move(row), false};
+}
+
+std::variant<AcceptedOrder, ApiError> accept_start(Store& store, const Order& order,
+                                                   CommandRow row) {
+  if (!order.worker_id.empty()) {
+    if (!store.workers.known(order.worker_id)) {
+      return ApiError{404, "unknown_worker", "no such worker has ever been connected", "worker"};
+    }
+    row.worker_id = order.worker_id;
+  } else if (!order.free_worker.empty()) {
+    row.worker_id = order.free_worker;
+  }
+  return keep(store, std::move(row));
+}
+
+}  // namespace
+
+std::variant<AcceptedOrder, ApiError> accept(Store& store, const Order& order,
+                                             std::int64_t now_us) {
+  if (!order.own_command_id) {
+    auto before = store.commands.find(order.command_id);
+    if (before && before->kind == order.kind &&
+        (order.kind == "start" || before->run_id == order.run_id)) {
+      return AcceptedOrder{std::move(*before), true};
+    }
+    if (before) {
+      return ApiError{409, "command_id_in_use", "this command id belongs to another command",
+                      "command_id"};
+    }
+  }
+  CommandRow row{.command_id = order.command_id,
+                 .kind = order.kind,
+                 .run_id = order.run_id,
+                 .message = order.message,
+                 .created_us = now_us};
+  if (order.kind == "start") return accept_start(store, order, std::move(row));
+  const auto run = store.runs.latest(order.run_id, order.worker_id);
+  if (!run) return ApiError{404, "unknown_run", "no such run is known here"};
+  if (run->finished_us || terminal_status(run->status)) {
+    return conflict("run_finished", "the run has ended: " + run->status);
+  }
+  if (order.kind != "cancel") {
+    if (auto refusal = against_answer(store, order, *run)) return *refusal;
+  }
+  row.run = run->id;
+  row.worker_id = run->worker_id;
+  row.wait_seq = run->wait_seq;
+  return keep(store, std::move(row));
+}
+
+}  // namespace charter::gateway
