@@ -24,7 +24,10 @@ Liveness::Verdict Liveness::judge(Clock::time_point now, const TcpCounters& read
   last_ = reading;
   if (!pongs_expected_) return judge_queue(now, unsent, falling);
   if (came_in) asked_at_.reset();
-  if (asked_at_ && unsent && falling) asked_at_ = now;
+  if (unsent && falling) {
+    if (asked_at_) asked_at_ = now;
+    if (pong_due_from_) pong_due_from_ = now;
+  }
   if (asked_at_ && now - *asked_at_ >= kSilentHeartbeats * heartbeat_) return Verdict::silent;
   if (pong_due_from_ && now - *pong_due_from_ >= kPongPatience * heartbeat_) {
     return Verdict::no_pong;
