@@ -21,6 +21,7 @@ inline constexpr std::string_view kInternalError = "internal_error";
 
 // `code` is for machines, `text` for people; neither holds a secret.
 struct Failure {
+  Failure() = default;
   Failure(std::string_view failure_code, std::string failure_text)
       : code(failure_code), text(std::move(failure_text)) {}
 

@@ -1,0 +1,67 @@
+#include "worker/plan/launch.h"
+
+#include "worker/plan/capabilities.h"
+#include "worker/plan/discovery.h"
+#include "worker/plan/launch_inputs.h"
+#include "worker/plan/paths.h"
+#include "worker/plan/plan.h"
+#include "worker/plan/project.h"
+#include "worker/plan/requirements.h"
+
+namespace charter::worker {
+namespace {
+
+using Failed = std::optional<Failure>;
+
+Failed open_project(Files& files, const std::string& requested, Project& project) {
+  const auto root = resolve(requested, requested);
+  if (!root) return root.error();
+  if (nearest_project(files, root->path) != root->path) {
+    return Failure(code::kProjectNotFound, "No charter.yml found in " + root->path);
+  }
+  if (Fault fault = load_project(files, root->path, project)) {
+    return failure_of(*fault, code::kProjectNotFound);
+  }
+  return std::nullopt;
+}
+
+// Only a project that requires packages needs what `charter install` makes.
+Failed check_runtime(Files& files, const Project& project, const std::string& plan_path) {
+  if (project.requirements.empty()) return std::nullopt;
+  if (Fault fault = check_installed(files, project.root, plan_path, project.requirements)) {
+    return failure_of(*fault, code::kRuntimeUnavailable);
+  }
+  return std::nullopt;
+}
+
+Outcome<Workflow> load_plan(Files& files, const Manifest& manifest) {
+  const auto text = files.read(manifest.plan_path);
+  if (!text) return text.error();
+  auto workflow = parse_plan(*text, manifest.id);
+  if (workflow || workflow.error().code != code::kInvalidInput) return workflow;
+  return Failure(workflow.error().code, manifest.plan_path + ": " + workflow.error().text);
+}
+
+}  // namespace
+
+Outcome<HandOff> prepare_launch(Files& files, const LaunchRequest& request, Value& snapshot) {
+  Project project;
+  if (auto failed = open_project(files, request.project_root, project)) return std::move(*failed);
+  Manifest manifest;
+  if (Fault fault = find_workflow(files, project.root, request.workflow_id, manifest)) {
+    return failure_of(*fault, code::kUnknownWorkflow);
+  }
+  if (auto failed = check_runtime(files, project, manifest.plan_path)) return std::move(*failed);
+  auto workflow = load_plan(files, manifest);
+  if (!workflow) return workflow.error();
+  overlay_configurations(*workflow, project);
+  auto variables = launch_variables(manifest, request.variables, request.text_variables);
+  if (!variables) return variables.error();
+  auto capabilities = resolve_capabilities(*workflow, project, manifest.plan_path);
+  if (!capabilities) return capabilities.error();
+  snapshot = snapshot_of(*workflow);
+  return HandOff{project.root, manifest.id,           manifest.plan_path,
+                 &snapshot,    std::move(*variables), std::move(*capabilities)};
+}
+
+}  // namespace charter::worker

@@ -1,0 +1,164 @@
+#include "worker/plan/prepare.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <new>
+
+#include "ipc/job.h"
+#include "worker/json/python.h"
+#include "worker/plan/hand_off.h"
+#include "worker/plan/launch.h"
+
+namespace charter::worker {
+namespace {
+
+constexpr std::size_t kMaxRequest = 256U << 20;
+constexpr rlim_t kMemory = 1U << 30;
+constexpr rlim_t kSeconds = 10;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;  // whose shadow memory is of terabytes
+#else
+constexpr bool kSanitized = false;
+#endif
+
+ipc::PrepareReply refused(const Failure& failure, bool prepared) {
+  ipc::PrepareReply reply;
+  reply.code = failure.code;
+  reply.message = failure.text;
+  reply.prepared = prepared;
+  return reply;
+}
+
+// The JSON object of one field of the request.
+Outcome<Object> object_field(const char* name, std::string_view json) {
+  auto value = parse_json(json);
+  if (!value) return internal(std::string(name) + ": " + value.error().what);
+  if (!value->is_object()) return internal(std::string(name) + ": not an object");
+  return std::move(value->as_object());
+}
+
+// "key": value at the top level of a state file.
+void append_field(std::string& out, const char* key, const Value& value) {
+  out.append(",\n  \"").append(key).append("\": ");
+  dump_to(out, value, kStateFile, 1);
+}
+
+// The initial state but for run id and times; see ipc::initial_state().
+void write_state(const PreparedRun& run, ipc::PrepareReply& reply) {
+  std::string& head = reply.state_head;
+  append_field(head, "workflow_id", run.workflow.workflow);
+  append_field(head, "workflow_snapshot", run.snapshot);
+  append_field(head, "status", Value("pending"));
+  append_field(head, "current_step_id", Value());
+  append_field(head, "variables", Value(run.variables));
+  append_field(head, "outputs", Value(Object()));
+  head += ",\n  \"created_at\": \"";
+  Object metadata;
+  metadata.set("resolved_capabilities", Value(run.capabilities));
+  metadata.set("project_root", Value(run.project_root));
+  std::string& tail = reply.state_tail;
+  tail += '"';
+  append_field(tail, "error", Value());
+  append_field(tail, "gate_history", Value(Array()));
+  append_field(tail, "metadata", Value(std::move(metadata)));
+  tail += "\n}";
+}
+
+ipc::PrepareReply answer(const Outcome<PreparedRun>& run, bool prepared) {
+  if (!run) return refused(run.error(), prepared);
+  ipc::PrepareReply reply;
+  reply.ok = true;
+  reply.prepared = true;
+  reply.workflow_path = run->workflow_path;
+  reply.workflow_id = str(run->workflow.workflow);
+  reply.project_root = run->project_root;
+  write_state(*run, reply);
+  return reply;
+}
+
+ipc::PrepareReply prepare_hand_off(Files& files, const ipc::PrepareRequest& request) {
+  auto variables = object_field("variables", request.variables);
+  if (!variables) return refused(variables.error(), false);
+  auto capabilities = object_field("capabilities", request.capabilities);
+  if (!capabilities) return refused(capabilities.error(), false);
+  for (const auto& [uses, capability] : *capabilities) {
+    if (capability.is_object()) continue;
+    return refused(internal("capabilities." + uses + ": not an object"), false);
+  }
+  Value snapshot;
+  if (request.has_snapshot) {
+    auto parsed = object_field("workflow_snapshot", request.snapshot);
+    if (!parsed) return refused(parsed.error(), false);
+    snapshot = Value(std::move(*parsed));
+  }
+  HandOff hand_off{request.project_root,  request.workflow_id,
+                   request.workflow_path, request.has_snapshot ? &snapshot : nullptr,
+                   std::move(*variables), std::move(*capabilities)};
+  return answer(check_hand_off(files, std::move(hand_off)), false);
+}
+
+ipc::PrepareReply prepare_launched(Files& files, const ipc::PrepareRequest& request) {
+  auto variables = object_field("variables", request.variables);
+  if (!variables) return refused(variables.error(), false);
+  Value snapshot;
+  auto hand_off = prepare_launch(
+      files,
+      {request.project_root, request.workflow_id, std::move(*variables), request.text_variables},
+      snapshot);
+  if (!hand_off) return refused(hand_off.error(), false);
+  return answer(check_hand_off(files, std::move(*hand_off)), true);
+}
+
+void bound_resources() {
+  if (!kSanitized) {
+    const rlimit memory{kMemory, kMemory};
+    ::setrlimit(RLIMIT_AS, &memory);
+  }
+  const rlimit seconds{kSeconds, kSeconds + 1};
+  ::setrlimit(RLIMIT_CPU, &seconds);
+}
+
+bool write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+std::string encoded_answer() {
+  const auto bytes = ipc::read_all(STDIN_FILENO, kMaxRequest);
+  if (!bytes) return ipc::encode(refused(internal(bytes.error().message()), false));
+  const auto request = ipc::decode_prepare_request(*bytes);
+  if (!request) return ipc::encode(refused(internal(request.error().message()), false));
+  return ipc::encode(prepare(*request));
+}
+
+}  // namespace
+
+ipc::PrepareReply prepare(const ipc::PrepareRequest& request) {
+  Files files;
+  const bool launch = request.kind == ipc::PrepareRequest::Kind::launch;
+  ipc::PrepareReply reply =
+      launch ? prepare_launched(files, request) : prepare_hand_off(files, request);
+  reply.reads = files.reads();
+  return reply;
+}
+
+int prepare_main() {
+  bound_resources();
+  std::string reply;
+  try {
+    reply = encoded_answer();
+  } catch (const std::bad_alloc&) {
+    reply = ipc::encode(refused(internal("preparation needs too much memory"), false));
+  }
+  return write_all(STDOUT_FILENO, reply) ? 0 : 1;
+}
+
+}  // namespace charter::worker

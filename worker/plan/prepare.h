@@ -1,0 +1,16 @@
+// Mode `prepare`: whether a hand-off or a launch can be run, and the run state it starts from.
+#pragma once
+
+#include "ipc/prepare.h"
+
+namespace charter::worker {
+
+// Answers one request. Reads the project's files and nothing else; runs nothing of the project.
+[[nodiscard]] ipc::PrepareReply prepare(const ipc::PrepareRequest& request);
+
+// Reads one encoded request from descriptor 0, writes the encoded reply to descriptor 1. Bounds
+// its own memory and processor time first. The process's exit code: 0 when a reply was written,
+// whatever it says.
+[[nodiscard]] int prepare_main();
+
+}  // namespace charter::worker
