@@ -1,8 +1,10 @@
 #include "tests/support/daemon_process.h"
 
+#include <gtest/gtest.h>
 #include <signal.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <stdexcept>
 
 #include "tests/support/hand_off_client.h"
@@ -34,6 +36,25 @@ bool testing_the_reference() { return std::getenv("CHARTER_TEST_DAEMON") != null
 DaemonProcess::DaemonProcess(const ProjectFixture& project, DaemonOptions options)
     : project_(project), options_(std::move(options)), log_(project.scratch("daemon.log")) {
   start();
+}
+
+DaemonProcess::~DaemonProcess() {
+  // In order, so that a leak is reported; what does not end in time is killed by its owner.
+  child_.signal(SIGTERM);
+  child_.signal(SIGCONT);
+  (void)child_.wait(seconds(5));
+  std::vector<std::string> logs{log_};
+  std::error_code none;
+  const std::string journals = project_.root() + "/.charter/daemon/journals";
+  for (const auto& entry : std::filesystem::directory_iterator(journals, none)) {
+    if (entry.path().extension() == ".log") logs.push_back(entry.path());
+  }
+  for (const auto& file : logs) {
+    const auto text = read_file(file);
+    const bool complained = text.find("Sanitizer") != std::string::npos ||
+                            text.find("runtime error:") != std::string::npos;
+    if (complained) ADD_FAILURE() << file << ":\n" << text;
+  }
 }
 
 std::string DaemonProcess::socket() const {

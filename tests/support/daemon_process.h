@@ -26,6 +26,10 @@ struct DaemonOptions {
 class DaemonProcess {
  public:
   DaemonProcess(const ProjectFixture& project, DaemonOptions options);
+  // Fails the test when a sanitizer has complained in the daemon or in a worker.
+  ~DaemonProcess();
+  DaemonProcess(const DaemonProcess&) = delete;
+  DaemonProcess& operator=(const DaemonProcess&) = delete;
 
   // Starts it (again) and waits until its socket answers; throws with its log when it does not.
   void start();

@@ -21,7 +21,7 @@ namespace charter::tests {
 class WsPeer;
 
 struct WsRules {
-  bool answer_upgrade = true;  // false: takes the request and says nothing
+  bool answer_upgrade = true;    // false: takes the request and says nothing
   std::string answer_instead{};  // a whole HTTP response in place of the upgrade, or empty
   bool answer_pings = true;
   milliseconds pong_delay{0};

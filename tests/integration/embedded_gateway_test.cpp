@@ -1,0 +1,145 @@
+// `charter-daemon gateway` and a daemon: everything a single host needs.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "tests/support/daemon_process.h"
+#include "tests/support/hand_off_client.h"
+#include "tests/support/http_client.h"
+
+namespace charter::tests {
+namespace {
+
+using boost::json::object;
+using ::testing::HasSubstr;
+
+class EmbeddedGateway : public ::testing::Test {
+ protected:
+  EmbeddedGateway() {
+    start();
+    project.add_workflow("hello", shell_step("greet", "true"));
+    project.add_workflow("ask", gate_step("gate") + shell_step("after", "true"));
+    project.add_workflow("hold", shell_step("wait", "sleep 1000"));
+  }
+
+  void start() {
+    ChildSpec spec;
+    spec.argv = {daemon_binary(), "gateway",
+                 "--listen",      "127.0.0.1:" + std::to_string(port),
+                 "--data",        project.scratch("gateway")};
+    spec.output = project.scratch("gateway.out");
+    spec.errors = project.scratch("gateway.err");
+    write_file(spec.output, "");
+    process = ChildProcess(spec);
+    ASSERT_TRUE(eventually(kSoon, [&] {
+      const auto text = read_file(spec.output);
+      const auto colon = text.rfind(':');
+      if (!text.ends_with('\n') || colon == std::string::npos) return false;
+      port = static_cast<std::uint16_t>(std::stoi(text.substr(colon + 1)));
+      return port != 0;
+    })) << read_file(spec.errors);
+  }
+
+  DaemonOptions options() const {
+    DaemonOptions with;
+    with.gateway = "http://127.0.0.1:" + std::to_string(port);
+    return with;
+  }
+  object get(const std::string& path) const {
+    boost::system::error_code bad;
+    auto value = boost::json::parse(http(port, "GET", path).body, bad);
+    return !bad && value.is_object() ? value.get_object() : object{};
+  }
+  int post(const std::string& path, const object& body) const {
+    return http(port, "POST", path, boost::json::serialize(body)).status;
+  }
+  bool reaches(const std::string& run, std::string_view status) const {
+    return eventually(kRunTime,
+                      [&] { return text_of(get("/api/runs/" + run), "status") == status; });
+  }
+  // "0 StepStartEvent, 1 StepCompleteEvent, …"
+  std::string events(const std::string& run) const {
+    std::string text;
+    const auto page = get("/api/runs/" + run + "/events");
+    const auto* list = page.if_contains("events");
+    if (list == nullptr) return text;
+    for (const auto& event : list->as_array()) {
+      if (!text.empty()) text += ", ";
+      text += std::to_string(event.at("seq").as_int64()) + " " +
+              std::string(event.at("event").at("kind").as_string());
+    }
+    return text;
+  }
+
+  ProjectFixture project;
+  std::uint16_t port = 0;
+  ChildProcess process;
+};
+
+TEST_F(EmbeddedGateway, StartsApprovesAndShowsRuns) {
+  DaemonProcess daemon(project, options());
+  ASSERT_TRUE(
+      eventually(kSoon, [&] { return !get("/api/workers").at("workers").as_array().empty(); }));
+  EXPECT_EQ(post("/api/runs", {{"workflow_id", "ask"}, {"run_id", "r1"}}), 202);
+  ASSERT_TRUE(reaches("r1", "paused"));
+  EXPECT_EQ(post("/api/runs/r1/resume", {{"approved", true}, {"note", "fine"}}), 202);
+  ASSERT_TRUE(reaches("r1", "completed"));
+  EXPECT_EQ(events("r1"),
+            "0 GatePendingEvent, 1 GateDecisionEvent, 2 StepStartEvent, 3 StepCompleteEvent, "
+            "4 RunCompleteEvent");
+}
+
+TEST_F(EmbeddedGateway, CancelsAnExecutingRun) {
+  DaemonProcess daemon(project, options());
+  ASSERT_TRUE(hand_off(daemon.socket(), {"r1", "hold", project.plan("hold"), {}, {}, {}}).ok);
+  ASSERT_TRUE(eventually(kSoon, [&] { return events("r1") == "0 StepStartEvent"; }));
+  EXPECT_EQ(post("/api/runs/r1/cancel", {{"note", "enough"}}), 202);
+  ASSERT_TRUE(reaches("r1", "cancelled"));
+  EXPECT_EQ(events("r1"), "0 StepStartEvent, 1 RunCancelledEvent");
+}
+
+TEST_F(EmbeddedGateway, CommandsOfTheDaemonAreSettled) {
+  DaemonProcess daemon(project, options());
+  ASSERT_TRUE(
+      eventually(kSoon, [&] { return !get("/api/workers").at("workers").as_array().empty(); }));
+  EXPECT_EQ(post("/api/runs", {{"workflow_id", "nobody"}, {"command_id", "c1"}}), 202);
+  EXPECT_TRUE(eventually(
+      kSoon, [&] { return text_of(get("/api/commands/c1"), "code") == "unknown_workflow"; }));
+}
+
+TEST_F(EmbeddedGateway, KilledItHasWhatItHadAndGetsWhatItMissed) {
+  DaemonProcess daemon(project, options());
+  ASSERT_TRUE(hand_off(daemon.socket(), {"before", "hello", project.plan("hello"), {}, {}, {}}).ok);
+  ASSERT_TRUE(reaches("before", "completed"));
+  process.kill();
+  ASSERT_TRUE(hand_off(daemon.socket(), {"during", "hello", project.plan("hello"), {}, {}, {}}).ok);
+  ASSERT_TRUE(reaches_state(daemon.socket(), "during", "finished"));
+  start();
+  ASSERT_TRUE(reaches("during", "completed"));
+  for (const auto* run : {"before", "during"}) {
+    EXPECT_EQ(events(run), "0 StepStartEvent, 1 StepCompleteEvent, 2 RunCompleteEvent");
+  }
+}
+
+TEST_F(EmbeddedGateway, FrozenAndKilledItHasEveryEvent) {
+  project.add_workflow("many", state_steps(200));
+  DaemonProcess daemon(project, options());
+  ASSERT_TRUE(
+      eventually(kSoon, [&] { return !get("/api/workers").at("workers").as_array().empty(); }));
+  process.signal(SIGSTOP);
+  ASSERT_TRUE(hand_off(daemon.socket(), {"r1", "many", project.plan("many"), {}, {}, {}}).ok);
+  ASSERT_TRUE(reaches_state(daemon.socket(), "r1", "finished"));
+  process.kill();
+  start();
+  ASSERT_TRUE(reaches("r1", "completed"));
+  EXPECT_EQ(get("/api/runs/r1").at("events"), 401);
+}
+
+TEST_F(EmbeddedGateway, IsForLoopbackUnlessItHasAToken) {
+  const auto end = charter_daemon(project, {"gateway", "--listen", "0.0.0.0:0"});
+  EXPECT_EQ(end.code, 2);
+  EXPECT_THAT(end.err, HasSubstr("token"));
+}
+
+}  // namespace
+}  // namespace charter::tests

@@ -1,0 +1,61 @@
+// `cmake --install`: the programs find each other and say what they need, wherever they lie.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/started.h"
+
+namespace charter::tests {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Installed : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ChildSpec install;
+    install.argv = {"cmake", "--install", CHARTER_BUILD_DIR, "--prefix", prefix.path()};
+    const auto end = run_to_end(install);
+    ASSERT_EQ(end.code, 0) << end.err;
+  }
+  TempDir prefix{"charter-inst"};
+};
+
+TEST_F(Installed, LayoutHasProgramsAndDocuments) {
+  EXPECT_EQ(mode_of(prefix / "bin/charter-daemon"), 0755U);
+  EXPECT_EQ(mode_of(prefix / "libexec/charter-daemon/charter-worker"), 0755U);
+  EXPECT_FALSE(exists(prefix / "bin/charter-worker"));
+  EXPECT_TRUE(exists(prefix / "share/doc/charter-daemon/README.md"));
+}
+
+TEST_F(Installed, DaemonFindsItsWorkerAndRuns) {
+  ProjectFixture project;
+  RecordingGateway gateway;
+  const auto plan = project.add_workflow("hello", shell_step("greet", "true"));
+  ChildSpec spec;
+  spec.argv = {prefix / "bin/charter-daemon",
+               "start",
+               "--project-path",
+               project.root(),
+               "--gateway",
+               gateway.url()};
+  spec.set["TEST_MARK"] = project.mark();
+  spec.output = project.scratch("daemon.log");
+  ChildProcess daemon(spec);
+  ASSERT_TRUE(eventually(kSoon, [&] { return can_connect(project.socket()); }))
+      << read_file(spec.output);
+  ASSERT_TRUE(hand_off(project.socket(), {"r1", "hello", plan, {}, {}, {}}).ok);
+  EXPECT_EQ(gateway.wait_for_end("r1"), "RunCompleteEvent");
+}
+
+TEST_F(Installed, DaemonWithoutItsWorkerSaysWhichFileIsMissing) {
+  ASSERT_EQ(unlink((prefix / "libexec/charter-daemon/charter-worker").c_str()), 0);
+  ProjectFixture project;
+  ChildSpec spec;
+  spec.argv = {prefix / "bin/charter-daemon", "start", "--project-path", project.root()};
+  const auto end = run_to_end(spec);
+  EXPECT_EQ(end.code, 1);
+  EXPECT_THAT(end.err, HasSubstr("charter-worker"));
+}
+
+}  // namespace
+}  // namespace charter::tests

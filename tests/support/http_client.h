@@ -1,0 +1,20 @@
+// One HTTP request to a server on loopback, with nothing but a socket.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace charter::tests {
+
+struct HttpAnswer {
+  int status = 0;  // 0: no answer
+  std::string head;
+  std::string body;
+};
+
+// `port` of 127.0.0.1. A body is sent as JSON.
+[[nodiscard]] HttpAnswer http(std::uint16_t port, std::string_view method, std::string_view path,
+                              std::string_view body = {});
+
+}  // namespace charter::tests
