@@ -17,10 +17,10 @@ namespace charter::ipc {
 // This process's environment without the withheld variables, as NAME=value.
 [[nodiscard]] std::vector<std::string> clean_environment();
 
-// What the process had when it began, before it changed anything for itself. Call `remember` first
-// thing in main; `restore_in_child` between fork and exec: async-signal-safe, sets every signal
-// to its default and unblocks all, restores umask and resource limits, closes every descriptor
-// above `keep_below` - 1.
+// What the process had when it began, before it changed anything for itself. Call
+// `remember_world` first thing in main; `restore_in_child` between fork and exec:
+// async-signal-safe, sets every signal to its default and unblocks all, restores umask and resource
+// limits, closes every descriptor above `keep_below` - 1.
 void remember_world();
 void restore_in_child(int keep_below);
 

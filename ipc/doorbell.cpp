@@ -57,7 +57,9 @@ Result<Hello> read_hello(schema::Hello::Reader in) {
 // would hear the engines' secrets.
 Result<void> check_private_directory(const std::string& path) {
   const std::size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const std::string directory = slash == std::string::npos ? "."
+                                : slash == 0               ? "/"
+                                                           : path.substr(0, slash);
   struct stat info {};
   if (::lstat(directory.c_str(), &info) != 0) return errno_error("look at " + directory);
   if (!S_ISDIR(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 077U) != 0) {

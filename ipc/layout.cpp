@@ -67,7 +67,7 @@ Result<void> make_private_directory(const std::string& path) {
   if (info.st_uid != ::geteuid()) {
     return plain_error(path + " belongs to uid " + std::to_string(info.st_uid));
   }
-  if ((info.st_mode & 07777U) != 0700) return plain_error(path + " has not mode 0700");
+  if ((info.st_mode & 0777U) != 0700) return plain_error(path + " has not mode 0700");
   return {};
 }
 

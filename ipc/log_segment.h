@@ -23,7 +23,8 @@ namespace charter::ipc {
 
 inline constexpr std::uint32_t kLogVersion = 1;
 inline constexpr std::size_t kLogHeaderSize = 64;
-inline constexpr std::size_t kMaxFrameBytes = 80U << 20;  // payload of one frame
+// Of one frame's payload: a run state grows to three times its 64 MiB request in ASCII form.
+inline constexpr std::size_t kMaxFrameBytes = 256U << 20;
 
 enum class LogKind : std::uint32_t { ledger = 1, journal = 2 };
 

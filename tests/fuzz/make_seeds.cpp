@@ -50,7 +50,7 @@ void add_records(Corpus& codec) {
   for (const LedgerRecord& record : std::initializer_list<LedgerRecord>{
            {1, Place{1, 22, "machine", "uuid"}},
            {2, Accepted{"r", 3, "w", "/p/plan.yml", "2026-01-02T03:04:05Z", "{}", "file", true}},
-           {3, Command{"r", 4, "c", "approve", "a note", "{\"kind\":\"x\"}", 1000, 10}},
+           {3, Command{"r", 4, "c", "approve", "a note", "{\"kind\":\"x\"}", 1000, 10, 3}},
            {6, CommandDone{"r", 5, false, "code", "message"}},
            {7, Spawned{"r", 2, 4321, 99, "secret"}},
            {8, Cursor{"ws://g|w", "r", 10, 4096}},
@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
   add_frames(codec);
   add_records(codec);
   Job job;
-  job.command = Command{"r", 1, "c", "approve", "note", "{}", 0, 0};
+  job.command = Command{"r", 1, "c", "approve", "note", "{}", 0, 0, 0};
   codec.add(selected('\2', encode(job)));
   codec.add(selected('\3', encode(Hello{})));
   codec.add(selected('\4', encode(PrepareRequest{})));

@@ -25,9 +25,9 @@ std::vector<LedgerRecord> every_record() {
   return {
       {1, Place{1, 22, "machine", "uuid"}},
       {2, Accepted{"r", 3, "w", "/p/plan.yml", "2026-01-02T03:04:05Z", "{}", "file", true}},
-      {3, Command{"r", 4, "c", "approve", "a note", "{\"kind\":\"x\"}", 1000, 10}},
-      {4, Command{"r", 5, "", "cancel", std::nullopt, "", -1, 0}},
-      {5, Command{"r", 6, "", "cancel", "", "", 0, 0}},
+      {3, Command{"r", 4, "c", "approve", "a note", "{\"kind\":\"x\"}", 1000, 10, 3}},
+      {4, Command{"r", 5, "", "cancel", std::nullopt, "", -1, 0, 0}},
+      {5, Command{"r", 6, "", "cancel", "", "", 0, 0, 0}},
       {6, CommandDone{"r", 5, false, "code", "message"}},
       {7, Spawned{"r", 2, 4321, 99, std::string("\0\xFFsecret", 8)}},
       {8, Cursor{"ws://g|w", "r", 10, 4096}},

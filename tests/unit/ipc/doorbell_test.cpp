@@ -126,6 +126,10 @@ TEST_F(DoorbellTest, listens_where_only_this_user_can_ring) {
   ASSERT_EQ(::chmod(directory_.c_str(), 0755), 0);
   EXPECT_THAT(listen_doorbell(path("other")).error().message(), HasSubstr("private"));
   ASSERT_EQ(::chmod(directory_.c_str(), 0700), 0);
+
+  ASSERT_EQ(::mkdir(path("real").c_str(), 0700), 0);
+  ASSERT_EQ(::symlink(path("real").c_str(), path("link").c_str()), 0);
+  EXPECT_FALSE(listen_doorbell(path("link/bell")));
 }
 
 TEST_F(DoorbellTest, removes_only_a_socket_that_nobody_listens_on) {

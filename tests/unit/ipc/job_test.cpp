@@ -27,7 +27,7 @@ Job some_job() {
   job.burst = 3;
   job.cause = "resume";
   job.state = "{\"run_id\":\"r\"}";
-  job.command = Command{"r", 8, "c", "approve", "fine", "{}", 1000, 5};
+  job.command = Command{"r", 8, "c", "approve", "fine", "{}", 1000, 5, 0};
   job.kill_grace_ms = 1;
   job.next_seq = 12;
   job.reason = "why";
@@ -157,6 +157,8 @@ TEST(Prepare, gives_back_every_field) {
   reply.workflow_id = "w";
   reply.state_head = ",\n  \"created_at\": \"";
   reply.state_tail = "\",\n  \"error\": null\n}";
+  reply.prepared = true;
+  reply.project_root = "/p/nested";
   reply.reads = {{"/a", 1, 2, -3, 4}, {"/b", 0, 0, 0, 0}};
   const auto answered = decode_prepare_reply(encode(reply));
   ASSERT_TRUE(answered) << answered.error().message();
@@ -167,6 +169,8 @@ TEST(Prepare, gives_back_every_field) {
   EXPECT_EQ(answered->workflow_id, reply.workflow_id);
   EXPECT_EQ(answered->state_head, reply.state_head);
   EXPECT_EQ(answered->state_tail, reply.state_tail);
+  EXPECT_TRUE(answered->prepared);
+  EXPECT_EQ(answered->project_root, reply.project_root);
   EXPECT_EQ(answered->reads, reply.reads);
 
   EXPECT_EQ(initial_state(reply, "r", "T"),

@@ -4,12 +4,9 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <random>
-
-#include "scratch.h"
+#include "log_scratch.h"
 
 namespace charter::ipc {
 namespace {
@@ -17,58 +14,8 @@ namespace {
 using ::testing::HasSubstr;
 using Outcome = LogReader::Outcome;
 
-// A payload of `words` words that looks like nothing else.
-std::string payload(std::size_t words, unsigned seed) {
-  std::mt19937_64 random(seed);
-  std::string bytes;
-  for (std::size_t i = 0; i < words; ++i) {
-    const std::uint64_t word = random();
-    bytes.append(reinterpret_cast<const char*>(&word), sizeof word);
-  }
-  return bytes;
-}
-
-class LogSegment : public Scratch {
+class LogSegment : public LogScratch {
  protected:
-  UniqueFd new_log(LogKind kind = LogKind::journal) {
-    UniqueFd fd(::open(path("log").c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    EXPECT_TRUE(write_log_header(fd.get(), kind));
-    return fd;
-  }
-
-  // Every payload a reader finds, and how often it met damage.
-  struct Found {
-    std::vector<std::string> payloads;
-    int damages = 0;
-    std::uint64_t end = 0;
-  };
-  static Found read_to_end(int fd) {
-    Found found;
-    LogReader reader(fd);
-    for (;;) {
-      const auto next = reader.next();
-      if (!next) {
-        ADD_FAILURE() << next.error().message();
-        return found;
-      }
-      if (next->outcome == Outcome::end) break;
-      if (next->outcome == Outcome::damaged) {
-        ++found.damages;
-      } else {
-        EXPECT_EQ(reinterpret_cast<std::uintptr_t>(next->payload.data()) % 8, 0U);
-        found.payloads.emplace_back(next->payload);
-        found.end = next->place.end;
-      }
-    }
-    return found;
-  }
-
-  static void append(int fd, const std::vector<std::string>& payloads) {
-    auto writer = LogWriter::open(fd, static_cast<std::uint64_t>(::lseek(fd, 0, SEEK_END)));
-    ASSERT_TRUE(writer) << writer.error().message();
-    ASSERT_TRUE(writer->append(payloads));
-  }
-
   // A log of a few small frames, as bytes, and where each frame ends.
   struct Sample {
     std::string bytes;
@@ -335,46 +282,6 @@ TEST_F(LogSegment, checks_the_files_header) {
   const UniqueFd cut(::open(path("short").c_str(), O_RDONLY | O_CLOEXEC));
   EXPECT_EQ(check_log_header(cut.get(), LogKind::ledger).error().code,
             std::errc::no_message_available);
-}
-
-// The writer is killed in the middle of its work again and again; what it said was written is
-// there each time.
-TEST_F(LogSegment, a_killed_writer_loses_nothing_it_counted) {
-  const UniqueFd fd = new_log();
-  std::uint64_t end = kLogHeaderSize;
-  std::size_t frames = 0;
-  for (int round = 0; round < 20; ++round) {
-    int ends[2];
-    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-    const UniqueFd reading(ends[0]);
-    UniqueFd writing(ends[1]);
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      auto writer = LogWriter::open(fd.get(), end);
-      const std::vector<std::string> batch = {payload(3, 1), payload(700, 2), payload(1, 3)};
-      while (writer && writer->append(batch)) {
-        const std::uint64_t done = writer->end();
-        if (::write(writing.get(), &done, sizeof done) != sizeof done) break;
-      }
-      ::_exit(1);
-    }
-    writing.reset();
-    std::uint64_t counted = end;
-    for (int batch = 0; batch < 5 + round; ++batch) {
-      ASSERT_EQ(::read(reading.get(), &counted, sizeof counted),
-                static_cast<ssize_t>(sizeof counted));
-    }
-    ASSERT_EQ(::kill(child, SIGKILL), 0);
-    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
-    for (std::uint64_t more = 0; ::read(reading.get(), &more, sizeof more) > 0;) counted = more;
-    const Found found = read_to_end(fd.get());
-    EXPECT_EQ(found.damages, 0);
-    EXPECT_GE(found.end, counted);
-    EXPECT_GE(found.payloads.size(), frames);
-    frames = found.payloads.size();
-    end = found.end;
-  }
 }
 
 }  // namespace
