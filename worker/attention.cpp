@@ -1,0 +1,136 @@
+#include "worker/attention.h"
+
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <stdexcept>
+
+#include "ipc/peer.h"
+#include "worker/endings.h"
+#include "worker/kill.h"
+
+namespace charter::worker {
+namespace {
+
+constexpr std::size_t kMostEntries = 4;
+constexpr std::int64_t kLongestWaitMs = 3'600'000;
+
+bool asks_to_end(std::uint32_t signal) {
+  return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT;
+}
+
+// Reads and forgets; a closed pipe is not polled again.
+void discard(pollfd& entry) {
+  std::array<char, 65536> buffer;
+  if (entry.revents == 0) return;
+  if (::read(entry.fd, buffer.data(), buffer.size()) <= 0) entry.fd = -1;
+}
+
+}  // namespace
+
+Attention::Attention(pid_t guardian, Reaper& reaper) : guardian_(guardian), reaper_(reaper) {
+  sigset_t attended;
+  ::sigemptyset(&attended);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCHLD, stop_signal()}) {
+    ::sigaddset(&attended, signal);
+  }
+  // A broken pipe or socket is an errno here, never a death.
+  ::sigaddset(&attended, SIGPIPE);
+  (void)::sigprocmask(SIG_BLOCK, &attended, nullptr);
+  ::sigdelset(&attended, SIGPIPE);
+  signals_.reset(::signalfd(-1, &attended, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!signals_) throw std::runtime_error("signalfd");
+}
+
+Attention::Wake Attention::wait(std::span<pollfd> entries, std::int64_t deadline_ms) {
+  for (;;) {
+    std::int64_t next = deadline_ms;
+    std::array<pollfd, kMostEntries + 2> set{};
+    if (chores_ != nullptr) {
+      if (chores_->due() <= ipc::boot_ms()) chores_->work();
+      next = std::min(next, chores_->due());
+      set[1] = {chores_->hang_up(), 0, 0};
+    } else {
+      set[1].fd = -1;
+    }
+    set[0] = {signals_.get(), POLLIN, 0};
+    std::copy(entries.begin(), entries.end(), set.begin() + 2);
+    const std::int64_t now = ipc::boot_ms();
+    const std::int64_t left = std::clamp<std::int64_t>(next - now, 0, kLongestWaitMs);
+    const int ready = ::poll(set.data(), entries.size() + 2, static_cast<int>(left));
+    for (std::size_t at = 0; at < entries.size(); ++at) {
+      entries[at].revents = ready > 0 ? set[at + 2].revents : short{0};
+    }
+    const bool reaped = ready > 0 && set[0].revents != 0 && attend(entries);
+    if (ready > 0 && set[1].revents != 0) chores_->work();
+    const bool any = std::any_of(entries.begin(), entries.end(),
+                                 [](const pollfd& entry) { return entry.revents != 0; });
+    if (any || reaped) return Wake::ready;
+    if (ipc::boot_ms() >= deadline_ms) return Wake::deadline;
+  }
+}
+
+// True when children have ended.
+bool Attention::attend(std::span<pollfd> entries) {
+  bool child = false;
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (info.ssi_signo == SIGCHLD) {
+      child = true;
+      (void)reaper_.reap();
+    } else if (asks_to_end(info.ssi_signo)) {
+      if (::getppid() != guardian_) end_as_orphan();
+      pass_on(info.ssi_uid);
+      stand_down(entries);
+    } else {
+      stand_down(entries);
+    }
+  }
+  return child;
+}
+
+// The guardian runs the ladder, whoever of the two was asked. The asker travels in the value,
+// since the guardian would see this process as the sender.
+void Attention::pass_on(std::uint32_t asker) {
+  const ipc::UniqueFd guardian(static_cast<int>(::syscall(SYS_pidfd_open, guardian_, 0)));
+  if (::getppid() != guardian_) end_as_orphan();
+  siginfo_t info{};
+  info.si_signo = SIGTERM;
+  info.si_code = SI_QUEUE;
+  info.si_pid = ::getpid();
+  info.si_uid = ::getuid();
+  info.si_value.sival_int = static_cast<int>(asker);
+  if (guardian) {
+    (void)::syscall(SYS_pidfd_send_signal, guardian.get(), SIGTERM, &info, 0);
+  }
+}
+
+void Attention::stand_down(std::span<pollfd> entries) {
+  while (reaper_.reap()) {
+    std::array<pollfd, kMostEntries + 1> set{};
+    set[0] = {signals_.get(), POLLIN, 0};
+    std::copy(entries.begin(), entries.end(), set.begin() + 1);
+    (void)::poll(set.data(), entries.size() + 1, -1);
+    for (std::size_t at = 0; at < entries.size(); ++at) {
+      discard(set[at + 1]);
+      entries[at].fd = set[at + 1].fd;
+    }
+    signalfd_siginfo info{};
+    while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      if (asks_to_end(info.ssi_signo) && ::getppid() != guardian_) end_as_orphan();
+    }
+  }
+  ::_exit(kExitStopped);
+}
+
+void Attention::end_as_orphan() {
+  (void)kill_tree(reaper_);
+  ::_exit(kExitOrphaned);
+}
+
+}  // namespace charter::worker

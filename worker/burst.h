@@ -1,0 +1,92 @@
+// One burst of a run's execution: steps in order, from where it begins to the next pause or the
+// end. What becomes durable or known, and in which order:
+//
+//   before a shell step's process   StepStart and intent are in the journal, synced with all that
+//                                   came before; the process frame follows the process
+//   a finished step                 StepComplete and checkpoint, in one append with what comes next
+//   state steps in a row            the key-value file is published, then one append tells all
+//   a pause                         the state file is synced, then the pending event and the pause
+//                                   frame are appended
+//   an end                          the state file is saved, then the last events and the terminal
+//                                   frame are appended
+//
+// Nothing is begun or appended once the engine has been asked to stop; see attention.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "ipc/layout.h"
+#include "worker/attention.h"
+#include "worker/plan/workflow.h"
+#include "worker/reaper.h"
+#include "worker/recorder.h"
+#include "worker/steps/environment.h"
+#include "worker/steps/shell.h"
+#include "worker/stores/kv_store.h"
+#include "worker/stores/run_state.h"
+#include "worker/stores/state_file.h"
+
+namespace charter::worker {
+
+class Burst : private Chores {
+ public:
+  // `layout`, `attention` and `reaper` outlive this.
+  Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Recorder recorder,
+        RunState state, Workflow workflow);
+  ~Burst() override;
+  Burst(const Burst&) = delete;
+  Burst& operator=(const Burst&) = delete;
+
+  // Exactly one of these, then clear_up().
+  //
+  // The run begins.
+  void start();
+  // The gate the run is paused at is decided; `recorded`: the journal says so already, else the
+  // decision has no time yet. At anything but a gate the run stays paused.
+  void decide(GateRecord decision, bool recorded);
+  // The run fails before any step.
+  void fail(const std::string& error);
+
+  // Ends what the run has left behind, as the last thing a burst does.
+  void clear_up();
+
+ private:
+  [[nodiscard]] std::int64_t due() const override;
+  void work() override;
+  [[nodiscard]] int hang_up() const override;
+
+  void execute(std::size_t first);
+  std::size_t run_states(std::size_t first);
+  bool run_shell(const Step& step);
+  ipc::Result<Object> attempt_all(const Step& step);
+  ipc::Result<Object> attempt(const Step& step, long long number);
+  ipc::Result<void> begin_attempt(const Step& step, const std::string& mark, long long number,
+                                  ShellAttempt& shell);
+  void retry_later(const Step& step, long long failed, const std::string& error);
+  void pause_at(const Step& step);
+  void refuse(const GateRecord& decision);
+  void stay_paused(const Value& step_id);
+
+  void begin_step(const Step& step, std::int64_t at_us);
+  ipc::Result<void> finish_step(const Step& step, const Object& outputs, std::int64_t duration_ms,
+                                std::int64_t at_us);
+  void fail_step(const Step& step, const std::string& error, std::int64_t duration_ms);
+  void end(const char* status);
+  void tell();
+  void must(const ipc::Result<void>& done);
+
+  const ipc::Layout& layout_;
+  Attention& attention_;
+  Reaper& reaper_;
+  Recorder recorder_;
+  RunState state_;
+  Workflow workflow_;
+  StateFile file_;
+  Environment environment_;
+  std::optional<KvStore> store_;
+  std::int64_t call_again_ = 0;  // boot clock
+};
+
+}  // namespace charter::worker

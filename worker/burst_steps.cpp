@@ -1,0 +1,172 @@
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <utility>
+
+#include "ipc/journal.h"
+#include "ipc/peer.h"
+#include "worker/burst.h"
+#include "worker/clock.h"
+#include "worker/endings.h"
+#include "worker/step_tree.h"
+#include "worker/steps/masking.h"
+#include "worker/steps/outputs.h"
+#include "worker/steps/state_group.h"
+#include "worker/stores/blobs.h"
+
+namespace charter::worker {
+namespace {
+
+std::int64_t deadline_of(const Step& step) {
+  constexpr std::int64_t kMostSeconds = std::int64_t{1} << 40;
+  if (!step.timeout) return kNever;
+  return ipc::boot_ms() + std::min<std::int64_t>(step.timeout->seconds, kMostSeconds) * 1000;
+}
+
+// The moment a retry is due.
+std::int64_t after(const Value& delay_seconds) {
+  constexpr double kMostMs = 1e15;
+  const double seconds = delay_seconds.kind() == Value::Kind::real
+                             ? delay_seconds.as_real()
+                             : static_cast<double>(delay_seconds.small_integer().value_or(0));
+  if (!(seconds > 0)) return 0;
+  return ipc::boot_ms() + static_cast<std::int64_t>(std::min(std::ceil(seconds * 1000), kMostMs));
+}
+
+// Leaves alone what belongs to steps before, which have succeeded and may keep their processes.
+ProcessTree::Spare others_than(const std::string& mark) {
+  return [mark](pid_t pid) {
+    const std::string other = step_mark_of(pid);
+    return !other.empty() && other != mark;
+  };
+}
+
+}  // namespace
+
+void Burst::begin_step(const Step& step, std::int64_t at_us) {
+  state_.enter_step(step.id, ipc::file_time(at_us));
+  file_.changed();
+  recorder_.add(step_start(step), at_us);
+}
+
+ipc::Result<void> Burst::finish_step(const Step& step, const Object& outputs,
+                                     std::int64_t duration_ms, std::int64_t at_us) {
+  auto checkpoint = make_checkpoint(layout_.blobs_dir(state_.run_id()), recorder_.next_seq(),
+                                    step.id_key(), dump(Value(outputs)));
+  if (!checkpoint) return checkpoint.error();
+  file_.changed();
+  recorder_.add(step_complete(step, outputs, duration_ms), at_us);
+  recorder_.add_frame(std::move(*checkpoint), at_us);
+  return {};
+}
+
+void Burst::fail_step(const Step& step, const std::string& error, std::int64_t duration_ms) {
+  attention_.check();
+  const MaskedText masked = mask(error, workflow_, state_);
+  const std::int64_t now = ipc::now_us();
+  state_.fail(masked.text, ipc::file_time(now));
+  recorder_.add(step_failed(step.id, duration_ms, masked), now);
+  recorder_.add(run_failed(masked), now);
+  end("failed");
+}
+
+// How many steps have been done; 0 when one of them has failed, and with it the run.
+std::size_t Burst::run_states(std::size_t first) {
+  const auto rest = std::span<const Step>(workflow_.steps).subspan(first);
+  tell();  // the group may have to wait for another run
+  attention_.check();
+  if (!store_) {
+    store_.emplace(layout_.kv_file(), layout_.kv_lock(), spares_directory(layout_), attention_);
+  }
+  const std::size_t done_before = state_.steps_done();
+  const auto results = run_state_group(rest.first(state_group_size(rest, state_)), state_, *store_);
+  for (std::size_t at = 0; at < results.size(); ++at) {
+    const StateStepResult& result = results[at];
+    begin_step(*result.step, result.begun_us);
+    recorder_.add_frame(ipc::Intent{result.step->id_text(), 1, "state"}, result.begun_us);
+    std::optional<std::string> error = result.error;
+    if (!error) {
+      auto recorded =
+          finish_step(*result.step, result.outputs, result.duration_ms, result.ended_us);
+      if (!recorded) error = recorded.error().message();
+    }
+    if (error) {
+      state_.keep_outputs(done_before + at);
+      fail_step(*result.step, *error, result.duration_ms);
+      return 0;
+    }
+  }
+  tell();
+  return results.size();
+}
+
+bool Burst::run_shell(const Step& step) {
+  const Stopwatch watch;
+  begin_step(step, ipc::now_us());
+  auto outputs = attempt_all(step);
+  if (outputs) outputs = check_outputs(step, *outputs);
+  if (!outputs) {
+    fail_step(step, outputs.error().what, watch.elapsed_ms());
+    return false;
+  }
+  const std::int64_t now = ipc::now_us();
+  if (auto done = finish_step(step, *outputs, watch.elapsed_ms(), now); !done) {
+    fail_step(step, done.error().message(), watch.elapsed_ms());
+    return false;
+  }
+  state_.add_outputs(step.id_key(), std::move(*outputs), ipc::file_time(now));
+  return true;
+}
+
+ipc::Result<Object> Burst::attempt_all(const Step& step) {
+  const long long attempts = step.retry ? step.retry->attempts : 1;
+  for (long long number = 1;; ++number) {
+    auto outputs = attempt(step, number);
+    if (outputs || number >= attempts) return outputs;
+    retry_later(step, number, outputs.error().what);
+  }
+}
+
+// A failed attempt's processes are ended before anything else happens.
+ipc::Result<Object> Burst::attempt(const Step& step, long long number) {
+  const std::string mark = state_.run_id() + ":" + step.id_text() + ":" + std::to_string(number);
+  const std::int64_t deadline = deadline_of(step);
+  ShellAttempt shell(step, attention_, reaper_);
+  if (auto begun = begin_attempt(step, mark, number, shell); !begun) return begun.error();
+  auto outputs = shell.finish(deadline);
+  if (!outputs) end_tree(attention_, reaper_, others_than(mark), shell.pipes());
+  return outputs;
+}
+
+// The intent is durable before there is a process. What fails before that needs no sync.
+ipc::Result<void> Burst::begin_attempt(const Step& step, const std::string& mark, long long number,
+                                       ShellAttempt& shell) {
+  const auto count = static_cast<std::uint32_t>(number);
+  recorder_.add_frame(ipc::Intent{step.id_text(), count, "shell"}, ipc::now_us());
+  const auto inputs = resolve_inputs(step, state_);
+  if (!inputs) return inputs.error();
+  auto environment = environment_.for_step(mark, *inputs);
+  if (!environment) return environment.error();
+  if (auto prepared = shell.prepare(std::move(*environment)); !prepared) return prepared;
+  must(recorder_.flush());
+  must(recorder_.sync());
+  recorder_.ring();
+  attention_.check();
+  const auto pid = shell.begin();
+  if (!pid) return pid.error();
+  recorder_.add_frame(
+      ipc::StepProcess{step.id_text(), count, *pid, ipc::start_time(*pid).value_or(0)},
+      ipc::now_us());
+  must(recorder_.flush());
+  return {};
+}
+
+void Burst::retry_later(const Step& step, long long failed, const std::string& error) {
+  recorder_.add(step_retry(step, failed, mask(error, workflow_, state_)), ipc::now_us());
+  tell();
+  const std::int64_t due = after(step.retry->delay_seconds);
+  while (ipc::boot_ms() < due) (void)attention_.wait({}, due);
+  attention_.check();
+}
+
+}  // namespace charter::worker

@@ -1,0 +1,120 @@
+#include "worker/engine.h"
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <utility>
+
+#include "ipc/job.h"
+#include "ipc/journal.h"
+#include "ipc/layout.h"
+#include "ipc/peer.h"
+#include "worker/burst.h"
+#include "worker/endings.h"
+#include "worker/job_file.h"
+#include "worker/journal_file.h"
+#include "worker/opening.h"
+#include "worker/report.h"
+
+namespace charter::worker {
+namespace {
+
+int give_up(int code, const ipc::Error& error) {
+  log_line(error.message());
+  return code;
+}
+
+// The engine dies with its guardian: by TERM, so that it can end its tree first. A guardian that
+// died before this was asked for has left another parent.
+void depend_on(pid_t guardian) {
+  (void)::setpgid(0, 0);
+  (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  (void)::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+  if (::getppid() != guardian) ::_exit(kExitOrphaned);
+}
+
+ipc::Opened opened_frame(const ipc::Job& job, pid_t guardian, std::string state) {
+  ipc::Opened opened;
+  opened.run_id = job.run_id;
+  opened.burst = job.burst;
+  opened.cause = job.cause;
+  opened.guardian_pid = guardian;
+  opened.guardian_start = ipc::start_time(guardian).value_or(0);
+  opened.boot_id = ipc::boot_id();
+  opened.pid_namespace = ipc::pid_namespace();
+  if (job.command) opened.command_id = job.command->command_id;
+  opened.state = std::move(state);
+  return opened;
+}
+
+// What the command says about the gate; anything but an approval is none.
+GateRecord decision_of(const ipc::Job& job, const Opening& opening, const Replay& replay) {
+  if (opening.decided) return replay.decisions.back();
+  GateRecord decision;
+  if (!job.command) return decision;
+  decision.approved = job.command->kind == "approve";
+  decision.note = job.command->note;
+  return decision;
+}
+
+int report(Recorder recorder, const RunState& file, const ipc::Layout& layout,
+           const Replay& replay) {
+  const bool known = !replay.first_base.empty();
+  const std::size_t reported = known ? reported_decisions(replay) : file.gate_history().size();
+  const auto told = report_progress(recorder, file, layout.state_file(file.run_id()), reported);
+  if (!told) return give_up(kExitJob, told.error());
+  if (auto flushed = recorder.flush(); !flushed) return give_up(kExitJournal, flushed.error());
+  recorder.ring();
+  return kExitDone;
+}
+
+int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& replay,
+              const Opening& opening, Recorder recorder, pid_t guardian) {
+  auto state = RunState::parse(opening.state);
+  if (!state) return give_up(kExitJob, state.error());
+  recorder.add_frame(opened_frame(job, guardian, opening.state), ipc::now_us());
+  if (opening.kind == Opening::Kind::report) {
+    return report(std::move(recorder), *state, layout, replay);
+  }
+  const auto snapshot = state->snapshot();
+  auto workflow = snapshot ? workflow_from_snapshot(*snapshot) : snapshot.error();
+  Reaper reaper;
+  Attention attention(guardian, reaper);
+  Burst burst(layout, attention, reaper, std::move(recorder), std::move(*state),
+              workflow ? std::move(*workflow) : Workflow{});
+  if (!workflow) {
+    burst.fail(workflow.error().what);
+  } else if (opening.kind == Opening::Kind::start) {
+    burst.start();
+  } else {
+    burst.decide(decision_of(job, opening, replay), opening.decided);
+  }
+  burst.clear_up();
+  return kExitDone;
+}
+
+}  // namespace
+
+int engine_main(pid_t guardian) {
+  depend_on(guardian);
+  const auto job = read_job();
+  if (!job) return give_up(kExitJob, job.error());
+  const ipc::Layout layout(job->project_root, job->data_dir);
+  if (::chdir(layout.root().c_str()) != 0) {
+    return give_up(kExitJob, ipc::errno_error("enter " + layout.root()));
+  }
+  const auto replay = read_journal();
+  if (!replay) return give_up(kExitJournal, replay.error());
+  const auto opening = choose_opening(*job, layout, *replay);
+  if (!opening) return give_up(kExitJob, opening.error());
+  if (opening->kind == Opening::Kind::nothing) return kExitDone;
+  if (opening->kind == Opening::Kind::refuse) {
+    return give_up(kExitJob, ipc::plain_error("a burst that does not fit its journal"));
+  }
+  auto recorder = open_recorder(*job, *replay);
+  if (!recorder) return give_up(kExitJournal, recorder.error());
+  return run_burst(*job, layout, *replay, *opening, std::move(*recorder), guardian);
+}
+
+}  // namespace charter::worker

@@ -1,0 +1,11 @@
+// The process that executes one burst of one run: the guardian's fork.
+#pragma once
+
+#include <sys/types.h>
+
+namespace charter::worker {
+
+// Runs in the forked child; the exit code is for the guardian (endings.h).
+[[nodiscard]] int engine_main(pid_t guardian);
+
+}  // namespace charter::worker

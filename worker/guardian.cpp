@@ -1,0 +1,195 @@
+#include "worker/guardian.h"
+
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "ipc/job.h"
+#include "ipc/journal.h"
+#include "ipc/peer.h"
+#include "ipc/unique_fd.h"
+#include "worker/clock.h"
+#include "worker/endings.h"
+#include "worker/engine.h"
+#include "worker/job_file.h"
+#include "worker/kill.h"
+#include "worker/reaper.h"
+
+namespace charter::worker {
+namespace {
+
+using Last = ipc::JournalSummary::Last;
+
+constexpr std::int64_t kLeastInterruptGraceMs = 200;
+
+sigset_t attended_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCHLD, ipc::kill_signal()}) {
+    ::sigaddset(&set, signal);
+  }
+  return set;
+}
+
+// Who asked for what.
+struct Request {
+  bool killed = false;  // else interrupted
+  int signal = 0;
+  std::int64_t asker_uid = -1;
+  std::int64_t grace_ms = 0;
+};
+
+class Guardian {
+ public:
+  int run();
+
+ private:
+  int watch();
+  std::optional<Request> request_of(const siginfo_t& info) const;
+  int run_ladder(Request request);
+  void await_end(std::int64_t deadline_ms);
+  void stop_engine();
+  int conclude(ipc::Exit exit);
+  int conclude_engine(int status);
+
+  Reaper reaper_;
+  pid_t engine_ = 0;
+};
+
+// Project mode, in this very process: the lock never comes free in between.
+int become_project() {
+  const char* const arguments[] = {"charter-worker", "project", nullptr};
+  ::execv("/proc/self/exe", const_cast<char* const*>(arguments));
+  log_line(ipc::errno_error("execute /proc/self/exe").message());
+  return kExitJournal;
+}
+
+int Guardian::run() {
+  const sigset_t attended = attended_signals();
+  (void)::sigprocmask(SIG_BLOCK, &attended, nullptr);
+  (void)::setsid();
+  (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  const pid_t self = ::getpid();
+  engine_ = ::fork();
+  if (engine_ == 0) ::_exit(engine_main(self));
+  if (engine_ < 0) {
+    log_line(ipc::errno_error("fork the engine").message());
+    return kExitJournal;
+  }
+  reaper_.watch(engine_);
+  return watch();
+}
+
+int Guardian::watch() {
+  const sigset_t attended = attended_signals();
+  for (;;) {
+    siginfo_t info{};
+    if (::sigwaitinfo(&attended, &info) < 0) continue;
+    if (info.si_signo == SIGCHLD) {
+      (void)reaper_.reap();
+      if (const auto status = reaper_.status()) return conclude_engine(*status);
+    } else if (const auto request = request_of(info)) {
+      return run_ladder(*request);
+    }
+  }
+}
+
+// An engine that was asked to end passes the request on, with the asker in its value.
+std::optional<Request> Guardian::request_of(const siginfo_t& info) const {
+  Request request;
+  request.signal = info.si_signo;
+  request.asker_uid = info.si_uid;
+  if (info.si_signo == ipc::kill_signal()) {
+    request.killed = true;
+    request.grace_ms = std::max(info.si_value.sival_int, 0);
+    return request;
+  }
+  const bool passed_on = info.si_code == SI_QUEUE && info.si_pid == engine_;
+  if (passed_on) request.asker_uid = static_cast<std::uint32_t>(info.si_value.sival_int);
+  const auto job = read_job();
+  const std::int64_t grace = job ? static_cast<std::int64_t>(job->kill_grace_ms) : 0;
+  request.grace_ms = std::max(grace, kLeastInterruptGraceMs);
+  return request;
+}
+
+void Guardian::stop_engine() {
+  const ipc::UniqueFd engine(static_cast<int>(::syscall(SYS_pidfd_open, engine_, 0)));
+  if (!engine) return;
+  (void)ipc::signal_process(engine.get(), stop_signal());
+  (void)ipc::signal_process(engine.get(), SIGCONT);  // so that it can reap meanwhile
+}
+
+// Waits for the tree to be empty: the engine leaves when it has no child left. A second request
+// may shorten the grace.
+void Guardian::await_end(std::int64_t deadline_ms) {
+  const sigset_t attended = attended_signals();
+  while (reaper_.reap()) {
+    const std::int64_t left = deadline_ms - ipc::boot_ms();
+    if (left <= 0) return;
+    const timespec timeout{left / 1000, left % 1000 * 1'000'000};
+    siginfo_t info{};
+    if (::sigtimedwait(&attended, &info, &timeout) == ipc::kill_signal()) {
+      deadline_ms = std::min(deadline_ms, ipc::boot_ms() + std::max(info.si_value.sival_int, 0));
+    }
+  }
+}
+
+int Guardian::run_ladder(Request request) {
+  const std::int64_t begun = ipc::boot_ms();
+  stop_engine();
+  terminate_tree({}, engine_);
+  await_end(begun + request.grace_ms);
+  KillOutcome outcome = kill_tree(reaper_);
+  ipc::Exit exit;
+  exit.cause = request.killed ? "killed" : "interrupted";
+  exit.signal = request.signal;
+  exit.asker_uid = request.asker_uid;
+  exit.elapsed_ms = static_cast<std::uint64_t>(ipc::boot_ms() - begun);
+  exit.left = std::move(outcome.left);
+  return conclude(std::move(exit));
+}
+
+int Guardian::conclude_engine(int status) {
+  const std::int64_t begun = ipc::boot_ms();
+  KillOutcome outcome = kill_tree(reaper_);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kExitDone) return 0;
+  ipc::Exit exit;
+  exit.cause = WIFSIGNALED(status) ? "signal" : "code";
+  exit.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  exit.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+  exit.elapsed_ms = static_cast<std::uint64_t>(ipc::boot_ms() - begun);
+  exit.left = std::move(outcome.left);
+  return conclude(std::move(exit));
+}
+
+int Guardian::conclude(ipc::Exit exit) {
+  const auto summary = ipc::summarize(ipc::kJournalFd);
+  if (!summary) {
+    log_line(summary.error().message());
+    return kExitJournal;
+  }
+  const bool wanted = exit.cause == "killed";
+  if (summary->last == Last::terminal || (summary->last == Last::paused && !wanted)) return 0;
+  auto journal = ipc::Journal::attach(ipc::kJournalFd, summary->end);
+  auto appended = journal ? journal->append({ipc::now_us(), std::move(exit)})
+                          : ipc::Result<void>(journal.error());
+  if (!appended) {
+    log_line(appended.error().message());
+    return kExitJournal;
+  }
+  return become_project();
+}
+
+}  // namespace
+
+int run_main() { return Guardian().run(); }
+
+}  // namespace charter::worker

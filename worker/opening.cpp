@@ -1,0 +1,81 @@
+#include "worker/opening.h"
+
+#include <fcntl.h>
+
+#include <utility>
+
+#include "worker/json/python.h"
+
+namespace charter::worker {
+namespace {
+
+using Last = ipc::JournalSummary::Last;
+
+constexpr std::size_t kMostStateBytes = std::size_t{1} << 30;
+
+ipc::Result<Opening> choose_start(const ipc::Job& job, const Replay& replay) {
+  const ipc::JournalSummary& summary = replay.summary;
+  if (summary.step_begun || summary.last == Last::paused) return Opening{};
+  if (job.state.empty()) return ipc::plain_error("a start without a state");
+  return Opening{Opening::Kind::start, job.state, false};
+}
+
+// Whether the file is what a resume that died before its first step has left: still as it was at
+// the pause, or executing by the very decision that is on record.
+bool is_ours(const Replay& replay, const RunState& file) {
+  const auto before = RunState::parse(replay.base);
+  if (!before || before->status() != "paused") return false;
+  const std::size_t gates = before->gate_history().size();
+  if (file.status() == "paused") return file.gate_history().size() == gates;
+  return file.status() == "running" && !replay.decisions.empty() &&
+         file.gate_history().size() == gates + 1 &&
+         file.gate_history().back().decided_at == replay.decisions.back().decided_at;
+}
+
+ipc::Result<Opening> choose_resume(const ipc::Layout& layout, const ipc::Job& job,
+                                   const Replay& replay) {
+  const ipc::JournalSummary& summary = replay.summary;
+  const bool again = summary.last == Last::opened && !summary.step_begun;
+  if (!again && summary.last != Last::paused && summary.last != Last::none) return Opening{};
+  auto text = read_state_file(layout.state_file(job.run_id));
+  if (!text) return text.error();
+  const auto file = RunState::parse(*text);
+  if (!file) return file.error();
+  if (again && is_ours(replay, *file)) {
+    return Opening{Opening::Kind::decide, replay.base, !replay.decisions.empty()};
+  }
+  const bool moved =
+      summary.last == Last::none ? file->status() != "paused" : moved_on(replay, *file);
+  return Opening{moved ? Opening::Kind::report : Opening::Kind::decide, std::move(*text), false};
+}
+
+}  // namespace
+
+// A run that was taken on paused brings decisions of its own time with it.
+std::size_t reported_decisions(const Replay& replay) {
+  const auto first = RunState::parse(replay.first_base);
+  return (first ? first->gate_history().size() : 0) + replay.all_decisions;
+}
+
+bool moved_on(const Replay& replay, const RunState& file) {
+  const ipc::JournalSummary& summary = replay.summary;
+  return file.status() != "paused" || !summary.pause ||
+         str(file.current_step()) != summary.pause->step_id ||
+         file.gate_history().size() != reported_decisions(replay);
+}
+
+ipc::Result<std::string> read_state_file(const std::string& path) {
+  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return ipc::errno_error("open " + path);
+  return ipc::read_all(file.get(), kMostStateBytes);
+}
+
+ipc::Result<Opening> choose_opening(const ipc::Job& job, const ipc::Layout& layout,
+                                    const Replay& replay) {
+  if (replay.summary.last == Last::terminal) return Opening{Opening::Kind::nothing, {}, false};
+  if (job.cause == "start") return choose_start(job, replay);
+  if (job.cause == "resume" || job.cause == "input") return choose_resume(layout, job, replay);
+  return ipc::plain_error("a burst of unknown cause '" + job.cause + "'");
+}
+
+}  // namespace charter::worker

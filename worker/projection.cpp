@@ -1,0 +1,202 @@
+#include "worker/projection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "ipc/journal.h"
+#include "worker/endings.h"
+#include "worker/events.h"
+#include "worker/opening.h"
+#include "worker/plan/workflow.h"
+#include "worker/report.h"
+#include "worker/stores/spares.h"
+
+namespace charter::worker {
+namespace {
+
+using Last = ipc::JournalSummary::Last;
+
+std::int64_t milliseconds(std::int64_t begun_us, std::int64_t ended_us) {
+  return std::max<std::int64_t>(0, (ended_us - begun_us + 500) / 1000);
+}
+
+// Whether the run waits at an input step. A plan that cannot be read has gates only: then the
+// decision says what became of the run.
+bool waits_at_input(const RunState& state) {
+  const auto snapshot = state.snapshot();
+  const auto workflow =
+      snapshot ? workflow_from_snapshot(*snapshot) : ipc::Result<Workflow>(snapshot.error());
+  if (!workflow) return false;
+  return std::any_of(workflow->steps.begin(), workflow->steps.end(), [&state](const Step& step) {
+    return step.id == state.current_step() && step.type == StepType::input;
+  });
+}
+
+std::string text_of(const Value& value) { return value.is_string() ? value.as_string() : ""; }
+
+std::optional<std::string> note_of(const ipc::Event& event) {
+  const Value note = event_field(event, "note");
+  if (!note.is_string()) return std::nullopt;
+  return note.as_string();
+}
+
+}  // namespace
+
+Projection::Projection(const ipc::Job& job, const Replay& replay, Recorder recorder)
+    : job_(job),
+      replay_(replay),
+      layout_(job.project_root, job.data_dir),
+      recorder_(std::move(recorder)),
+      verdict_(judge(job, layout_, replay)),
+      now_(ipc::now_us()) {}
+
+ipc::Result<void> Projection::run() {
+  const ipc::JournalSummary& summary = replay_.summary;
+  const std::string kind = replay_.last_event ? replay_.last_event->kind : "";
+  if (summary.last == Last::terminal) return make_file_good();
+  if (!terminal_status(kind).empty() || kind == "StepFailedEvent") return finish_telling();
+  if (summary.last == Last::paused) return settle_paused();
+  const bool refused = kind == "GateDecisionEvent" && !replay_.decisions.empty() &&
+                       !replay_.decisions.back().approved;
+  return refused ? finish_telling() : settle_executing();
+}
+
+// The state as far as the journal tells it; nothing when there is none, which keeps no run from
+// its end.
+std::optional<RunState> Projection::state() const {
+  std::string otherwise = job_.state;
+  if (otherwise.empty()) {
+    if (auto file = read_state_file(layout_.state_file(job_.run_id))) otherwise = *file;
+  }
+  auto state = replay_.state(layout_.blobs_dir(job_.run_id), otherwise);
+  if (state) return std::move(*state);
+  log_line("no state file is written: " + state.error().message());
+  return std::nullopt;
+}
+
+// The last words were torn: the rest of them follows from what is there.
+ipc::Result<void> Projection::finish_telling() {
+  const ipc::Event& last = *replay_.last_event;
+  if (last.kind == "StepFailedEvent") {
+    const std::string error = text_of(event_field(last, "error"));
+    recorder_.add(run_failed({error, last.sensitive}), now_);
+    return end(state(), "failed", error);
+  }
+  if (last.kind == "GateDecisionEvent") {
+    return cancel(event_field(last, "step_id"), note_of(last));
+  }
+  const std::string status(terminal_status(last.kind));
+  return end(state(), status, text_of(event_field(last, "error")));
+}
+
+ipc::Result<void> Projection::settle_paused() {
+  const auto text = read_state_file(layout_.state_file(job_.run_id));
+  auto file = text ? RunState::parse(*text) : ipc::Result<RunState>(text.error());
+  if (!file) {
+    log_line(file.error().message());
+    if (!verdict_.cancelled) return {};
+    auto known = state();
+    return known ? cancel_paused(std::move(*known)) : cancel(Value(""), verdict_.note);
+  }
+  if (moved_on(replay_, *file)) {
+    const std::size_t reported = reported_decisions(replay_);
+    const bool executing = file->status() == "running" || file->status() == "pending";
+    if (executing && file->gate_history().size() <= reported) return {};
+    auto told = report_progress(recorder_, *file, layout_.state_file(job_.run_id), reported);
+    if (!told) return told;
+    if (file->status() != "paused" || !verdict_.cancelled) return tell();
+  }
+  return verdict_.cancelled ? cancel_paused(std::move(*file)) : ipc::Result<void>{};
+}
+
+ipc::Result<void> Projection::cancel_paused(RunState state) {
+  const Value step = state.current_step();
+  if (!waits_at_input(state)) {
+    state.decide({step, false, verdict_.note, ipc::file_time(now_)});
+    recorder_.add(gate_decision(step, false, verdict_.note), now_);
+  }
+  recorder_.add(run_cancelled(step, verdict_.note), now_);
+  return end(std::move(state), "cancelled", {});
+}
+
+ipc::Result<void> Projection::settle_executing() {
+  const ipc::JournalSummary& summary = replay_.summary;
+  const bool begun =
+      summary.step_begun || summary.last == Last::step_open || summary.last == Last::checkpoint;
+  if (verdict_.cancelled) {
+    const bool open = replay_.open && replay_.last_step;
+    return cancel(open ? *replay_.last_step : Value(""), verdict_.note);
+  }
+  if (begun) return fail(verdict_.reason);
+  // Nothing has been done yet, so it can be begun again, unless somebody gives up on it.
+  if (job_.cause != "project" || job_.reason.empty()) return {};
+  return fail(job_.reason);
+}
+
+ipc::Result<void> Projection::fail(const std::string& reason) {
+  const MaskedText text{reason, false};
+  if (replay_.open && replay_.last_step) {
+    const std::int64_t ended = replay_.summary.exit ? replay_.exit_at_us : now_;
+    recorder_.add(step_failed(*replay_.last_step, milliseconds(replay_.open_since_us, ended), text),
+                  now_);
+  }
+  recorder_.add(run_failed(text), now_);
+  return end(state(), "failed", reason);
+}
+
+ipc::Result<void> Projection::cancel(const Value& step_id, const std::optional<std::string>& note) {
+  recorder_.add(run_cancelled(step_id, note), now_);
+  return end(state(), "cancelled", {});
+}
+
+ipc::Result<void> Projection::end(std::optional<RunState> state, const std::string& status,
+                                  const std::string& reason) {
+  if (state) {
+    if (status == "failed") {
+      state->fail(reason, ipc::file_time(now_));
+    } else {
+      state->set_status(status, ipc::file_time(now_));
+    }
+    if (auto saved = save(*state); !saved) log_line(saved.error().message());
+  }
+  ipc::Terminal terminal;
+  terminal.status = status;
+  terminal.reason = reason;
+  if (replay_.summary.exit) terminal.left = replay_.summary.exit->left;
+  recorder_.add_frame(std::move(terminal), now_);
+  return tell();
+}
+
+// After a loss of power the file may lack what the journal kept.
+ipc::Result<void> Projection::make_file_good() {
+  const ipc::JournalSummary& summary = replay_.summary;
+  const auto text = read_state_file(layout_.state_file(job_.run_id));
+  const auto file = text ? RunState::parse(*text) : ipc::Result<RunState>(text.error());
+  if (file && file->status() == summary.terminal->status && file->run_id() == job_.run_id) {
+    return {};
+  }
+  auto known = state();
+  if (!known) return {};
+  if (summary.terminal->status == "failed") {
+    known->fail(summary.error, ipc::file_time(replay_.last_at_us));
+  } else {
+    known->set_status(summary.terminal->status, ipc::file_time(replay_.last_at_us));
+  }
+  return save(*known);
+}
+
+ipc::Result<void> Projection::save(const RunState& state) {
+  Spares spares(spares_directory(layout_));
+  auto file = spares.publish(layout_.state_file(job_.run_id), state.render(), true);
+  if (!file) return file.error();
+  return {};
+}
+
+ipc::Result<void> Projection::tell() {
+  if (auto flushed = recorder_.flush(); !flushed) return flushed;
+  auto synced = recorder_.sync();
+  if (synced) recorder_.ring();
+  return synced;
+}
+
+}  // namespace charter::worker

@@ -1,0 +1,40 @@
+// The one place where a run's processes begin: from here on they are in their own session, with a
+// clean world, and nothing of the worker is left to them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace charter::worker {
+
+struct SpawnRequest {
+  std::vector<std::string> candidates;   // paths, tried in order as execvp does
+  std::vector<std::string> arguments;    // with argv[0]
+  std::vector<std::string> environment;  // NAME=value
+  int output = -1;                       // becomes descriptor 1; at least 3
+  int errors = -1;                       // becomes descriptor 2; at least 3
+};
+
+// What failed, with its errno.
+struct SpawnFailure {
+  enum class Stage { fork, session, descriptors, exec };
+  Stage stage = Stage::fork;
+  int code = 0;
+};
+
+// The pid of the child: it leads a session of its own, its input is the caller's (/dev/null), its
+// directory the caller's. Returns when it has become the program or has failed to.
+//
+// The caller must have one thread and no signal handlers: until the exec the child runs in the
+// caller's memory (no page tables are copied, which is most of what a fork costs), and reports
+// its failure there.
+[[nodiscard]] std::variant<pid_t, SpawnFailure> spawn(const SpawnRequest& request);
+
+// "[Errno 2] No such file or directory: 'nosuch'", in which `program` is what was asked for.
+[[nodiscard]] std::string describe(const SpawnFailure& failure, std::string_view program);
+
+}  // namespace charter::worker

@@ -1,0 +1,17 @@
+// What a gate, or an input step, shows to whoever has to answer.
+#pragma once
+
+#include <string>
+
+#include "ipc/error.h"
+#include "worker/events.h"
+#include "worker/plan/workflow.h"
+#include "worker/stores/run_state.h"
+
+namespace charter::worker {
+
+// The pending event of a step the run waits at. Errors are the run's: a template names something
+// that does not exist, or is no text.
+[[nodiscard]] ipc::Result<EventDraft> pending_event(const Step& step, const RunState& state);
+
+}  // namespace charter::worker

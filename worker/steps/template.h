@@ -1,0 +1,16 @@
+// `{{ name }}` in what a gate shows: any white space, one run of word characters, nothing else.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ipc/error.h"
+#include "worker/stores/run_state.h"
+
+namespace charter::worker {
+
+// The text with each placeholder replaced, values that are no text as JSON. The error names the
+// first placeholder that stands for nothing.
+[[nodiscard]] ipc::Result<std::string> fill_template(std::string_view text, const RunState& state);
+
+}  // namespace charter::worker

@@ -1,0 +1,59 @@
+#include "worker/stores/blobs.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "ipc/layout.h"
+#include "ipc/unique_fd.h"
+
+namespace charter::worker {
+namespace {
+
+ipc::Result<void> write_durably(const std::string& path, std::string_view bytes) {
+  // A file of this name is what a burst that died before its checkpoint has left.
+  const ipc::UniqueFd file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return ipc::errno_error("create " + path);
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return ipc::errno_error("write " + path);
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+  }
+  if (::fdatasync(file.get()) != 0) return ipc::errno_error("sync " + path);
+  return {};
+}
+
+ipc::Result<void> make_directory(const std::string& directory) {
+  if (::mkdir(directory.c_str(), 0700) == 0) {
+    return ipc::sync_directory(directory.substr(0, directory.rfind('/')));
+  }
+  if (errno == EEXIST) return {};
+  return ipc::errno_error("create " + directory);
+}
+
+}  // namespace
+
+ipc::Result<ipc::Checkpoint> make_checkpoint(const std::string& directory, std::uint64_t number,
+                                             std::string step_id, std::string outputs) {
+  ipc::Checkpoint checkpoint;
+  checkpoint.step_id = std::move(step_id);
+  if (outputs.size() < kBlobBytes) {
+    checkpoint.outputs = std::move(outputs);
+    return checkpoint;
+  }
+  checkpoint.blob = std::to_string(number) + ".json";
+  checkpoint.blob_size = outputs.size();
+  if (auto made = make_directory(directory); !made) return made.error();
+  if (auto put = write_durably(directory + "/" + checkpoint.blob, outputs); !put) {
+    return put.error();
+  }
+  if (auto synced = ipc::sync_directory(directory); !synced) return synced.error();
+  return checkpoint;
+}
+
+}  // namespace charter::worker

@@ -1,0 +1,99 @@
+#include "worker/stores/kv_store.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "ipc/job.h"
+#include "ipc/lock.h"
+#include "ipc/peer.h"
+
+namespace charter::worker {
+namespace {
+
+constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+constexpr std::int64_t kLockPatienceMs = 30'000;
+
+}  // namespace
+
+KvStore::KvStore(std::string file, std::string lock, std::string spares, Attention& attention)
+    : file_(std::move(file)),
+      lock_file_(std::move(lock)),
+      spares_(std::move(spares)),
+      attention_(attention) {}
+
+// Another run may be publishing, which takes a sync; and if its engine was stopped with the lock
+// held, this one still has to hear what it is asked. So the lock is asked for again and again,
+// with the engine's ears open.
+ipc::Result<void> KvStore::take_lock() {
+  if (!lock_) {
+    lock_.reset(::open(lock_file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!lock_) return ipc::errno_error("open " + lock_file_);
+  }
+  const std::int64_t give_up = ipc::boot_ms() + kLockPatienceMs;
+  for (;;) {
+    const auto taken = ipc::try_lock(lock_.get());
+    if (!taken) return taken.error();
+    if (*taken) break;
+    const std::int64_t now = ipc::boot_ms();
+    if (now >= give_up) return ipc::plain_error("the key-value store is locked by another run");
+    (void)attention_.wait({}, now + 1);
+  }
+  locked_ = true;
+  return {};
+}
+
+void KvStore::release() {
+  if (locked_) (void)ipc::unlock(lock_.get());
+  locked_ = false;
+  loaded_ = false;
+  values_ = Object();
+}
+
+ipc::Result<void> KvStore::load() {
+  if (loaded_) return {};
+  values_ = Object();
+  const ipc::UniqueFd file(::open(file_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) {
+    if (errno != ENOENT) return ipc::errno_error("open " + file_);
+    loaded_ = true;
+    return {};
+  }
+  const auto text = ipc::read_all(file.get(), kMostBytes);
+  if (!text) return text.error();
+  auto parsed = parse_json(*text);
+  if (!parsed) return ipc::plain_error(file_ + ": " + parsed.error().message());
+  if (!parsed->is_object()) return ipc::plain_error(file_ + ": not an object");
+  values_ = std::move(parsed->as_object());
+  loaded_ = true;
+  return {};
+}
+
+ipc::Result<const Value*> KvStore::get(const std::string& key) {
+  if (auto read = load(); !read) return read.error();
+  return std::as_const(values_).find(key);
+}
+
+ipc::Result<void> KvStore::set(const std::string& key, Value value) {
+  if (!locked_) {
+    if (auto taken = take_lock(); !taken) return taken.error();
+    loaded_ = false;  // what was read without the lock may be out of date
+  }
+  if (auto read = load(); !read) return read.error();
+  values_.set(key, std::move(value));
+  return {};
+}
+
+ipc::Result<void> KvStore::commit() {
+  ipc::Result<void> done;
+  if (locked_) {
+    auto published = spares_.publish(file_, dump(Value(std::move(values_))), true);
+    if (!published) done = published.error();
+  }
+  release();
+  return done;
+}
+
+}  // namespace charter::worker

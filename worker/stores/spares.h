@@ -1,0 +1,53 @@
+// Replaces small files atomically without freeing or making an inode: the new bytes go into a kept
+// spare, which changes places with the file, and the old inode becomes the next spare. (Making
+// files gets slow where many were deleted a moment ago, and replacing by rename deletes one each
+// time.)
+//
+// A reader may still be in the middle of an inode that has just been replaced, so a spare is
+// written into only 20 ms after it was a file. Any number of processes may share a directory of
+// spares.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "ipc/error.h"
+#include "ipc/layout.h"
+#include "ipc/unique_fd.h"
+
+namespace charter::worker {
+
+class Spares {
+ public:
+  // `directory` is on the same file system as the files; made when first needed, mode 0700.
+  explicit Spares(std::string directory) : directory_(std::move(directory)) {}
+
+  // `target` holds `bytes` when this returns, and at no instant anything but the old or the new
+  // bytes; mode 0600. `durable`: also after a loss of power. Returns the new file, open.
+  ipc::Result<ipc::UniqueFd> publish(const std::string& target, std::string_view bytes,
+                                     bool durable);
+
+ private:
+  struct Spare {
+    std::string path;
+    ipc::UniqueFd file;
+  };
+  ipc::Result<ipc::UniqueFd> create(const std::string& target, std::string_view bytes,
+                                    bool durable);
+  ipc::Result<ipc::UniqueFd> exchange(const std::string& target, std::string_view bytes,
+                                      bool durable);
+  ipc::Result<Spare> take(bool durable);
+  ipc::Result<Spare> make();
+  void keep(const std::string& path);
+  std::string slot(std::uint32_t number) const;
+  std::string own_name();
+
+  std::string directory_;
+  std::uint32_t made_ = 0;
+};
+
+// Where a project keeps them: beside the state files, out of the way of whoever lists those.
+[[nodiscard]] std::string spares_directory(const ipc::Layout& layout);
+
+}  // namespace charter::worker

@@ -1,0 +1,90 @@
+#include "worker/verdict.h"
+
+#include <fcntl.h>
+
+#include <csignal>
+
+#include "ipc/json_scan.h"
+#include "worker/endings.h"
+
+namespace charter::worker {
+namespace {
+
+constexpr std::size_t kMostNoteBytes = std::size_t{1} << 20;
+constexpr const char* kUnknown = "lost: its worker ended without a last word";
+
+struct KillNote {
+  std::optional<std::string> note;
+  std::optional<std::int64_t> uid;
+};
+
+// Written, by whoever asks, before the request is sent; may be missing.
+KillNote read_kill_note(const std::string& path) {
+  KillNote found;
+  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return found;
+  const auto text = ipc::read_all(file.get(), kMostNoteBytes);
+  if (!text) return found;
+  const auto members = ipc::scan_object(*text, ipc::JsonLimits{});
+  if (!members) return found;
+  if (const auto* note = ipc::find(*members, "note"); note != nullptr) {
+    found.note = ipc::json_string(note->raw);
+  }
+  if (const auto* uid = ipc::find(*members, "uid"); uid != nullptr) {
+    const auto number = parse_json(uid->raw);
+    const auto small = number ? number->small_integer() : std::nullopt;
+    if (small) found.uid = *small;
+  }
+  return found;
+}
+
+bool is_cancellation(const std::string& kind) {
+  return kind == "cancel" || kind == "kill" || kind == "refuse";
+}
+
+std::string reason_of(const ipc::Exit& exit) {
+  if (exit.out_of_memory) return "worker died: out of memory";
+  if (exit.cause == "signal") {
+    const std::string text = "worker died: " + describe_signal(exit.signal);
+    return exit.signal == SIGKILL ? text + ", sender unknown" : text;
+  }
+  if (exit.cause == "code") return "worker died: " + describe_exit(exit.code);
+  if (exit.cause == "interrupted") {
+    const std::string text = "interrupted: " + describe_signal(exit.signal);
+    return exit.asker_uid < 0 ? text : text + " from uid " + std::to_string(exit.asker_uid);
+  }
+  return kUnknown;
+}
+
+}  // namespace
+
+std::optional<std::string> signed_note(const std::optional<std::string>& note, std::int64_t uid) {
+  if (uid < 0) return note;
+  const std::string who = "(by uid " + std::to_string(uid) + ")";
+  return note && !note->empty() ? *note + " " + who : who;
+}
+
+Verdict judge(const ipc::Job& job, const ipc::Layout& layout, const Replay& replay) {
+  Verdict verdict;
+  const auto& exit = replay.summary.exit;
+  if (exit && exit->cause == "killed") {
+    const KillNote left = read_kill_note(layout.kill_note(job.run_id));
+    verdict.cancelled = true;
+    verdict.note = signed_note(left.note, left.uid.value_or(exit->asker_uid));
+    return verdict;
+  }
+  // A resume or an input is a command too, of the burst that failed.
+  if (job.cause == "project" && job.command && is_cancellation(job.command->kind)) {
+    verdict.cancelled = true;
+    verdict.note = signed_note(job.command->note, job.command->asker_uid);
+    return verdict;
+  }
+  if (exit) {
+    verdict.reason = reason_of(*exit);
+  } else {
+    verdict.reason = job.reason.empty() ? kUnknown : job.reason;
+  }
+  return verdict;
+}
+
+}  // namespace charter::worker
