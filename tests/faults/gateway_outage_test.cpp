@@ -29,6 +29,7 @@ TEST(GatewayOutage, FrozenAndThenKilledItHasEveryEventAfterItReturns) {
     ASSERT_TRUE(scene.run(run, "many").ok);
     ASSERT_TRUE(eventually(kRunTime, [&] { return completed(scene, run); }))
         << "a run must not wait for the gateway";
+    ASSERT_TRUE(scene.gateway.wait_until_nothing_moves());
     scene.gateway.restart();
     EXPECT_EQ(scene.gateway.wait_for_end(run), "RunCompleteEvent");
     EXPECT_EQ(scene.gateway.order_faults(run), "");
@@ -85,6 +86,7 @@ TEST(GatewayOutage, FrozenGatewayAndKilledDaemonTogetherLoseNothing) {
   scene.gateway.signal(SIGSTOP);
   ASSERT_TRUE(scene.run("r1", "many").ok);
   ASSERT_TRUE(eventually(kRunTime, [&] { return completed(scene, "r1"); }));
+  ASSERT_TRUE(scene.gateway.wait_until_nothing_moves());
   scene.daemon.kill();
   scene.gateway.restart();
   scene.daemon.start();

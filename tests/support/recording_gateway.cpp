@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <map>
+#include <sstream>
 #include <stdexcept>
 
 #include "tests/support/hand_off_client.h"
@@ -41,6 +43,23 @@ std::string kind_of(const json::object& message) {
   return event != nullptr && event->is_object() ? text_of(event->get_object(), "kind") : "";
 }
 
+// Bytes in the kernel's queues of all connections from or to a port, from /proc/net/tcp.
+std::uint64_t bytes_under_way(const std::string& port) {
+  char suffix[8];
+  std::snprintf(suffix, sizeof suffix, ":%04X", static_cast<unsigned>(std::stoul(port)));
+  std::uint64_t bytes = 0;
+  for (const auto& line : lines_of("/proc/net/tcp")) {
+    std::istringstream fields(line);
+    std::string number, local, remote, state, queues;
+    fields >> number >> local >> remote >> state >> queues;
+    if (!local.ends_with(suffix) && !remote.ends_with(suffix)) continue;
+    const auto colon = queues.find(':');
+    bytes += std::stoull(queues.substr(0, colon), nullptr, 16);
+    bytes += std::stoull(queues.substr(colon + 1), nullptr, 16);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 bool is_terminal(std::string_view kind) {
@@ -76,6 +95,17 @@ void RecordingGateway::launch() {
 void RecordingGateway::restart() {
   child_.kill();
   launch();
+}
+
+bool RecordingGateway::wait_until_nothing_moves() const {
+  std::uint64_t last = 0;
+  auto since_when = Clock::now();
+  return eventually(kSoon, [&] {
+    const auto bytes = bytes_under_way(port_);
+    if (bytes != last) since_when = Clock::now();
+    last = bytes;
+    return bytes > 0 && since(since_when) > milliseconds(300);
+  });
 }
 
 std::string RecordingGateway::url() const { return "http://127.0.0.1:" + port_; }

@@ -51,6 +51,9 @@ class RecordingGateway {
   void drop_connections() { send("!drop"); }
   void signal(int number) const { child_.signal(number); }
   void kill() { child_.kill(); }
+  // Waits until what was sent to it and is still in the kernel stays the same for a while: all
+  // that a daemon hands to a gateway that does not read.
+  [[nodiscard]] bool wait_until_nothing_moves() const;
   // On the same port and into the same record.
   void restart();
 
