@@ -142,6 +142,8 @@ std::string daemon_text(const Fields& daemon, const Screen& screen) {
             " execute at once";
   }
   sheet.line("runs", runs);
+  sheet.line("holding", daemon.text("holding"), Tone::attention);
+  sheet.line("ledger", daemon.text("ledger_trouble"), Tone::bad);
   gateway_lines(sheet, daemon.object("gateway"));
   return sheet.text();
 }
