@@ -1,0 +1,44 @@
+// What exists only while a worker of a run lives: its guardian, the open journal, the doorbell.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ipc/journal.h"
+#include "ipc/log_segment.h"
+#include "ipc/unique_fd.h"
+#include "supervisor/clock.h"
+#include "supervisor/process_watch.h"
+
+namespace charter::supervisor {
+
+struct Burst {
+  std::uint32_t number = 0;
+  bool projecting = false;                 // worker mode `project` alone: no engine, no hello
+  bool adopted = false;                    // made by an earlier supervisor
+  std::string secret;                      // what its engine says in its hello; empty: unknown
+  std::unique_ptr<ProcessWatch> guardian;  // null when nobody can be watched
+  std::optional<int> exit_status;
+  bool guardian_gone = false;
+
+  std::shared_ptr<ipc::UniqueFd> journal;  // for reading and syncing; not the locked description
+  ipc::LogReader reader;
+  ipc::JournalSummary summary;
+  bool sync_under_way = false;
+  bool sync_wanted = false;
+
+  int doorbell = 0;  // connections that said this run's hello
+  BootClock::time_point begun = BootClock::now();
+  std::uint64_t began_at = 0;  // the journal's end when this burst was spawned or adopted
+  bool kill_sent = false;
+  // What is done once everything that was read is durable.
+  enum class Closing { no, finish, pause };
+  Closing closing = Closing::no;
+
+  explicit Burst(std::shared_ptr<ipc::UniqueFd> file, std::uint64_t from)
+      : journal(std::move(file)), reader(journal->get(), from), began_at(from) {}
+};
+
+}  // namespace charter::supervisor

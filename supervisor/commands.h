@@ -1,0 +1,64 @@
+// Commands to runs, from gateway and client: written down before they take effect, once each.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "supervisor/conductor.h"
+#include "supervisor/intake.h"
+#include "supervisor/ledger.h"
+#include "supervisor/registry.h"
+
+namespace charter::supervisor {
+
+// What a command is answered: nothing when it was accepted (now, or before under the same id).
+using CommandRefusal = std::optional<Refusal>;
+
+class Commands {
+ public:
+  using Done = std::function<void(const CommandRefusal&)>;
+
+  Commands(Ledger& ledger, Registry& registry, Intake& intake, Conductor& conductor)
+      : ledger_(ledger), registry_(registry), intake_(intake), conductor_(conductor) {}
+
+  struct Decision {
+    std::string run_id;
+    bool approved = false;
+    std::optional<std::string> note;
+    std::string command_id;       // empty: none
+    std::int64_t asker_uid = -1;  // -1: the gateway
+  };
+  // Approves or refuses the gate a run waits at. A run nobody handed to us whose state file waits
+  // is taken on first.
+  void decide(Decision decision, Done done);
+
+  struct Cancellation {
+    std::string run_id;
+    std::optional<std::string> note;
+    std::string command_id;
+    std::int64_t asker_uid = -1;
+    std::uint64_t grace_ms = 0;
+    bool by_client = false;  // `kill` rather than run.cancel
+  };
+  // Ends a run wherever it is. A client's kill goes on even when it cannot be written down.
+  void cancel(Cancellation cancellation, Done done);
+
+  // Why a run does not take form input: code and text.
+  [[nodiscard]] Refusal input_refusal(const std::string& run_id) const;
+
+  void continue_numbers_from(std::uint64_t next) { next_number_ = next; }
+
+ private:
+  void decide_known(const RunPtr& run, Decision decision, Done done);
+  void accepted(const RunPtr& run, const ipc::Command& command);
+
+  Ledger& ledger_;
+  Registry& registry_;
+  Intake& intake_;
+  Conductor& conductor_;
+  std::uint64_t next_number_ = 1;
+};
+
+}  // namespace charter::supervisor

@@ -1,0 +1,291 @@
+#include "supervisor/conductor.h"
+
+#include <chrono>
+#include <utility>
+
+#include "ipc/peer.h"
+#include "supervisor/burst.h"
+#include "supervisor/log.h"
+#include "supervisor/orphans.h"
+#include "supervisor/run_watcher.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr std::size_t kProjectsAtOnce = 8;
+constexpr std::chrono::milliseconds kPulse{1000};
+constexpr std::chrono::milliseconds kLaunchRetry{500};
+constexpr std::chrono::milliseconds kHelloPatience{5000};
+
+}  // namespace
+
+Conductor::Conductor(Parts parts, std::size_t slots, Hooks hooks)
+    : parts_(std::move(parts)),
+      hooks_(std::move(hooks)),
+      slots_(slots),
+      kills_(parts_.disk, parts_.layout),
+      pending_files_(parts_.executor, parts_.disk, parts_.layout,
+                     [this](const RunPtr& run) {
+                       if (run->state == RunState::starting) begin(run);
+                     }),
+      boot_id_(ipc::boot_id()),
+      pulse_(parts_.executor),
+      linger_(parts_.executor),
+      retry_(parts_.executor) {
+  arm_pulse();
+}
+
+void Conductor::enqueue(const RunPtr& run) {
+  run->state = RunState::queued;
+  slots_.add_start(run);
+  fill_slots();
+  if (run->state == RunState::queued) {
+    run->fresh_journal.reset();  // a waiting run holds no descriptor
+    pending_files_.expect(run);
+  }
+}
+
+void Conductor::recovered() {
+  recovering_ = false;
+  fill_slots();
+  start_projects();
+}
+
+void Conductor::set_holding(bool holding) {
+  holding_ = holding;
+  if (holding_) return;
+  fill_slots();
+  start_projects();
+}
+
+void Conductor::fill_slots() {
+  if (std::exchange(filling_, true)) return;
+  while (may_start()) {
+    const RunPtr run = slots_.take();
+    if (run == nullptr) break;
+    run->state = RunState::starting;
+    if (!run->pending_file_busy) begin(run);
+  }
+  filling_ = false;
+}
+
+// The run has a slot. A decision makes it a resume, anything else a start.
+void Conductor::begin(const RunPtr& run) {
+  if (run->cancellation() != nullptr) {
+    step_back(run);
+    commands_take_effect(run);
+    return;
+  }
+  const ipc::Command* decision = run->waits_at == PauseKind::none ? nullptr : run->decision();
+  LaunchOrder order;
+  if (decision != nullptr) {
+    order.cause = decision->kind == "input" ? Cause::input : Cause::resume;
+    order.command = decision;
+  }
+  if (auto started = parts_.launcher.launch(run, order); !started) {
+    launch_failed(run, started.error());
+    return;
+  }
+  if (decision != nullptr && decision->kind == "approve") run->wire = WireStatus::running;
+  launched(run, decision == nullptr || decision->kind == "approve");
+  log::info("Tracking run: run_id={} status={} workflow_path={}", run->id, name_of(run->wire),
+            run->workflow_path);
+}
+
+void Conductor::launched(const RunPtr& run, bool announce) {
+  const Burst& burst = *run->burst;
+  live_.insert(run);
+  parts_.ledger.note(
+      {0, ipc::Spawned{run->id, burst.number, burst.guardian->pid(), 0, burst.secret}});
+  if (!burst.projecting) run->delivery.visible = true;
+  if (announce) hooks_.announce(run);
+}
+
+void Conductor::launch_failed(const RunPtr& run, const ipc::Error& error) {
+  log::error("Cannot start a worker for run {}: {}", run->id, error.message());
+  step_back(run);
+  slots_.return_to_front(run);
+  retry_soon();
+}
+
+// Gives the slot back before anything was started.
+void Conductor::step_back(const RunPtr& run) {
+  run->state = run->waits_at == PauseKind::none ? RunState::queued : RunState::paused;
+  slots_.release(*run);
+}
+
+// Nothing is started until then: what failed once would fail again at once.
+void Conductor::retry_soon() {
+  if (std::exchange(backing_off_, true)) return;
+  retry_.expires_after(kLaunchRetry);
+  retry_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    backing_off_ = false;
+    fill_slots();
+    start_projects();
+  });
+}
+
+void Conductor::project(const RunPtr& run, const ipc::Command* command, std::string reason) {
+  run->state = RunState::ending;
+  Project order{run, std::nullopt, std::move(reason)};
+  if (command != nullptr) order.command = *command;
+  projects_.push_back(std::move(order));
+  start_projects();
+}
+
+void Conductor::start_projects() {
+  while (may_start() && !projects_.empty() && projecting_ < kProjectsAtOnce) {
+    Project order = std::move(projects_.front());
+    projects_.pop_front();
+    LaunchOrder launch;
+    launch.cause = Cause::project;
+    launch.command = order.command ? &*order.command : nullptr;
+    launch.reason = order.reason;
+    if (auto started = parts_.launcher.launch(order.run, launch); !started) {
+      log::error("Cannot end run {}: {}", order.run->id, started.error().message());
+      projects_.push_front(std::move(order));
+      retry_soon();
+      return;
+    }
+    ++projecting_;
+    launched(order.run, false);
+  }
+}
+
+void Conductor::command_accepted(const RunPtr& run) {
+  const ipc::Command* cancellation = run->cancellation();
+  switch (run->state) {
+    case RunState::queued:
+    case RunState::paused:
+      commands_take_effect(run);
+      return;
+    case RunState::starting:
+    case RunState::executing:
+    case RunState::ending:
+    case RunState::unreachable:
+      if (cancellation != nullptr && kills_.end(run, *cancellation)) {
+        run->state = RunState::ending;
+        tell_watchers(*run);
+      }
+      return;
+    case RunState::held:
+    case RunState::finished:
+      return;
+  }
+}
+
+// The run has no worker. A cancellation goes before any decision; a refusal needs no slot, because
+// nothing is executed.
+void Conductor::commands_take_effect(const RunPtr& run) {
+  drop_late_decisions(*run);
+  if (const ipc::Command* cancellation = run->cancellation()) {
+    project(run, cancellation, {});
+    return;
+  }
+  const ipc::Command* decision = run->decision();
+  if (run->state != RunState::paused || decision == nullptr) return;
+  if (decision->kind == "refuse") {
+    ipc::Command refusal = *decision;
+    refusal.kind = "cancel";
+    project(run, &refusal, {});
+    return;
+  }
+  slots_.add_resume(run);
+  fill_slots();
+}
+
+// A decision belongs to the pause at which it was accepted and to no later one.
+void Conductor::drop_late_decisions(Run& run) {
+  std::erase_if(run.commands, [&](const ipc::Command& one) {
+    const bool cancels = one.kind == "cancel" || one.kind == "kill";
+    if (cancels || one.pause == run.pauses) return false;
+    done(run, one, false, "not_paused");
+    return true;
+  });
+}
+
+void Conductor::done(Run& run, const ipc::Command& command, bool ok, const char* code) {
+  parts_.ledger.note({0, ipc::CommandDone{run.id, command.number, ok, code, {}}});
+  if (!command.command_id.empty()) {
+    run.answered.push_back({command.number, command.command_id, command.kind, ok, code, {}});
+  }
+}
+
+// The decision that began this burst has taken its effect and is not repeated any more.
+void Conductor::step_begun(const RunPtr& run) {
+  const ipc::Command* decision = run->decision();
+  if (decision == nullptr) return;
+  const ipc::Command taken = *decision;
+  std::erase_if(run->commands, [&](const auto& one) { return one.number == taken.number; });
+  done(*run, taken, true, "");
+}
+
+void Conductor::arm_pulse() {
+  pulse_.expires_after(kPulse);
+  pulse_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    pulse();
+    arm_pulse();
+  });
+}
+
+// What no ring and no exit told: a missed doorbell, a silent engine, an orphan.
+void Conductor::pulse() {
+  sweep_orphans(parts_.children);
+  const std::vector<RunPtr> runs(live_.begin(), live_.end());
+  for (const RunPtr& run : runs) check(run);
+}
+
+void Conductor::check(const RunPtr& run) {
+  const std::shared_ptr<Burst> burst = run->burst;
+  if (burst == nullptr) return;
+  parts_.tailer.read(run);
+  if (burst->closing != Burst::Closing::no) {
+    parts_.tailer.sync(run);
+    return;
+  }
+  const bool silent = burst->doorbell == 0 && !burst->projecting && !burst->guardian_gone &&
+                      BootClock::now() - burst->begun > kHelloPatience;
+  if (silent && (run->state == RunState::starting || run->state == RunState::executing)) {
+    log::warning("Run {} does not answer; its worker holds the lock", run->id);
+    run->state = RunState::unreachable;
+    tell_watchers(*run);
+  }
+  if (burst->guardian == nullptr && !burst->guardian_gone) settle(run);
+}
+
+void Conductor::hello(const RunPtr& run) {
+  if (run->state == RunState::starting || run->state == RunState::unreachable) {
+    run->state = RunState::executing;
+  }
+  parts_.tailer.read(run);
+}
+
+// Frames of a live worker: states follow them.
+void Conductor::frames_read(const RunPtr& run) {
+  const Burst& burst = *run->burst;
+  using Last = ipc::JournalSummary::Last;
+  const Last last = burst.summary.last;
+  if (run->state == RunState::starting) run->state = RunState::executing;
+  if (last == Last::paused || last == Last::terminal) {
+    if (run->progress.end > burst.began_at) run->state = RunState::ending;
+  }
+  if (is_terminal(run->wire) && !run->delivery.visible) {
+    run->delivery.visible = true;
+    hooks_.announce(run);
+  }
+}
+
+void Conductor::durable(const RunPtr& run) {
+  if (run->started_burst && !run->state_bytes.empty()) {
+    run->state_bytes.clear();  // the journal has it
+    run->state_bytes.shrink_to_fit();
+  }
+  hooks_.events_ready(run);
+  const std::shared_ptr<Burst> burst = run->burst;
+  if (burst != nullptr && burst->closing != Burst::Closing::no) conclude(run);
+  tell_watchers(*run);
+}
+
+}  // namespace charter::supervisor

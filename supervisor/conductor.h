@@ -1,0 +1,125 @@
+// Moves runs between the states of registry.h: gives slots, starts workers, and decides what
+// becomes of a run whose worker has ended.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "ipc/layout.h"
+#include "supervisor/burst.h"
+#include "supervisor/clock.h"
+#include "supervisor/decide.h"
+#include "supervisor/kill_ladder.h"
+#include "supervisor/launcher.h"
+#include "supervisor/ledger.h"
+#include "supervisor/pending_files.h"
+#include "supervisor/run.h"
+#include "supervisor/slot_queue.h"
+#include "supervisor/tailer.h"
+
+namespace charter::supervisor {
+
+class Conductor {
+ public:
+  struct Parts {
+    boost::asio::any_io_executor executor;
+    const ipc::Layout& layout;
+    Ledger& ledger;
+    SyncThread& disk;
+    Launcher& launcher;
+    Tailer& tailer;
+    ChildTable& children;
+  };
+  struct Hooks {
+    std::function<void(const RunPtr&)> announce;      // the gateway shall hear of its status
+    std::function<void(const RunPtr&)> events_ready;  // durable events it has not been sent
+    std::function<void(const RunPtr&)> finished;      // terminal, durable, its worker gone
+  };
+
+  Conductor(Parts parts, std::size_t slots, Hooks hooks);
+
+  // A run was accepted, durably.
+  void enqueue(const RunPtr& run);
+  // A command was appended to run->commands, durably.
+  void command_accepted(const RunPtr& run);
+  // A run with a burst that holds its whole journal's summary, found at start.
+  void found(const RunPtr& run, const Facts& facts);
+  // The last of these has been said: new starts may begin.
+  void recovered();
+
+  // From launcher, tailer and doorbell.
+  void worker_ended(const RunPtr& run, std::optional<int> status);
+  void frames_read(const RunPtr& run);
+  void durable(const RunPtr& run);
+  void step_begun(const RunPtr& run);
+  void hello(const RunPtr& run);
+
+  // While set, nothing is started or ended by itself.
+  void set_holding(bool holding);
+  [[nodiscard]] bool holding() const { return holding_; }
+  [[nodiscard]] std::size_t live() const { return live_.size(); }
+
+ private:
+  struct Project {
+    RunPtr run;
+    std::optional<ipc::Command> command;
+    std::string reason;
+  };
+
+  // conductor.cpp: slots and launches
+  void fill_slots();
+  [[nodiscard]] bool may_start() const { return !holding_ && !recovering_ && !backing_off_; }
+  void begin(const RunPtr& run);
+  void step_back(const RunPtr& run);
+  void launched(const RunPtr& run, bool announce);
+  void launch_failed(const RunPtr& run, const ipc::Error& error);
+  void project(const RunPtr& run, const ipc::Command* command, std::string reason);
+  void start_projects();
+  void commands_take_effect(const RunPtr& run);
+  void drop_late_decisions(Run& run);
+  void done(Run& run, const ipc::Command& command, bool ok, const char* code);
+  void pulse();
+  void check(const RunPtr& run);
+  void arm_pulse();
+  void retry_soon();
+
+  // settle.cpp: after a worker
+  void settle(const RunPtr& run);
+  void act(const RunPtr& run, Action action);
+  void adopt(const RunPtr& run);
+  void wait_for_lock(const RunPtr& run);
+  void close_when_durable(const RunPtr& run, Burst::Closing how);
+  void conclude(const RunPtr& run);
+  void finish(const RunPtr& run);
+  void close_burst(const RunPtr& run);
+  void free_slot(Run& run);
+  void hold(const RunPtr& run, const std::string& why);
+  [[nodiscard]] Facts facts_of(const Run& run) const;
+  [[nodiscard]] std::string loss_of(const Run& run) const;
+
+  Parts parts_;
+  Hooks hooks_;
+  SlotQueue slots_;
+  KillLadder kills_;
+  PendingFiles pending_files_;
+  bool holding_ = false;
+  bool recovering_ = true;
+  bool filling_ = false;
+  std::unordered_set<RunPtr> live_;  // with a burst
+  std::vector<RunPtr> lingering_;    // guardian gone, lock still held
+  std::deque<Project> projects_;
+  std::size_t projecting_ = 0;
+  std::string boot_id_;
+  Timer pulse_;
+  Timer linger_;
+  Timer retry_;
+  bool backing_off_ = false;
+};
+
+}  // namespace charter::supervisor

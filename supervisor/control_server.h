@@ -1,0 +1,43 @@
+// Accepts connections to the hand-off socket and keeps them within bounds.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <memory>
+#include <unordered_map>
+
+#include "ipc/unique_fd.h"
+#include "supervisor/clock.h"
+#include "supervisor/control_session.h"
+
+namespace charter::supervisor {
+
+class ControlServer {
+ public:
+  ControlServer(boost::asio::any_io_executor executor, ControlSession::Limits limits,
+                ControlSession::Handler handler);
+  ~ControlServer();
+
+  // `listener` is bound, listening and non-blocking.
+  void start(ipc::UniqueFd listener);
+  // Takes no more connections; ends those whose request is not complete.
+  void stop_accepting();
+  [[nodiscard]] std::size_t sessions() const { return sessions_.size(); }
+
+ private:
+  void wait();
+  void accept_all();
+  bool accept_one();
+  void make_room();
+
+  boost::asio::any_io_executor executor_;
+  ControlSession::Limits limits_;
+  ControlSession::Handler handler_;
+  RequestBudget budget_;
+  ipc::UniqueFd listener_;
+  boost::asio::posix::stream_descriptor descriptor_;
+  Timer pause_;
+  std::unordered_map<ControlSession*, SessionPtr> sessions_;
+};
+
+}  // namespace charter::supervisor

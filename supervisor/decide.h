@@ -1,0 +1,42 @@
+// The recovery table of registry.h as one pure function, used at start and whenever a worker has
+// ended.
+#pragma once
+
+#include <cstdint>
+
+#include "ipc/journal.h"
+
+namespace charter::supervisor {
+
+inline constexpr std::uint32_t kMaxFruitlessStarts = 3;
+
+// What is known of a run when the question is asked.
+struct Facts {
+  bool in_ledger = true;
+  bool has_journal = true;  // one with a header; nothing was promised by a shorter one
+  bool locked = false;      // a worker lives
+  bool damaged = false;     // the journal cannot be read at all
+  bool cancel = false;      // a cancellation or kill was accepted and has not taken effect
+  bool decision = false;    // an approval, refusal or input for the latest pause was accepted
+  bool silent = false;      // the worker that just ended had written nothing at all
+  std::uint32_t fruitless_starts = 0;  // bursts in a row that died before any step
+};
+
+enum class Action {
+  queue,            // wait for a slot
+  adopt,            // a worker lives: watch it
+  unreachable,      // a worker of an unknown run lives: show it
+  start_again,      // nothing of the workflow has happened
+  repeat_decision,  // the burst a decision began died before any step
+  pause,            // the state file is the truth; accepted commands take effect now
+  finish,           // deliver what is left and close
+  project_lost,     // one terminal event that says what was lost
+  project_starts,   // the same: it never got to its first step
+  project_cancel,   // one terminal event: cancelled
+  kill,             // a worker lives and shall not: the kill ladder
+  hold,             // a person has to look
+};
+
+[[nodiscard]] Action decide(const Facts& facts, const ipc::JournalSummary& journal);
+
+}  // namespace charter::supervisor

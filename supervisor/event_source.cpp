@@ -1,0 +1,33 @@
+#include "supervisor/event_source.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "ipc/codec.h"
+
+namespace charter::supervisor {
+
+ipc::Result<EventSource> EventSource::open(const std::string& journal, std::uint64_t offset) {
+  ipc::UniqueFd file(::open(journal.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return ipc::errno_error("open " + journal);
+  return EventSource(std::move(file), std::max<std::uint64_t>(offset, ipc::kLogHeaderSize));
+}
+
+ipc::Result<std::optional<StoredEvent>> EventSource::next(std::uint64_t limit) {
+  while (reader_.offset() < limit) {
+    auto next = reader_.next();
+    if (!next) return next.error();
+    if (next->outcome == ipc::LogReader::Outcome::end) break;
+    if (next->outcome == ipc::LogReader::Outcome::damaged) continue;
+    if (next->place.end > limit) break;
+    auto frame = ipc::decode_journal_frame(next->payload);
+    if (!frame) continue;
+    if (auto* event = std::get_if<ipc::Event>(&frame->body)) {
+      return StoredEvent{std::move(*event), frame->at_us, next->place.end};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace charter::supervisor

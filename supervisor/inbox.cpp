@@ -1,0 +1,135 @@
+#include "supervisor/inbox.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <utility>
+#include <variant>
+
+#include "supervisor/log.h"
+
+namespace charter::supervisor {
+
+Inbox::Inbox(Settings settings, Ledger& ledger, Intake& intake, Commands& commands,
+             StartedCommands& started, std::function<void(std::string)> answer)
+    : settings_(std::move(settings)),
+      ledger_(ledger),
+      intake_(intake),
+      commands_(commands),
+      started_(started),
+      answer_(std::move(answer)) {}
+
+void Inbox::received(std::string_view text) {
+  std::visit([this](const auto& message) { handle(message); }, parse_inbound(text));
+}
+
+void Inbox::handle(const RunStart& message) {
+  if (const ipc::Started* before = started_.find(message.command_id)) {
+    answer_start(*before);
+    return;
+  }
+  if (under_way_.contains(message.command_id)) return;  // its answer is on the way
+  Intake::Order order;
+  order.run_id = message.run_id ? *message.run_id : random_uuid();
+  if (!ipc::valid_run_id(order.run_id)) {
+    answer_(command_error_message(message.command_id,
+                                  fmt::format("run_id: must match {}", ipc::kRunIdRule)));
+    return;
+  }
+  order.command_id = message.command_id;
+  order.question.kind = ipc::PrepareRequest::Kind::launch;
+  order.question.workflow_id = message.workflow_id;
+  order.question.variables = message.variables;
+  under_way_.insert(message.command_id);
+  const std::string run_id = order.run_id;
+  intake_.take(std::move(order), [this, message, run_id](const Intake::Taken& taken) {
+    if (taken.run == nullptr) return refused(message, run_id, taken);
+    under_way_.erase(message.command_id);
+    ipc::Started started;
+    started.command_id = message.command_id;
+    started.run_id = run_id;
+    started_.add(started);
+    answer_start(started);
+    log::info("Remote run started: run_id={} workflow_id={} command_id={}", run_id,
+              message.workflow_id, message.command_id);
+  });
+}
+
+// A refusal is an answer too: it is written down before it is given, except where nothing can be
+// written.
+void Inbox::refused(const RunStart& message, const std::string& run_id,
+                    const Intake::Taken& taken) {
+  const Refusal& refusal = *taken.refusal;
+  ipc::Started started;
+  started.command_id = message.command_id;
+  started.run_id = run_id;
+  started.ok = false;
+  started.code = refusal.code;
+  started.message = refusal.message;
+  started.run_id_known = refusal.names_run;
+  const bool passing =
+      refusal.code == "disk_full" || refusal.code == "shutting_down" || refusal.code == "held";
+  if (passing) {
+    // Another try may find it better.
+    under_way_.erase(message.command_id);
+    started.code = "internal_error";
+    answer_start(started);
+    return;
+  }
+  ledger_.append({0, started}, [this, started](const ipc::Result<void>& result) {
+    under_way_.erase(started.command_id);
+    if (result) started_.add(started);
+    answer_start(started);
+  });
+}
+
+void Inbox::answer_start(const ipc::Started& started) {
+  answer_(command_result_message(
+      settings_.worker_id,
+      started.run_id_known ? std::optional<std::string_view>(started.run_id) : std::nullopt,
+      started.command_id, {started.ok, started.code, started.message}));
+}
+
+void Inbox::handle(const RunResume& message) {
+  log::info("Routing gateway resume command: run_id={} approved={}", message.run_id,
+            message.approved);
+  Commands::Decision decision;
+  decision.run_id = message.run_id;
+  decision.approved = message.approved;
+  decision.note = message.note;
+  decision.command_id = message.command_id.value_or("");
+  commands_.decide(std::move(decision), [run_id = message.run_id](const CommandRefusal& refusal) {
+    if (refusal) log::info("Ignoring resume: run_id={} ({})", run_id, refusal->message);
+  });
+}
+
+void Inbox::handle(const RunCancel& message) {
+  log::info("Routing gateway cancel command: run_id={}", message.run_id);
+  Commands::Cancellation cancellation;
+  cancellation.run_id = message.run_id;
+  cancellation.note = message.note;
+  cancellation.command_id = message.command_id.value_or("");
+  cancellation.grace_ms = static_cast<std::uint64_t>(settings_.kill_grace.count());
+  commands_.cancel(std::move(cancellation),
+                   [run_id = message.run_id](const CommandRefusal& refusal) {
+                     if (refusal) {
+                       log::info("Ignoring cancel: run_id={} ({})", run_id, refusal->message);
+                     }
+                   });
+}
+
+void Inbox::handle(const RunInput& message) {
+  log::info("Routing gateway input command: run_id={} kind={}", message.run_id, message.kind);
+  const Refusal refusal = commands_.input_refusal(message.run_id);
+  answer_(command_result_message(settings_.worker_id, message.run_id, message.command_id,
+                                 {false, refusal.code, refusal.message}));
+}
+
+void Inbox::handle(const Malformed& message) {
+  answer_(command_error_message(message.command_id, message.message));
+}
+
+void Inbox::handle(const Ignored& message) {
+  log::warning("Ignoring a gateway message: {}", message.what);
+}
+
+}  // namespace charter::supervisor

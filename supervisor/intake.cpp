@@ -1,0 +1,216 @@
+#include "supervisor/intake.h"
+
+#include <fcntl.h>
+#include <spdlog/fmt/fmt.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "ipc/journal.h"
+#include "supervisor/launcher.h"
+#include "supervisor/paused_state.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr std::size_t kStateInLedger = 64U << 10;  // a larger one has a file of its own
+
+ipc::Result<void> write_request_file(const std::string& path, const std::string& bytes) {
+  const ipc::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return ipc::errno_error("create " + path);
+  std::size_t written = 0;
+  while (written < bytes.size()) {
+    const ssize_t put = ::write(file.get(), bytes.data() + written, bytes.size() - written);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return ipc::errno_error("write " + path);
+    written += static_cast<std::size_t>(put);
+  }
+  if (::fdatasync(file.get()) != 0) return ipc::errno_error("sync " + path);
+  return {};
+}
+
+}  // namespace
+
+// One request on its way. The files are made on the sync thread before the record that speaks of
+// them is written, and belong to the run afterwards.
+struct Intake::Pending {
+  Order order;
+  Done done;
+  ipc::Accepted accepted;
+  ipc::UniqueFd journal;
+  std::string journal_path;
+  std::string state;  // of a large run: goes into state_path
+  std::string state_path;
+  std::string requests_dir;
+  bool journal_made = false;
+  std::optional<PausedState> paused;  // what a run taken on from its state file waits at
+
+  ipc::Result<void> make_files() {
+    if (!state_path.empty()) {
+      if (auto written = write_request_file(state_path, state); !written) return written;
+      if (auto synced = ipc::sync_directory(requests_dir); !synced) return synced;
+    }
+    auto made = ipc::create_journal(journal_path);
+    if (!made) return made.error();
+    journal = std::move(*made);
+    journal_made = true;
+    return {};
+  }
+  void remove_files() const {
+    if (journal_made) ::unlink(journal_path.c_str());
+    if (!state_path.empty()) ::unlink(state_path.c_str());
+  }
+};
+
+Refusal refusal_of(const ipc::Error& error) {
+  if (error.code == std::errc::no_space_on_device || error.code.value() == EDQUOT) {
+    return {"disk_full", "The disk is full: " + error.message()};
+  }
+  return {"internal_error", error.message()};
+}
+
+Intake::Intake(const ipc::Layout& layout, Ledger& ledger, Registry& registry, Preparer& preparer,
+               std::function<void(const RunPtr&)> accepted)
+    : layout_(layout),
+      ledger_(ledger),
+      registry_(registry),
+      preparer_(preparer),
+      accepted_(std::move(accepted)) {}
+
+std::optional<Refusal> Intake::check_id(const std::string& id) const {
+  if (!ipc::valid_run_id(id)) {
+    return Refusal{"invalid_run_id",
+                   fmt::format("Invalid run id: it must match {}", ipc::kRunIdRule)};
+  }
+  switch (registry_.use_of(id)) {
+    case Registry::IdUse::active:
+      return Refusal{"duplicate_run_id",
+                     fmt::format("Run '{}' is already managed by this daemon", id)};
+    case Registry::IdUse::used_before:
+      return Refusal{"duplicate_run_id",
+                     fmt::format("Run id '{}' was used before; an id names one run for ever", id)};
+    case Registry::IdUse::free:
+      break;
+  }
+  return std::nullopt;
+}
+
+void Intake::take(Order order, Done done) {
+  auto pending = std::make_shared<Pending>();
+  pending->order = std::move(order);
+  pending->done = std::move(done);
+  std::optional<Refusal> refusal = refuse_all_;
+  if (!refusal) refusal = check_id(pending->order.run_id);
+  if (refusal) {
+    pending->done({nullptr, std::move(refusal)});
+    return;
+  }
+  registry_.reserve(pending->order.run_id);
+  preparer_.prepare(std::move(pending->order.question),
+                    [this, pending](const Verdict& verdict) { prepared(pending, verdict); });
+}
+
+void Intake::prepared(const std::shared_ptr<Pending>& pending, const Verdict& verdict) {
+  if (!verdict->ok) {
+    return refuse(pending, {verdict->code, verdict->message, verdict->prepared});
+  }
+  if (refuse_all_) return refuse(pending, *refuse_all_);
+  const std::int64_t now = ipc::now_us();
+  ipc::Accepted accepted;
+  accepted.workflow_id = verdict->workflow_id;
+  accepted.workflow_path = verdict->workflow_path;
+  accepted.started_at = ipc::wire_time(now);
+  std::string state = ipc::initial_state(*verdict, pending->order.run_id, ipc::file_time(now));
+  if (state.size() <= kStateInLedger) {
+    accepted.state = std::move(state);
+  } else {
+    pending->state = std::move(state);
+    pending->requests_dir = layout_.requests_dir();
+    pending->state_path = pending->requests_dir + "/" + pending->order.run_id + ".json";
+    accepted.state_file = pending->state_path;
+  }
+  write_down(pending, std::move(accepted));
+}
+
+void Intake::adopt_paused(const std::string& run_id, Done done) {
+  auto pending = std::make_shared<Pending>();
+  pending->order.run_id = run_id;
+  pending->done = std::move(done);
+  auto found = read_paused_state(layout_, run_id);
+  if (!found || refuse_all_) {
+    pending->done({nullptr, refuse_all_ ? *refuse_all_ : Refusal{"unknown_run", "unknown run"}});
+    return;
+  }
+  registry_.reserve(run_id);
+  ipc::Accepted accepted;
+  accepted.workflow_id = found->workflow_id;
+  accepted.workflow_path = found->workflow_path;
+  accepted.started_at = ipc::wire_time(ipc::now_us());
+  accepted.adopted_paused = true;
+  pending->paused = std::move(found);
+  write_down(pending, std::move(accepted));
+}
+
+void Intake::write_down(const std::shared_ptr<Pending>& pending, ipc::Accepted accepted) {
+  accepted.run_id = pending->order.run_id;
+  accepted.order = next_order_++;
+  pending->accepted = accepted;
+  pending->journal_path = layout_.journal(accepted.run_id);
+  std::vector<ipc::LedgerRecord> records;
+  if (pending->order.command_id) {
+    ipc::Started started;
+    started.command_id = *pending->order.command_id;
+    started.run_id = accepted.run_id;
+    records.push_back({0, std::move(started)});
+  }
+  records.push_back({0, std::move(accepted)});
+  ledger_.append(
+      std::move(records),
+      [this, pending](const ipc::Result<void>& result) { written(pending, result); },
+      [pending] { return pending->make_files(); }, layout_.journals_dir());
+}
+
+void Intake::written(const std::shared_ptr<Pending>& pending, const ipc::Result<void>& result) {
+  if (!result) {
+    pending->remove_files();
+    return refuse(pending, refusal_of(result.error()));
+  }
+  const RunPtr run = registry_.add(pending->order.run_id);
+  run->workflow_id = std::move(pending->accepted.workflow_id);
+  run->workflow_path = std::move(pending->accepted.workflow_path);
+  run->started_at = std::move(pending->accepted.started_at);
+  run->order = pending->accepted.order;
+  run->state_bytes = std::move(pending->accepted.state);
+  run->state_path = std::move(pending->accepted.state_file);
+  run->adopted_paused = pending->accepted.adopted_paused;
+  run->fresh_journal = std::move(pending->journal);
+  run->updated_us = ipc::now_us();
+  if (pending->paused) {
+    run->state = RunState::paused;
+    run->wire = WireStatus::paused;
+    run->waits_at = pending->paused->waits_at;
+    run->step = pending->paused->step;
+    run->fresh_journal.reset();
+  }
+  pending->done({run, std::nullopt});
+  accepted_(run);
+}
+
+void Intake::refuse(const std::shared_ptr<Pending>& pending, Refusal refusal) {
+  registry_.release(pending->order.run_id);
+  pending->done({nullptr, std::move(refusal)});
+}
+
+std::string random_uuid() {
+  std::string hex = random_secret();
+  hex[12] = '4';
+  constexpr std::string_view kVariant = "89ab";
+  const char digit = hex[16];
+  const int value = digit <= '9' ? digit - '0' : digit - 'a' + 10;
+  hex[16] = kVariant[static_cast<std::size_t>(value) & 3U];
+  return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4),
+                     hex.substr(16, 4), hex.substr(20));
+}
+
+}  // namespace charter::supervisor

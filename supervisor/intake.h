@@ -1,0 +1,78 @@
+// Takes on new runs, from whichever side they come: checks the id, asks `prepare`, writes the
+// promise down, and only then answers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ipc/layout.h"
+#include "ipc/prepare.h"
+#include "supervisor/ledger.h"
+#include "supervisor/preparer.h"
+#include "supervisor/registry.h"
+
+namespace charter::supervisor {
+
+// Why something was not taken on.
+struct Refusal {
+  std::string code;
+  std::string message;
+  bool names_run = true;  // a command.result carries the run's id
+};
+
+class Intake {
+ public:
+  struct Taken {
+    RunPtr run;  // null when refused
+    std::optional<Refusal> refusal;
+  };
+  using Done = std::function<void(const Taken&)>;
+
+  struct Order {
+    std::string run_id;
+    ipc::PrepareRequest question;
+    // A run.start's command, whose answer is written down with the run.
+    std::optional<std::string> command_id;
+  };
+
+  // `accepted` is called after the answer: the run may begin.
+  Intake(const ipc::Layout& layout, Ledger& ledger, Registry& registry, Preparer& preparer,
+         std::function<void(const RunPtr&)> accepted);
+
+  // Calls `done` once, when the run is on disk or refused.
+  void take(Order order, Done done);
+  // Takes on a run that waits in a state file we did not write.
+  void adopt_paused(const std::string& run_id, Done done);
+
+  // From now on everything is refused with this.
+  void refuse_all(Refusal refusal) { refuse_all_ = std::move(refusal); }
+  void accept_again() { refuse_all_.reset(); }
+  void continue_orders_from(std::uint64_t next) { next_order_ = next; }
+
+ private:
+  struct Pending;
+  [[nodiscard]] std::optional<Refusal> check_id(const std::string& id) const;
+  void prepared(const std::shared_ptr<Pending>& pending, const Verdict& verdict);
+  void write_down(const std::shared_ptr<Pending>& pending, ipc::Accepted accepted);
+  void written(const std::shared_ptr<Pending>& pending, const ipc::Result<void>& result);
+  void refuse(const std::shared_ptr<Pending>& pending, Refusal refusal);
+
+  const ipc::Layout& layout_;
+  Ledger& ledger_;
+  Registry& registry_;
+  Preparer& preparer_;
+  std::function<void(const RunPtr&)> accepted_;
+  std::optional<Refusal> refuse_all_;
+  std::uint64_t next_order_ = 1;
+};
+
+// What an error of writing means to whoever asked.
+[[nodiscard]] Refusal refusal_of(const ipc::Error& error);
+
+// A random UUID (version 4), as Python's uuid4 writes it.
+[[nodiscard]] std::string random_uuid();
+
+}  // namespace charter::supervisor

@@ -1,0 +1,197 @@
+#include "supervisor/launcher.h"
+
+#include <fcntl.h>
+#include <spdlog/fmt/fmt.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "ipc/codec.h"
+#include "ipc/lock.h"
+#include "ipc/log_segment.h"
+#include "supervisor/burst.h"
+#include "supervisor/spawn.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr std::size_t kStateLimit = 80U << 20;
+
+const char* name_of(Cause cause) {
+  switch (cause) {
+    case Cause::start:
+      return "start";
+    case Cause::resume:
+      return "resume";
+    case Cause::input:
+      return "input";
+    case Cause::project:
+      break;
+  }
+  return "project";
+}
+
+std::uint64_t size_of(int file) {
+  struct stat info = {};
+  return ::fstat(file, &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
+}
+
+ipc::Result<std::string> read_file(const std::string& path) {
+  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return ipc::errno_error("open " + path);
+  return ipc::read_all(file.get(), kStateLimit);
+}
+
+// The state the first burst began with, from the journal's first frame.
+ipc::Result<std::string> state_in_journal(const std::string& path) {
+  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return ipc::errno_error("open " + path);
+  ipc::LogReader reader(file.get());
+  for (;;) {
+    auto next = reader.next();
+    if (!next) return next.error();
+    if (next->outcome == ipc::LogReader::Outcome::end) {
+      return ipc::plain_error(path + " does not hold the run's first state");
+    }
+    if (next->outcome == ipc::LogReader::Outcome::damaged) continue;
+    auto frame = ipc::decode_journal_frame(next->payload);
+    if (!frame) continue;
+    if (auto* opened = std::get_if<ipc::Opened>(&frame->body)) return std::move(opened->state);
+  }
+}
+
+// What the journal amounts to while no burst is there to remember it.
+ipc::JournalSummary summary_between_bursts(const Run& run) {
+  ipc::JournalSummary summary;
+  if (run.waits_at != PauseKind::none) summary.last = ipc::JournalSummary::Last::paused;
+  summary.next_seq = run.progress.next_seq;
+  summary.end = run.progress.end;
+  summary.pauses = run.pauses;
+  summary.bursts = run.bursts;
+  if (run.started_burst) summary.status = name_of(run.wire);
+  return summary;
+}
+
+}  // namespace
+
+std::string random_secret() {
+  std::array<unsigned char, 16> bytes{};
+  std::size_t have = 0;
+  while (have < bytes.size()) {
+    const ssize_t got = ::getrandom(bytes.data() + have, bytes.size() - have, 0);
+    if (got > 0) have += static_cast<std::size_t>(got);
+  }
+  std::string text;
+  for (const unsigned char byte : bytes) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+Launcher::Launcher(boost::asio::any_io_executor executor, const WorkerProgram& worker,
+                   const ipc::Layout& layout, ChildTable& children, Settings settings, Ended ended)
+    : executor_(std::move(executor)),
+      worker_(worker),
+      layout_(layout),
+      children_(children),
+      settings_(std::move(settings)),
+      ended_(std::move(ended)) {}
+
+ipc::Result<void> Launcher::launch(const RunPtr& run, const LaunchOrder& order) {
+  auto journal = open_journal(*run);
+  if (!journal) return journal.error();
+  auto locked = ipc::try_lock(journal->get());
+  if (!locked) return locked.error();
+  if (!*locked) return ipc::plain_error("another worker holds the journal of run " + run->id);
+  const std::uint32_t number = order.cause == Cause::project ? run->bursts : run->bursts + 1;
+  auto job = make_job(*run, order, number);
+  if (!job) return job.error();
+  return spawn_worker(run, *job, *journal);
+}
+
+// A journal shorter than its header was created by a supervisor that died right then; nothing can
+// have been written behind it.
+ipc::Result<ipc::UniqueFd> Launcher::open_journal(Run& run) const {
+  if (run.fresh_journal) return std::move(run.fresh_journal);
+  const std::string path = layout_.journal(run.id);
+  ipc::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) return ipc::errno_error("open " + path);
+  if (size_of(file.get()) >= ipc::kLogHeaderSize) {
+    if (auto header = ipc::check_log_header(file.get(), ipc::LogKind::journal); !header) {
+      return header.error();
+    }
+    return file;
+  }
+  if (auto header = ipc::write_log_header(file.get(), ipc::LogKind::journal); !header) {
+    return header.error();
+  }
+  if (auto synced = ipc::sync_directory(layout_.journals_dir()); !synced) return synced.error();
+  return file;
+}
+
+ipc::Result<std::string> Launcher::first_state(const Run& run) const {
+  if (!run.state_bytes.empty()) return run.state_bytes;
+  if (!run.state_path.empty()) {
+    if (auto state = read_file(run.state_path)) return state;
+  }
+  return state_in_journal(layout_.journal(run.id));
+}
+
+ipc::Result<ipc::Job> Launcher::make_job(const Run& run, const LaunchOrder& order,
+                                         std::uint32_t number) const {
+  ipc::Job job;
+  job.run_id = run.id;
+  job.project_root = layout_.root();
+  job.data_dir = layout_.data_dir();
+  job.doorbell = settings_.doorbell;
+  job.secret = random_secret();
+  job.burst = number;
+  job.cause = name_of(order.cause);
+  job.kill_grace_ms = static_cast<std::uint64_t>(settings_.kill_grace.count());
+  job.next_seq = std::max(run.progress.next_seq, run.delivery.confirmed_seq);
+  job.reason = order.reason;
+  job.pauses = run.pauses;
+  if (order.command != nullptr) job.command = *order.command;
+  if (order.cause == Cause::start || !run.started_burst) {
+    auto state = run.adopted_paused ? read_file(layout_.state_file(run.id)) : first_state(run);
+    if (!state) return state.error();
+    job.state = std::move(*state);
+  }
+  return job;
+}
+
+ipc::Result<void> Launcher::spawn_worker(const RunPtr& run, const ipc::Job& job,
+                                         const ipc::UniqueFd& journal) {
+  auto memory = ipc::memory_file(ipc::encode(job));
+  if (!memory) return memory.error();
+  const std::string path = layout_.journal(run->id);
+  auto reading = std::make_shared<ipc::UniqueFd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!*reading) return ipc::errno_error("open " + path);
+
+  SpawnSpec spec;
+  spec.program = worker_.program.get();
+  spec.arguments = {"charter-worker", job.cause == "project" ? "project" : "run"};
+  spec.environment = &worker_.environment;
+  spec.directory = layout_.root().c_str();
+  spec.descriptors = {worker_.null.get(), worker_.log.get(), worker_.log.get(), journal.get(),
+                      memory->get()};
+  auto process = spawn(spec);
+  if (!process) return process.error();
+
+  auto burst = std::make_shared<Burst>(std::move(reading), run->progress.end);
+  burst->number = job.burst;
+  burst->projecting = job.cause == "project";
+  burst->secret = job.secret;
+  burst->summary = run->burst ? run->burst->summary : summary_between_bursts(*run);
+  burst->guardian = std::make_unique<ProcessWatch>(
+      executor_, std::move(process->pidfd), process->pid, &children_,
+      [this, weak = std::weak_ptr<Run>(run)](std::optional<int> status) {
+        if (const RunPtr alive = weak.lock()) ended_(alive, status);
+      });
+  run->burst = std::move(burst);
+  return {};
+}
+
+}  // namespace charter::supervisor

@@ -1,0 +1,61 @@
+// Starts a worker for a run: locks its journal, hands over the job, spawns the guardian.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "ipc/error.h"
+#include "ipc/job.h"
+#include "ipc/layout.h"
+#include "supervisor/process_watch.h"
+#include "supervisor/run.h"
+#include "supervisor/worker_program.h"
+
+namespace charter::supervisor {
+
+// Why a worker is started.
+enum class Cause { start, resume, input, project };
+
+struct LaunchOrder {
+  Cause cause = Cause::start;
+  const ipc::Command* command = nullptr;  // resume, input; project: the cancellation
+  std::string reason;                     // project: what the journal cannot tell
+};
+
+class Launcher {
+ public:
+  struct Settings {
+    std::string doorbell;
+    std::chrono::milliseconds kill_grace;
+  };
+  using Ended = std::function<void(const RunPtr&, std::optional<int> status)>;
+
+  Launcher(boost::asio::any_io_executor executor, const WorkerProgram& worker,
+           const ipc::Layout& layout, ChildTable& children, Settings settings, Ended ended);
+
+  // On success the run has a burst and its worker the lock. On error nothing has changed.
+  ipc::Result<void> launch(const RunPtr& run, const LaunchOrder& order);
+
+ private:
+  ipc::Result<ipc::UniqueFd> open_journal(Run& run) const;
+  ipc::Result<std::string> first_state(const Run& run) const;
+  ipc::Result<ipc::Job> make_job(const Run& run, const LaunchOrder& order,
+                                 std::uint32_t number) const;
+  ipc::Result<void> spawn_worker(const RunPtr& run, const ipc::Job& job,
+                                 const ipc::UniqueFd& journal);
+
+  boost::asio::any_io_executor executor_;
+  const WorkerProgram& worker_;
+  const ipc::Layout& layout_;
+  ChildTable& children_;
+  Settings settings_;
+  Ended ended_;
+};
+
+// 32 hexadecimal digits from the kernel's random numbers.
+[[nodiscard]] std::string random_secret();
+
+}  // namespace charter::supervisor

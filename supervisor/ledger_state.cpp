@@ -1,0 +1,72 @@
+#include "supervisor/ledger_state.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace charter::supervisor {
+
+bool LedgerRun::done(std::uint64_t number) const {
+  return std::any_of(outcomes.begin(), outcomes.end(), [number](const ipc::CommandDone& outcome) {
+    return outcome.number == number;
+  });
+}
+
+void LedgerState::apply(ipc::LedgerRecord record) {
+  std::visit(
+      [this](auto&& body) {
+        using Body = std::decay_t<decltype(body)>;
+        if constexpr (std::is_same_v<Body, ipc::Place>) {
+          place = std::move(body);
+        } else if constexpr (std::is_same_v<Body, ipc::Accepted>) {
+          accept(std::move(body));
+        } else if constexpr (std::is_same_v<Body, ipc::Command>) {
+          command(std::move(body));
+        } else if constexpr (std::is_same_v<Body, ipc::CommandDone>) {
+          finish(std::move(body));
+        } else if constexpr (std::is_same_v<Body, ipc::Spawned>) {
+          std::string id = body.run_id;
+          runs[std::move(id)].spawned = std::move(body);
+        } else if constexpr (std::is_same_v<Body, ipc::Cursor>) {
+          std::string id = body.run_id;
+          runs[std::move(id)].cursor = std::move(body);
+        } else if constexpr (std::is_same_v<Body, ipc::Closed>) {
+          std::string id = body.run_id;
+          runs[std::move(id)].closed = std::move(body);
+        } else if constexpr (std::is_same_v<Body, ipc::Forgotten>) {
+          runs.erase(body.run_id);
+        } else {
+          start(std::move(body));
+        }
+      },
+      std::move(record.body));
+}
+
+void LedgerState::accept(ipc::Accepted accepted) {
+  next_order = std::max(next_order, accepted.order + 1);
+  std::string id = accepted.run_id;
+  runs[std::move(id)].accepted = std::move(accepted);
+}
+
+void LedgerState::command(ipc::Command command) {
+  next_number = std::max(next_number, command.number + 1);
+  auto& known = runs[command.run_id].commands;
+  const auto place_of = std::lower_bound(
+      known.begin(), known.end(), command.number,
+      [](const ipc::Command& one, std::uint64_t number) { return one.number < number; });
+  if (place_of != known.end() && place_of->number == command.number) return;
+  known.insert(place_of, std::move(command));
+}
+
+void LedgerState::finish(ipc::CommandDone outcome) {
+  LedgerRun& run = runs[outcome.run_id];
+  if (!run.done(outcome.number)) run.outcomes.push_back(std::move(outcome));
+}
+
+void LedgerState::start(ipc::Started started) {
+  starts.push_back(std::move(started));
+  if (starts.size() > kKeptStarts) starts.pop_front();
+}
+
+}  // namespace charter::supervisor

@@ -1,0 +1,267 @@
+#include "supervisor/ledger_store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <spdlog/fmt/fmt.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "ipc/codec.h"
+#include "ipc/journal.h"
+#include "ipc/layout.h"
+#include "supervisor/place.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr std::uint64_t kLeastForCompaction = 8U << 20;
+constexpr std::uint64_t kGrowthForCompaction = 2;
+constexpr std::size_t kMostSegments = 16;
+constexpr std::size_t kDigits = 10;
+
+struct Segment {
+  std::uint64_t number = 0;
+  bool base = false;
+  std::string name;
+};
+
+std::optional<Segment> parse_segment(const std::string& name) {
+  if (name.size() != kDigits + 5) return std::nullopt;
+  Segment segment{0, name.ends_with(".base"), name};
+  if (!segment.base && !name.ends_with(".more")) return std::nullopt;
+  const auto parsed = std::from_chars(name.data(), name.data() + kDigits, segment.number);
+  if (parsed.ec != std::errc() || parsed.ptr != name.data() + kDigits) return std::nullopt;
+  return segment;
+}
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+// Every segment in the directory, ascending.
+ipc::Result<std::vector<Segment>> list_segments(const std::string& directory) {
+  const std::unique_ptr<DIR, CloseDirectory> open(::opendir(directory.c_str()));
+  if (!open) return ipc::errno_error("open " + directory);
+  std::vector<Segment> segments;
+  while (const dirent* entry = ::readdir(open.get())) {
+    if (auto segment = parse_segment(entry->d_name)) segments.push_back(std::move(*segment));
+  }
+  std::sort(segments.begin(), segments.end(),
+            [](const Segment& one, const Segment& other) { return one.number < other.number; });
+  return segments;
+}
+
+ipc::Result<ipc::UniqueFd> create_segment(const std::string& path) {
+  ipc::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return ipc::errno_error("create " + path);
+  if (auto header = ipc::write_log_header(file.get(), ipc::LogKind::ledger); !header) {
+    return header.error();
+  }
+  return file;
+}
+
+struct SegmentEnd {
+  std::uint64_t end = ipc::kLogHeaderSize;
+  bool damaged = false;
+};
+
+// Applies every record of one segment. A record of a kind this version does not know is skipped.
+ipc::Result<SegmentEnd> read_segment(int file, LedgerState& state) {
+  SegmentEnd result;
+  ipc::LogReader reader(file);
+  for (;;) {
+    auto next = reader.next();
+    if (!next) return next.error();
+    if (next->outcome == ipc::LogReader::Outcome::end) return result;
+    if (next->outcome == ipc::LogReader::Outcome::damaged) {
+      result.damaged = true;
+      continue;
+    }
+    result.end = next->place.end;
+    auto record = ipc::decode_ledger_record(next->payload);
+    if (record) {
+      state.apply(std::move(*record));
+    } else if (record.error().code != std::errc::not_supported) {
+      result.damaged = true;
+    }
+  }
+}
+
+std::string read_holding(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
+                                                             &std::fclose);
+  if (!file) return {};
+  std::string reason(256, '\0');
+  reason.resize(std::fread(reason.data(), 1, reason.size(), file.get()));
+  while (!reason.empty() && reason.back() == '\n') reason.pop_back();
+  return reason.empty() ? "it was set to hold" : reason;
+}
+
+ipc::Result<void> write_holding(const std::string& directory, const std::string& reason) {
+  const std::string path = directory + "/holding";
+  const ipc::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return ipc::errno_error("create " + path);
+  const std::string line = reason + "\n";
+  if (::write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+    return ipc::errno_error("write " + path);
+  }
+  if (::fsync(file.get()) != 0) return ipc::errno_error("sync " + path);
+  return ipc::sync_directory(directory);
+}
+
+ipc::Result<ipc::UniqueFd> open_segment(const std::string& path) {
+  ipc::UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!file) return ipc::errno_error("open " + path);
+  if (auto header = ipc::check_log_header(file.get(), ipc::LogKind::ledger); !header) {
+    return header.error();
+  }
+  return file;
+}
+
+// A segment whose header never reached the disk held nothing that was promised.
+bool is_unborn(const std::string& path) {
+  struct stat info = {};
+  return ::stat(path.c_str(), &info) == 0 &&
+         static_cast<std::uint64_t>(info.st_size) < ipc::kLogHeaderSize;
+}
+
+}  // namespace
+
+std::string LedgerStore::path(std::uint64_t number, const char* suffix) const {
+  return fmt::format("{}/{:010}{}", directory_, number, suffix);
+}
+
+ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const ipc::Place& here,
+                                           Opened& opened) {
+  auto segments = list_segments(directory);
+  if (!segments) return segments.error();
+  const auto base = std::find_if(segments->rbegin(), segments->rend(),
+                                 [](const Segment& segment) { return segment.base; });
+  const std::uint64_t first = base == segments->rend() ? 0 : base->number;
+  std::uint64_t bytes = 0;
+  for (const Segment& segment : *segments) {
+    const std::string path = directory + "/" + segment.name;
+    if (segment.number < first || is_unborn(path)) continue;
+    auto file = open_segment(path);
+    if (!file) return file.error();
+    auto read = read_segment(file->get(), opened.state);
+    if (!read) return read.error();
+    opened.damaged = opened.damaged || read->damaged;
+    bytes += read->end;
+  }
+  opened.fresh = segments->empty();
+  opened.damaged = opened.damaged || (!opened.fresh && first == 0);
+  opened.holding = read_holding(directory + "/holding");
+  if (opened.holding.empty() && opened.damaged) opened.holding = "the ledger is damaged";
+  if (opened.holding.empty() && opened.state.place) {
+    const std::string other = place_difference(*opened.state.place, here);
+    if (!other.empty()) opened.holding = "the ledger is a copy: " + other;
+  }
+  if (!opened.holding.empty()) {
+    if (auto kept = write_holding(directory, opened.holding); !kept) return kept.error();
+  }
+
+  // Every start appends to a segment of its own, so nothing that was read is ever written again.
+  // On a full disk that segment is begun with the first record that fits.
+  LedgerStore store(directory);
+  store.number_ = segments->empty() ? 0 : segments->back().number;
+  store.segments_ = segments->size();
+  store.added_bytes_ = bytes;
+  store.set_aside_ = opened.damaged;
+  if (!opened.fresh) {
+    if (auto begun = store.begin_segment(); !begun) store.writer_.reset();
+    return store;
+  }
+  const std::vector<std::string> place{ipc::encode(ipc::LedgerRecord{ipc::now_us(), here})};
+  if (auto made = store.compact(place); !made) return made.error();
+  return store;
+}
+
+ipc::Result<void> LedgerStore::begin_segment() {
+  auto file = create_segment(path(number_ + 1, ".more"));
+  if (!file) return file.error();
+  auto writer = ipc::LogWriter::open(file->get(), ipc::kLogHeaderSize);
+  if (!writer) return writer.error();
+  if (auto synced = ipc::sync_directory(directory_); !synced) return synced.error();
+  ++number_;
+  ++segments_;
+  file_ = std::move(*file);
+  writer_ = *writer;
+  return {};
+}
+
+ipc::Result<void> LedgerStore::commit(std::span<const std::string> payloads, bool durable) {
+  if (!writer_ || writer_->sealed()) {
+    if (auto begun = begin_segment(); !begun) return begun.error();
+  }
+  if (auto appended = writer_->append(payloads); !appended) return appended.error();
+  for (const std::string& payload : payloads) added_bytes_ += payload.size();
+  if (!durable || writer_->sync()) return {};
+  // The kernel may have dropped the pages: the same records go into a new segment.
+  if (auto begun = begin_segment(); !begun) return begun.error();
+  if (auto appended = writer_->append(payloads); !appended) return appended.error();
+  return writer_->sync();
+}
+
+ipc::Result<void> LedgerStore::compact(std::span<const std::string> snapshot) {
+  const std::uint64_t number = number_ + 1;
+  const std::string unfinished = path(number, ".new");
+  auto file = create_segment(unfinished);
+  if (!file) return file.error();
+  auto writer = ipc::LogWriter::open(file->get(), ipc::kLogHeaderSize);
+  if (!writer) return writer.error();
+  auto written = writer->append(snapshot);
+  if (written) written = writer->sync();
+  if (!written) {
+    ::unlink(unfinished.c_str());
+    return written.error();
+  }
+  const std::string finished = path(number, ".base");
+  if (::rename(unfinished.c_str(), finished.c_str()) != 0) {
+    return ipc::errno_error("rename " + finished);
+  }
+  if (auto synced = ipc::sync_directory(directory_); !synced) return synced.error();
+  number_ = number;
+  file_ = std::move(*file);
+  writer_ = *writer;
+  segments_ = 1;
+  base_bytes_ = writer_->end();
+  added_bytes_ = 0;
+  drop_segments_before(number);
+  return {};
+}
+
+void LedgerStore::drop_segments_before(std::uint64_t number) {
+  const auto segments = list_segments(directory_);
+  if (!segments) return;
+  for (const Segment& segment : *segments) {
+    if (segment.number >= number) continue;
+    const std::string old = directory_ + "/" + segment.name;
+    if (set_aside_) {
+      ::rename(old.c_str(), (old + ".damaged").c_str());
+    } else {
+      ::unlink(old.c_str());
+    }
+  }
+  set_aside_ = false;
+}
+
+bool LedgerStore::wants_compaction() const {
+  return set_aside_ || segments_ > kMostSegments ||
+         (added_bytes_ > kLeastForCompaction && added_bytes_ > kGrowthForCompaction * base_bytes_);
+}
+
+ipc::Result<void> LedgerStore::end_holding() {
+  const std::string marker = directory_ + "/holding";
+  if (::unlink(marker.c_str()) != 0 && errno != ENOENT) return ipc::errno_error("remove " + marker);
+  return ipc::sync_directory(directory_);
+}
+
+}  // namespace charter::supervisor

@@ -1,0 +1,70 @@
+// The ledger's files: numbered segments in one directory.
+//
+//   0000000007.base   begins with a snapshot and replaces every segment with a lower number
+//   0000000008.more   goes on, after a segment that could not be synced
+//   holding           why the daemon starts nothing here until someone adopts the ledger
+//   *.damaged         segments with damage in their middle, set aside after a new snapshot
+//
+// One user at a time: first whoever opens it, then the sync thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ipc/error.h"
+#include "ipc/log_segment.h"
+#include "ipc/unique_fd.h"
+#include "supervisor/ledger_state.h"
+
+namespace charter::supervisor {
+
+class LedgerStore {
+ public:
+  struct Opened {
+    LedgerState state;
+    bool fresh = false;    // there was no ledger
+    bool damaged = false;  // in the middle: something that was promised may be missing
+    std::string holding;   // why nothing may be started; empty for a ledger in good order
+  };
+
+  // Reads what is there into `opened` and stands ready to append behind it. `directory` exists.
+  // Errors: a segment of an unknown version, or what the file system says.
+  static ipc::Result<LedgerStore> open(const std::string& directory, const ipc::Place& here,
+                                       Opened& opened);
+
+  // Appends encoded records with one write; with `durable`, syncs. All or nothing: after an error
+  // none of them counts as written. A segment whose sync failed is left for good.
+  ipc::Result<void> commit(std::span<const std::string> payloads, bool durable);
+
+  // Replaces everything by a new segment that holds `snapshot`, synced before the old ones go.
+  // Until it returns success the old ones stay valid.
+  ipc::Result<void> compact(std::span<const std::string> snapshot);
+
+  // Enough has been written since the last snapshot for a new one to pay.
+  [[nodiscard]] bool wants_compaction() const;
+
+  // Someone decided that this place is right.
+  ipc::Result<void> end_holding();
+
+ private:
+  explicit LedgerStore(std::string directory) : directory_(std::move(directory)) {}
+
+  [[nodiscard]] std::string path(std::uint64_t number, const char* suffix) const;
+  ipc::Result<void> begin_segment();
+  void drop_segments_before(std::uint64_t number);
+
+  std::string directory_;
+  ipc::UniqueFd file_;
+  std::optional<ipc::LogWriter> writer_;  // none: the next commit begins a segment
+  std::uint64_t number_ = 0;              // of the latest segment
+  std::size_t segments_ = 0;              // since the base, it included
+  std::uint64_t base_bytes_ = 0;
+  std::uint64_t added_bytes_ = 0;
+  bool set_aside_ = false;  // the next compaction keeps the old segments under another name
+};
+
+}  // namespace charter::supervisor

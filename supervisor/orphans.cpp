@@ -1,0 +1,182 @@
+#include "supervisor/orphans.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "ipc/job.h"
+#include "ipc/peer.h"
+#include "ipc/unique_fd.h"
+#include "supervisor/log.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr std::size_t kProcFileLimit = 4U << 20;
+constexpr int kMaxRounds = 64;  // a tree that still grows after these is left to the next sweep
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+std::string read_proc(const std::string& path) {
+  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return {};
+  auto text = ipc::read_all(file.get(), kProcFileLimit);
+  return text ? std::move(*text) : std::string();
+}
+
+std::vector<pid_t> numbers_in(const char* directory) {
+  std::vector<pid_t> numbers;
+  const std::unique_ptr<DIR, CloseDirectory> open(::opendir(directory));
+  if (!open) return numbers;
+  while (const dirent* entry = ::readdir(open.get())) {
+    pid_t number = 0;
+    const char* end = entry->d_name + std::strlen(entry->d_name);
+    const auto parsed = std::from_chars(entry->d_name, end, number);
+    if (parsed.ec == std::errc() && parsed.ptr == end) numbers.push_back(number);
+  }
+  return numbers;
+}
+
+// Children belong to the thread that made or was given them.
+std::vector<pid_t> own_children() {
+  std::vector<pid_t> children;
+  for (const pid_t thread : numbers_in("/proc/self/task")) {
+    const std::string list = read_proc("/proc/self/task/" + std::to_string(thread) + "/children");
+    const char* at = list.data();
+    const char* end = at + list.size();
+    while (at < end) {
+      pid_t child = 0;
+      const auto parsed = std::from_chars(at, end, child);
+      if (parsed.ec != std::errc()) break;
+      children.push_back(child);
+      at = parsed.ptr + 1;  // behind the space
+    }
+  }
+  return children;
+}
+
+struct Process {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  std::uint64_t start = 0;
+};
+
+// Fields 4 and 22 of /proc/PID/stat; the name in field 2 may hold anything.
+std::optional<Process> look_at(pid_t pid) {
+  const std::string stat = read_proc("/proc/" + std::to_string(pid) + "/stat");
+  const std::size_t bracket = stat.rfind(')');
+  if (bracket == std::string::npos || bracket + 4 >= stat.size()) return std::nullopt;
+  Process process{pid, 0, 0};
+  const char* end = stat.data() + stat.size();
+  std::from_chars(stat.data() + bracket + 4, end, process.parent);
+  const auto start = ipc::start_time(pid);
+  if (!start) return std::nullopt;
+  process.start = *start;
+  return process;
+}
+
+// Everything at or below `roots`.
+std::vector<Process> trees_below(const std::vector<pid_t>& roots) {
+  std::unordered_multimap<pid_t, Process> by_parent;
+  std::vector<Process> found;
+  const std::unordered_set<pid_t> wanted(roots.begin(), roots.end());
+  for (const pid_t pid : numbers_in("/proc")) {
+    const auto process = look_at(pid);
+    if (!process) continue;
+    by_parent.emplace(process->parent, *process);
+    if (wanted.contains(pid)) found.push_back(*process);
+  }
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const auto [first, last] = by_parent.equal_range(found[i].pid);
+    for (auto child = first; child != last; ++child) {
+      if (!wanted.contains(child->second.pid)) found.push_back(child->second);
+    }
+  }
+  return found;
+}
+
+// Signals a process if it is still the one that was looked at.
+bool signal_exactly(const Process& process, int signal) {
+  const ipc::UniqueFd pidfd = ipc::open_process(process.pid, process.start);
+  return pidfd && ipc::signal_process(pidfd.get(), signal);
+}
+
+// Stops everything until nothing new appears, so that nothing can be made while it is killed.
+std::size_t end_trees(const std::vector<pid_t>& roots) {
+  std::unordered_map<pid_t, std::uint64_t> stopped;
+  std::vector<Process> processes;
+  for (int round = 0; round < kMaxRounds; ++round) {
+    processes = trees_below(roots);
+    bool fresh = false;
+    for (const Process& process : processes) {
+      const auto [known, added] = stopped.insert_or_assign(process.pid, process.start);
+      if (!added) continue;
+      signal_exactly(process, SIGSTOP);
+      fresh = true;
+    }
+    if (!fresh) break;
+  }
+  std::size_t signalled = 0;
+  for (const Process& process : processes) {
+    if (signal_exactly(process, SIGKILL)) ++signalled;
+  }
+  return signalled;
+}
+
+bool carries_marker(pid_t pid, const std::unordered_set<std::string>& runs) {
+  const std::string environment = read_proc("/proc/" + std::to_string(pid) + "/environ");
+  const std::string name = std::string(kRunMarker) + "=";
+  std::string_view rest = environment;
+  while (!rest.empty()) {
+    const std::string_view variable = rest.substr(0, rest.find('\0'));
+    if (variable.starts_with(name)) {
+      return runs.contains(std::string(variable.substr(name.size())));
+    }
+    rest.remove_prefix(std::min(rest.size(), variable.size() + 1));
+  }
+  return false;
+}
+
+}  // namespace
+
+void become_subreaper() { ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+std::size_t sweep_orphans(const ChildTable& known) {
+  std::vector<pid_t> living;
+  std::size_t met = 0;
+  for (const pid_t child : own_children()) {
+    if (known.contains(child)) continue;
+    ++met;
+    if (::waitpid(child, nullptr, WNOHANG) == 0) living.push_back(child);
+  }
+  if (living.empty()) return met;
+  const std::size_t ended = end_trees(living);
+  log::info("Ended {} processes that dead runs left behind", ended);
+  for (const pid_t child : living) ::waitpid(child, nullptr, WNOHANG);
+  return met;
+}
+
+std::size_t end_marked_processes(const std::unordered_set<std::string>& runs) {
+  if (runs.empty()) return 0;
+  std::vector<pid_t> roots;
+  const pid_t self = ::getpid();
+  for (const pid_t pid : numbers_in("/proc")) {
+    if (pid != self && pid != 1 && carries_marker(pid, runs)) roots.push_back(pid);
+  }
+  return roots.empty() ? 0 : end_trees(roots);
+}
+
+}  // namespace charter::supervisor

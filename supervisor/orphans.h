@@ -1,0 +1,29 @@
+// Ends processes of runs that have no worker any more: children this process never made (it is a
+// subreaper), and after a restart whatever carries a dead run's marker in its environment.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "supervisor/process_watch.h"
+
+namespace charter::supervisor {
+
+// The variable that marks every process of a run's steps.
+inline constexpr const char* kRunMarker = "CHARTER_RUN_ID";
+
+// Makes this process the parent of what dead runs leave behind.
+void become_subreaper();
+
+// Reaps what has ended and kills, with everything below it, whatever child is not in `known`.
+// Returns how many such children were met. Cheap when there are none.
+std::size_t sweep_orphans(const ChildTable& known);
+
+// Kills, with everything below them, the processes whose environment says that they belong to one
+// of `runs`. No worker of these runs may live. Returns how many processes were signalled.
+std::size_t end_marked_processes(const std::unordered_set<std::string>& runs);
+
+}  // namespace charter::supervisor

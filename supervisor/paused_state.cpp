@@ -1,0 +1,62 @@
+#include "supervisor/paused_state.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "ipc/job.h"
+#include "ipc/json_scan.h"
+#include "ipc/unique_fd.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr std::size_t kStateLimit = 80U << 20;
+constexpr ipc::JsonLimits kLimits{kStateLimit, 900, true};
+
+std::string text_of(const std::vector<ipc::JsonMember>& members, std::string_view key) {
+  const ipc::JsonMember* member = ipc::find(members, key);
+  return member == nullptr ? std::string() : ipc::json_string(member->raw).value_or("");
+}
+
+// The type of the step the run waits at, from the stored snapshot.
+PauseKind kind_of_step(const ipc::JsonMember* snapshot, const std::string& step) {
+  if (snapshot == nullptr) return PauseKind::gate;
+  const auto members = ipc::scan_object(snapshot->raw, kLimits);
+  const ipc::JsonMember* steps = members ? ipc::find(*members, "steps") : nullptr;
+  if (steps == nullptr) return PauseKind::gate;
+  const auto list = ipc::scan_array(steps->raw, kLimits);
+  if (!list) return PauseKind::gate;
+  for (const ipc::JsonMember& one : *list) {
+    const auto fields = ipc::scan_object(one.raw, kLimits);
+    if (!fields || text_of(*fields, "id") != step) continue;
+    return text_of(*fields, "type") == "input" ? PauseKind::input : PauseKind::gate;
+  }
+  return PauseKind::gate;
+}
+
+}  // namespace
+
+std::optional<PausedState> read_paused_state(const ipc::Layout& layout, const std::string& run_id) {
+  if (!ipc::valid_run_id(run_id)) return std::nullopt;
+  const std::string path = layout.state_file(run_id);
+  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) return std::nullopt;
+  const auto text = ipc::read_all(file.get(), kStateLimit);
+  if (!text) return std::nullopt;
+  const auto members = ipc::scan_object(*text, kLimits);
+  if (!members || text_of(*members, "status") != "paused" ||
+      text_of(*members, "run_id") != run_id) {
+    return std::nullopt;
+  }
+  PausedState state;
+  state.workflow_id = text_of(*members, "workflow_id");
+  state.step = text_of(*members, "current_step_id");
+  state.waits_at = kind_of_step(ipc::find(*members, "workflow_snapshot"), state.step);
+  std::string plan = layout.root() + "/workflows/" + state.workflow_id + "/plan.yml";
+  if (::access(plan.c_str(), F_OK) == 0) state.workflow_path = std::move(plan);
+  return state;
+}
+
+}  // namespace charter::supervisor

@@ -1,0 +1,23 @@
+// A run that waits in a state file of another hand: of the CLI, or of the daemon before this one.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "ipc/layout.h"
+#include "supervisor/run.h"
+
+namespace charter::supervisor {
+
+struct PausedState {
+  std::string workflow_id;
+  std::string workflow_path;  // empty when no plan is found for it
+  std::string step;
+  PauseKind waits_at = PauseKind::gate;
+};
+
+// Reads the run's state file; nothing when there is none or it does not say `paused`.
+[[nodiscard]] std::optional<PausedState> read_paused_state(const ipc::Layout& layout,
+                                                           const std::string& run_id);
+
+}  // namespace charter::supervisor

@@ -1,0 +1,185 @@
+#include "supervisor/preparer.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <thread>
+#include <utility>
+
+#include "ipc/job.h"
+#include "ipc/journal.h"
+#include "ipc/peer.h"
+#include "supervisor/clock.h"
+#include "supervisor/log.h"
+#include "supervisor/spawn.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr std::size_t kCacheBytes = 2U << 20;
+constexpr std::size_t kReplyLimit = 160U << 20;
+constexpr std::chrono::seconds kTimeout{30};
+
+std::size_t parallel_workers() { return std::max(2U, std::thread::hardware_concurrency()); }
+
+Verdict refusal(std::string message) {
+  auto reply = std::make_shared<ipc::PrepareReply>();
+  reply->code = "internal_error";
+  reply->message = std::move(message);
+  return reply;
+}
+
+}  // namespace
+
+// One worker being asked. Ends with answered(), exactly once, when its output has ended.
+class Preparer::Inquiry : public std::enable_shared_from_this<Inquiry> {
+ public:
+  Inquiry(Preparer& preparer, std::string key)
+      : preparer_(preparer),
+        key_(std::move(key)),
+        output_(preparer.executor_),
+        timer_(preparer.executor_) {}
+
+  ~Inquiry() {
+    if (watch_ && !watch_->ended()) {
+      (void)ipc::signal_process(watch_->pidfd(), SIGKILL);
+    }
+  }
+
+  void start() {
+    auto question = ipc::memory_file(key_);
+    if (!question) return finish(refusal(question.error().message()));
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return finish(refusal(ipc::errno_error("pipe").message()));
+    ipc::UniqueFd reading(ends[0]);
+    const ipc::UniqueFd writing(ends[1]);
+    ::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
+    SpawnSpec spec;
+    spec.program = preparer_.worker_.program.get();
+    spec.arguments = {"charter-worker", "prepare"};
+    spec.environment = &preparer_.worker_.environment;
+    spec.directory = preparer_.project_root_.c_str();
+    spec.descriptors = {question->get(), writing.get(), preparer_.worker_.log.get()};
+    auto process = spawn(spec);
+    if (!process) return finish(refusal(process.error().message()));
+    watch_ = std::make_unique<ProcessWatch>(preparer_.executor_, std::move(process->pidfd),
+                                            process->pid, &preparer_.children_,
+                                            [this](std::optional<int> status) { ended(status); });
+    output_.assign(reading.release());
+    timer_.expires_after(kTimeout);
+    timer_.async_wait([self = weak_from_this()](const boost::system::error_code& error) {
+      const auto inquiry = self.lock();
+      if (!error && inquiry) inquiry->too_late();
+    });
+    wait();
+  }
+
+ private:
+  void wait() {
+    output_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [self = weak_from_this()](const boost::system::error_code& error) {
+                         const auto inquiry = self.lock();
+                         if (!error && inquiry) inquiry->readable();
+                       });
+  }
+
+  void readable() {
+    char buffer[16384];
+    for (;;) {
+      const ssize_t got = ::read(output_.native_handle(), buffer, sizeof buffer);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0 && errno == EAGAIN) return wait();
+      if (got <= 0) break;
+      reply_.append(buffer, static_cast<std::size_t>(got));
+      if (reply_.size() > kReplyLimit) return finish(refusal("the answer of prepare is too large"));
+    }
+    closed_ = true;
+    conclude();
+  }
+
+  void ended(std::optional<int> status) {
+    status_ = status.value_or(0);
+    conclude();
+  }
+
+  // The output has been read to its end and the exit status is known.
+  void conclude() {
+    if (!closed_ || !status_) return;
+    if (*status_ != 0) {
+      return finish(
+          refusal("preparing the run failed: worker ended with " + describe_exit(*status_)));
+    }
+    auto decoded = ipc::decode_prepare_reply(reply_);
+    if (!decoded) return finish(refusal(decoded.error().message()));
+    finish(std::make_shared<const ipc::PrepareReply>(std::move(*decoded)));
+  }
+
+  void too_late() {
+    log::warning("A worker did not answer within {} s and was ended", kTimeout.count());
+    finish(refusal("preparing the run took too long"));
+  }
+
+  void finish(Verdict verdict) {
+    if (std::exchange(finished_, true)) return;
+    preparer_.answered(key_, std::move(verdict));  // destroys this
+  }
+
+  Preparer& preparer_;
+  std::string key_;
+  boost::asio::posix::stream_descriptor output_;
+  Timer timer_;
+  std::unique_ptr<ProcessWatch> watch_;
+  std::string reply_;
+  std::optional<int> status_;
+  bool closed_ = false;
+  bool finished_ = false;
+};
+
+Preparer::Preparer(boost::asio::any_io_executor executor, const WorkerProgram& worker,
+                   const std::string& project_root, ChildTable& children)
+    : executor_(std::move(executor)),
+      worker_(worker),
+      project_root_(project_root),
+      children_(children),
+      cache_(kCacheBytes) {}
+
+Preparer::~Preparer() = default;
+
+void Preparer::prepare(ipc::PrepareRequest request, Done done) {
+  request.run_id.clear();
+  request.project_root = project_root_;
+  std::string key = ipc::encode(request);
+  if (const Verdict known = cache_.find(key)) return done(known);
+  auto [waiting, fresh] = waiting_.try_emplace(std::move(key));
+  waiting->second.push_back(std::move(done));
+  if (!fresh) return;
+  questions_.push_back(waiting->first);
+  start_next();
+}
+
+void Preparer::start_next() {
+  while (!questions_.empty() && inquiries_.size() < parallel_workers()) {
+    const std::string key = std::move(questions_.front());
+    questions_.pop_front();
+    const auto inquiry = std::make_shared<Inquiry>(*this, key);
+    inquiries_.emplace(key, inquiry);
+    inquiry->start();
+  }
+}
+
+void Preparer::answered(const std::string& key, Verdict verdict) {
+  const auto inquiry = inquiries_.extract(key);  // kept until this function ends
+  const auto waiting = waiting_.extract(key);
+  if (verdict->ok) cache_.keep(waiting.key(), verdict, ipc::now_us() * 1000);
+  if (!waiting.empty()) {
+    for (const Done& done : waiting.mapped()) done(verdict);
+  }
+  start_next();
+}
+
+}  // namespace charter::supervisor

@@ -1,0 +1,196 @@
+#include "supervisor/recovery.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "ipc/lock.h"
+#include "supervisor/burst.h"
+#include "supervisor/log.h"
+#include "supervisor/orphans.h"
+#include "supervisor/paused_state.h"
+#include "supervisor/tailer.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr std::string_view kJournalSuffix = ".cj";
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+bool has_header(int file) {
+  struct stat info = {};
+  return ::fstat(file, &info) == 0 &&
+         static_cast<std::uint64_t>(info.st_size) >= ipc::kLogHeaderSize;
+}
+
+FinishedRun finished_run(const ipc::Accepted& accepted, const LedgerRun& known) {
+  FinishedRun finished;
+  finished.id = accepted.run_id;
+  finished.workflow_id = accepted.workflow_id;
+  finished.workflow_path = accepted.workflow_path;
+  finished.started_at = accepted.started_at;
+  finished.order = accepted.order;
+  if (known.cursor) finished.events = known.cursor->seq;
+  finished.wire = wire_status(known.closed->status).value_or(WireStatus::completed);
+  return finished;
+}
+
+}  // namespace
+
+void Recovery::read(LedgerState state, bool all_journals) {
+  std::vector<std::pair<std::uint64_t, std::string>> order;
+  for (const auto& [id, run] : state.runs) {
+    if (run.closed && run.closed->delivered) closed_.insert(id);
+    if (run.accepted) order.emplace_back(run.accepted->order, id);
+  }
+  std::sort(order.begin(), order.end());
+  for (const auto& [number, id] : order) take_run(id, std::move(state.runs[id]));
+  if (all_journals) take_unknown_journals();
+}
+
+void Recovery::take_run(const std::string& id, LedgerRun known) {
+  ipc::Accepted& accepted = *known.accepted;
+  if (known.closed && known.closed->delivered) {
+    registry_.remember(finished_run(accepted, known));
+    return;
+  }
+  const RunPtr run = registry_.add(id);
+  run->order = accepted.order;
+  run->workflow_id = std::move(accepted.workflow_id);
+  run->workflow_path = std::move(accepted.workflow_path);
+  run->started_at = std::move(accepted.started_at);
+  run->state_bytes = std::move(accepted.state);
+  run->state_path = std::move(accepted.state_file);
+  run->adopted_paused = accepted.adopted_paused;
+  take_commands(*run, known);
+  Facts facts;
+  facts.in_ledger = true;
+  take_journal(run, facts);
+  take_cursor(*run, known);
+  if (run->burst != nullptr && known.spawned) run->burst->secret = known.spawned->secret;
+}
+
+void Recovery::take_commands(Run& run, LedgerRun& known) const {
+  for (ipc::Command& command : known.commands) {
+    const auto outcome =
+        std::find_if(known.outcomes.begin(), known.outcomes.end(),
+                     [&](const ipc::CommandDone& one) { return one.number == command.number; });
+    if (outcome == known.outcomes.end()) {
+      run.commands.push_back(std::move(command));
+    } else if (!command.command_id.empty()) {
+      run.answered.push_back({command.number, command.command_id, command.kind, outcome->ok,
+                              outcome->code, outcome->message});
+    }
+  }
+}
+
+// A cursor of another gateway says what was delivered there. A new gateway gets what was not, and
+// of active runs everything.
+void Recovery::take_cursor(Run& run, const LedgerRun& known) const {
+  if (!known.cursor) return;
+  if (known.cursor->gateway != gateway_ && !is_terminal(run.wire)) return;
+  Delivery& delivery = run.delivery;
+  delivery.confirmed_seq = known.cursor->seq;
+  delivery.confirmed_offset = std::max<std::uint64_t>(known.cursor->offset, ipc::kLogHeaderSize);
+  delivery.first_unsent = delivery.confirmed_seq;
+  // Events behind the journal's end went down with a disk that lied; their numbers stay used.
+  run.progress.next_seq = std::max(run.progress.next_seq, delivery.confirmed_seq);
+}
+
+void Recovery::take_journal(const RunPtr& run, Facts facts) {
+  const std::string path = layout_.journal(run->id);
+  auto file = std::make_shared<ipc::UniqueFd>(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  facts.cancel = run->cancellation() != nullptr;
+  facts.has_journal = *file && has_header(file->get());
+  if (!facts.has_journal) {
+    found_.push_back({run, facts});
+    return;
+  }
+  auto burst = std::make_shared<Burst>(file, ipc::kLogHeaderSize);
+  const auto header = ipc::check_log_header(file->get(), ipc::LogKind::journal);
+  facts.damaged = !header;
+  if (!header) {
+    log::error("Run {}: {}", run->id, header.error().message());
+  } else if (auto read = read_journal(file->get(), *run, burst->summary); !read) {
+    log::error("Run {}: {}", run->id, read.error().message());
+    facts.damaged = true;
+  }
+  const auto locked = ipc::is_locked(file->get());
+  facts.locked = !locked || *locked;
+  if (!facts.locked && ::fdatasync(file->get()) == 0) {
+    run->progress.synced_end = run->progress.end;
+    run->progress.synced_seq = run->progress.next_seq;
+  }
+  if (run->adopted_paused && burst->summary.frames == 0) {
+    if (const auto paused = read_paused_state(layout_, run->id)) {
+      burst->summary.last = ipc::JournalSummary::Last::paused;
+      run->wire = WireStatus::paused;
+      run->waits_at = paused->waits_at;
+      run->step = paused->step;
+    }
+  }
+  facts.decision = run->decision() != nullptr;
+  facts.fruitless_starts = run->fruitless_starts;
+  burst->reader = ipc::LogReader(file->get(), run->progress.end);
+  burst->began_at = run->progress.end;
+  run->burst = std::move(burst);
+  found_.push_back({run, facts});
+}
+
+void Recovery::take_unknown_journals() {
+  const std::string directory = layout_.journals_dir();
+  const std::unique_ptr<DIR, CloseDirectory> open(::opendir(directory.c_str()));
+  if (!open) return;
+  while (const dirent* entry = ::readdir(open.get())) {
+    std::string id = entry->d_name;
+    if (!id.ends_with(kJournalSuffix)) continue;
+    id.resize(id.size() - kJournalSuffix.size());
+    if (!ipc::valid_run_id(id) || closed_.contains(id) || registry_.find(id) != nullptr) continue;
+    struct stat info = {};
+    if (::stat(layout_.journal(id).c_str(), &info) != 0 ||
+        static_cast<std::uint64_t>(info.st_size) <= ipc::kLogHeaderSize) {
+      continue;  // nobody was ever told of it
+    }
+    const RunPtr run = registry_.add(id);
+    Facts facts;
+    facts.in_ledger = false;
+    take_journal(run, facts);
+    run->started_at = ipc::wire_time(run->updated_us);
+    log::warning("The ledger does not know run {}, which has a journal", id);
+  }
+}
+
+void Recovery::act(Conductor& conductor) {
+  std::unordered_set<std::string> dead;
+  for (const Found& one : found_) {
+    if (one.run->burst == nullptr) continue;
+    if (decide(one.facts, one.run->burst->summary) == Action::project_lost)
+      dead.insert(one.run->id);
+  }
+  if (const std::size_t ended = end_marked_processes(dead); ended > 0) {
+    log::info("Ended {} processes of runs whose workers are gone", ended);
+  }
+  for (const Found& one : found_) {
+    if (one.run->burst != nullptr) {
+      conductor.found(one.run, one.facts);
+    } else if (one.facts.in_ledger) {
+      conductor.enqueue(one.run);
+      if (one.facts.cancel) conductor.command_accepted(one.run);
+    } else {
+      one.run->state = RunState::held;
+    }
+  }
+  found_.clear();
+  conductor.recovered();
+}
+
+}  // namespace charter::supervisor

@@ -1,0 +1,49 @@
+// What the ledger and the journals say when the daemon starts: every run that is not over gets its
+// place in the registry and its next move from the table in registry.h.
+#pragma once
+
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "ipc/layout.h"
+#include "supervisor/conductor.h"
+#include "supervisor/ledger_state.h"
+#include "supervisor/registry.h"
+
+namespace charter::supervisor {
+
+class Recovery {
+ public:
+  // `gateway`: whose cursors count.
+  Recovery(const ipc::Layout& layout, Registry& registry, std::string gateway)
+      : layout_(layout), registry_(registry), gateway_(std::move(gateway)) {}
+
+  // Reads everything into the registry. `all_journals`: also those the ledger does not know,
+  // because it is new, damaged or from elsewhere.
+  void read(LedgerState state, bool all_journals);
+
+  // Carries out what the table says. Processes that dead runs left behind are ended first.
+  void act(Conductor& conductor);
+
+  [[nodiscard]] std::size_t runs() const { return found_.size(); }
+
+ private:
+  struct Found {
+    RunPtr run;
+    Facts facts;
+  };
+  void take_run(const std::string& id, LedgerRun known);
+  void take_commands(Run& run, LedgerRun& known) const;
+  void take_cursor(Run& run, const LedgerRun& known) const;
+  void take_journal(const RunPtr& run, Facts facts);
+  void take_unknown_journals();
+
+  const ipc::Layout& layout_;
+  Registry& registry_;
+  std::string gateway_;
+  std::vector<Found> found_;
+  std::unordered_set<std::string> closed_;
+};
+
+}  // namespace charter::supervisor

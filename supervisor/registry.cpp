@@ -1,0 +1,179 @@
+#include "supervisor/registry.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "supervisor/burst.h"
+
+namespace charter::supervisor {
+namespace {
+
+bool exists(const std::string& path) {
+  struct stat info = {};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+// A journal without a single frame that no ledger record speaks of was made for a request that
+// was never answered.
+bool is_unused_journal(const std::string& path) {
+  struct stat info = {};
+  return ::lstat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
+         static_cast<std::uint64_t>(info.st_size) <= ipc::kLogHeaderSize;
+}
+
+ipc::LedgerRecord accepted_record(const Run& run) {
+  ipc::Accepted accepted;
+  accepted.run_id = run.id;
+  accepted.order = run.order;
+  accepted.workflow_id = run.workflow_id;
+  accepted.workflow_path = run.workflow_path;
+  accepted.started_at = run.started_at;
+  accepted.state = run.state_bytes;
+  accepted.state_file = run.state_path;
+  accepted.adopted_paused = run.adopted_paused;
+  return {run.updated_us, std::move(accepted)};
+}
+
+void append_commands(const Run& run, std::vector<ipc::LedgerRecord>& records) {
+  for (const ipc::Command& command : run.commands) records.push_back({run.updated_us, command});
+  // A command that is done matters only for its id; its number is not needed any more.
+  for (const AnsweredCommand& answer : run.answered) {
+    ipc::Command command;
+    command.run_id = run.id;
+    command.command_id = answer.command_id;
+    command.number = answer.number;
+    command.kind = answer.kind;
+    records.push_back({run.updated_us, std::move(command)});
+    records.push_back({run.updated_us, ipc::CommandDone{run.id, answer.number, answer.ok,
+                                                        answer.code, answer.message}});
+  }
+}
+
+}  // namespace
+
+RunPtr Registry::find(std::string_view id) const {
+  const auto found = runs_.find(id);
+  return found == runs_.end() ? nullptr : found->second;
+}
+
+const FinishedRun* Registry::find_finished(std::string_view id) const {
+  const auto found = std::find_if(finished_.rbegin(), finished_.rend(),
+                                  [id](const FinishedRun& run) { return run.id == id; });
+  return found == finished_.rend() ? nullptr : &*found;
+}
+
+RunPtr Registry::add(std::string id) {
+  auto run = std::make_shared<Run>();
+  run->id = id;
+  reserved_.erase(id);
+  runs_.insert_or_assign(std::move(id), run);
+  return run;
+}
+
+void Registry::retire(const RunPtr& run) {
+  FinishedRun finished{
+      run->id,    run->workflow_id, run->workflow_path,     run->started_at, run->step,
+      run->error, run->order,       run->progress.next_seq, run->updated_us, run->wire};
+  runs_.erase(run->id);
+  remember(std::move(finished));
+}
+
+void Registry::remember(FinishedRun finished) {
+  finished_.push_back(std::move(finished));
+  if (finished_.size() > kKeptFinished) finished_.pop_front();
+}
+
+Registry::IdUse Registry::use_of(const std::string& id) const {
+  if (reserved_.contains(id)) return IdUse::active;
+  if (const auto found = runs_.find(id); found != runs_.end()) {
+    return found->second->state == RunState::finished ? IdUse::used_before : IdUse::active;
+  }
+  if (exists(layout_.state_file(id))) return IdUse::used_before;
+  const std::string journal = layout_.journal(id);
+  if (!exists(journal)) return IdUse::free;
+  if (!is_unused_journal(journal) || find_finished(id) != nullptr) return IdUse::used_before;
+  ::unlink(journal.c_str());
+  return IdUse::free;
+}
+
+std::vector<RunPtr> Registry::in_order() const {
+  std::vector<RunPtr> runs;
+  runs.reserve(runs_.size());
+  for (const auto& [id, run] : runs_) runs.push_back(run);
+  std::sort(runs.begin(), runs.end(),
+            [](const RunPtr& one, const RunPtr& other) { return one->order < other->order; });
+  return runs;
+}
+
+void Registry::each(const std::function<void(const RunPtr&)>& visit) const {
+  for (const auto& [id, run] : runs_) visit(run);
+}
+
+Registry::Counts Registry::counts() const {
+  Counts counts;
+  for (const auto& [id, run] : runs_) {
+    switch (run->state) {
+      case RunState::queued:
+        ++counts.queued;
+        break;
+      case RunState::starting:
+      case RunState::executing:
+      case RunState::ending:
+        ++counts.executing;
+        break;
+      case RunState::paused:
+        ++counts.paused;
+        break;
+      case RunState::unreachable:
+        ++counts.unreachable;
+        break;
+      case RunState::held:
+        ++counts.held;
+        break;
+      case RunState::finished:
+        ++counts.finished_undelivered;
+        break;
+    }
+    if (run->progress.next_seq > run->delivery.confirmed_seq) {
+      counts.undelivered_events += run->progress.next_seq - run->delivery.confirmed_seq;
+      ++counts.undelivered_runs;
+    }
+  }
+  return counts;
+}
+
+std::vector<ipc::LedgerRecord> Registry::snapshot(std::string_view gateway) const {
+  std::vector<ipc::LedgerRecord> records;
+  for (const FinishedRun& run : finished_) {
+    ipc::Accepted accepted;
+    accepted.run_id = run.id;
+    accepted.order = run.order;
+    accepted.workflow_id = run.workflow_id;
+    accepted.workflow_path = run.workflow_path;
+    accepted.started_at = run.started_at;
+    records.push_back({run.updated_us, std::move(accepted)});
+    records.push_back({run.updated_us, ipc::Cursor{std::string(gateway), run.id, run.events, 0}});
+    records.push_back({run.updated_us, ipc::Closed{run.id, std::string(name_of(run.wire)), true}});
+  }
+  for (const RunPtr& run : in_order()) {
+    if (run->order == 0) continue;  // the ledger never knew it
+    records.push_back(accepted_record(*run));
+    append_commands(*run, records);
+    if (run->delivery.confirmed_seq > 0) {
+      records.push_back(
+          {run->updated_us, ipc::Cursor{std::string(gateway), run->id, run->delivery.confirmed_seq,
+                                        run->delivery.confirmed_offset}});
+    }
+    if (run->burst != nullptr && !run->burst->secret.empty()) {
+      const pid_t pid = run->burst->guardian ? run->burst->guardian->pid() : 0;
+      records.push_back(
+          {run->updated_us, ipc::Spawned{run->id, run->burst->number, pid, 0, run->burst->secret}});
+    }
+  }
+  return records;
+}
+
+}  // namespace charter::supervisor

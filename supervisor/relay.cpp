@@ -1,0 +1,230 @@
+#include "supervisor/relay.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "ipc/journal.h"
+#include "supervisor/event_source.h"
+#include "supervisor/link/messages.h"
+#include "supervisor/log.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr std::size_t kTurnBytes = 64U << 10;
+constexpr std::size_t kTurnEvents = 256;
+constexpr std::uint64_t kReplayEvents = 10'000;
+
+}  // namespace
+
+// The messages of one batch while it is put together.
+class Relay::Filling {
+ public:
+  Filling(std::vector<std::string>& out, std::size_t max_bytes)
+      : out_(out), before_(out.size()), max_bytes_(max_bytes) {}
+  void add(std::string message) {
+    bytes_ += message.size();
+    out_.push_back(std::move(message));
+  }
+  [[nodiscard]] bool full() const { return bytes_ >= max_bytes_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] bool empty() const { return out_.size() == before_; }
+
+ private:
+  std::vector<std::string>& out_;
+  std::size_t before_;
+  std::size_t max_bytes_;
+  std::size_t bytes_ = 0;
+};
+
+Relay::Relay(Settings settings, const ipc::Layout& layout, const Registry& registry, Hooks hooks)
+    : settings_(std::move(settings)),
+      layout_(layout),
+      registry_(registry),
+      hooks_(std::move(hooks)) {}
+
+bool Relay::active(const Run& run) const { return run.delivery.visible && !is_terminal(run.wire); }
+
+void Relay::announce(const RunPtr& run) {
+  if (!up_ || !run->delivery.visible) return;
+  if (!run->delivery.announce) {
+    run->delivery.announce = true;
+    announcements_.push_back(run);
+  }
+  hooks_.wake();
+}
+
+void Relay::events_ready(const RunPtr& run) {
+  if (!up_) return;
+  enqueue(run);
+  hooks_.wake();
+}
+
+void Relay::answer(std::string message) {
+  if (!up_) return;
+  answers_.push_back(std::move(message));
+  hooks_.wake();
+}
+
+void Relay::link_up() {
+  up_ = true;
+  registered_ = false;
+  batch_number_ = 0;
+  for (const RunPtr& run : registry_.in_order()) {
+    if (!run->delivery.visible || (!active(*run) && run->delivered())) continue;
+    run->delivery.announce = true;
+    announcements_.push_back(run);
+    rewind(run);
+  }
+  hooks_.up();
+  hooks_.wake();
+}
+
+// Where this connection begins with the run: the confirmed history of an active one is sent again,
+// because gateways may rely on it.
+void Relay::rewind(const RunPtr& run) {
+  Delivery& delivery = run->delivery;
+  delivery.sent_seq = delivery.confirmed_seq;
+  delivery.sent_offset = delivery.confirmed_offset;
+  if (settings_.replay == Replay::active && active(*run)) {
+    delivery.sent_seq -= std::min(delivery.sent_seq, kReplayEvents);
+    delivery.sent_offset = ipc::kLogHeaderSize;
+  }
+  enqueue(run);
+}
+
+void Relay::enqueue(const RunPtr& run) {
+  Delivery& delivery = run->delivery;
+  if (delivery.sent_seq >= run->progress.synced_seq) return;
+  const bool has_fresh = run->progress.synced_seq > delivery.first_unsent;
+  const RelayQueue wanted = has_fresh ? RelayQueue::fresh : RelayQueue::repeats;
+  // A run that waits to repeat its history goes to the front part when something new happens; its
+  // old place is passed over.
+  if (delivery.queue == wanted || delivery.queue == RelayQueue::fresh) return;
+  delivery.queue = wanted;
+  (has_fresh ? fresh_ : repeats_).push_back(run);
+}
+
+void Relay::link_down(std::string_view reason) {
+  if (!reason.empty()) log::debug("Link down: {}", reason);
+  up_ = false;
+  registered_ = false;
+  answers_.clear();
+  batches_.clear();
+  for (const RunPtr& run : announcements_) run->delivery.announce = false;
+  for (auto* queue : {&fresh_, &repeats_}) {
+    for (const RunPtr& run : *queue) run->delivery.queue = RelayQueue::none;
+    queue->clear();
+  }
+  announcements_.clear();
+}
+
+void Relay::fill(std::vector<std::string>& out, std::size_t max_bytes) {
+  if (!up_) return;
+  Filling filling(out, max_bytes);
+  std::vector<Mark> marks;
+  if (!std::exchange(registered_, true)) add_register(filling);
+  for (std::string& message : std::exchange(answers_, {})) filling.add(std::move(message));
+  add_announcements(filling);
+  add_events(filling, marks);
+  if (filling.empty()) return;
+  ++batch_number_;
+  if (!marks.empty()) batches_.push_back({batch_number_, std::move(marks)});
+}
+
+void Relay::add_register(Filling& filling) const {
+  std::vector<std::string> ids;
+  for (const RunPtr& run : registry_.in_order()) {
+    if (active(*run)) ids.push_back(run->id);
+  }
+  filling.add(register_message(settings_.worker_id, settings_.max_runs, ids));
+}
+
+void Relay::add_announcements(Filling& filling) {
+  while (!announcements_.empty() && !filling.full()) {
+    const RunPtr run = std::move(announcements_.front());
+    announcements_.pop_front();
+    if (!std::exchange(run->delivery.announce, false)) continue;
+    filling.add(announced_message(
+        settings_.worker_id,
+        {run->id, name_of(run->wire),
+         run->workflow_path.empty() ? std::nullopt
+                                    : std::optional<std::string_view>(run->workflow_path),
+         run->started_at}));
+    log::info("Announced run to gateway: run_id={} status={} workflow_path={}", run->id,
+              name_of(run->wire), run->workflow_path);
+  }
+}
+
+void Relay::add_events(Filling& filling, std::vector<Mark>& marks) {
+  while (!filling.full() && announcements_.empty()) {
+    const RelayQueue from = fresh_.empty() ? RelayQueue::repeats : RelayQueue::fresh;
+    std::deque<RunPtr>& queue = from == RelayQueue::fresh ? fresh_ : repeats_;
+    if (queue.empty()) return;
+    const RunPtr run = std::move(queue.front());
+    queue.pop_front();
+    if (run->delivery.queue != from) continue;
+    run->delivery.queue = RelayQueue::none;
+    const std::uint64_t before = run->delivery.sent_seq;
+    take_turn(run, filling, marks);
+    // A run whose journal cannot be read is tried again on the next connection or event.
+    if (run->delivery.sent_seq > before) enqueue(run);
+  }
+}
+
+void Relay::take_turn(const RunPtr& run, Filling& filling, std::vector<Mark>& marks) {
+  Delivery& delivery = run->delivery;
+  auto source = EventSource::open(layout_.journal(run->id), delivery.sent_offset);
+  if (!source) {
+    log::error("Cannot read the journal of run {}: {}", run->id, source.error().message());
+    return;
+  }
+  const std::size_t bytes_before = filling.bytes();
+  std::size_t events = 0;
+  while (events < kTurnEvents && filling.bytes() - bytes_before < kTurnBytes) {
+    auto stored = source->next(run->progress.synced_end);
+    if (!stored) {
+      log::error("Cannot read the journal of run {}: {}", run->id, stored.error().message());
+      break;
+    }
+    if (!*stored) break;
+    const StoredEvent& event = **stored;
+    delivery.sent_offset = event.end;
+    if (event.event.seq < delivery.sent_seq) continue;
+    filling.add(event_message(settings_.worker_id, run->id, event.event.seq,
+                              ipc::wire_time(event.at_us), event.event.json));
+    delivery.sent_seq = event.event.seq + 1;
+    ++events;
+  }
+  delivery.first_unsent = std::max(delivery.first_unsent, delivery.sent_seq);
+  if (events > 0) marks.push_back({run, delivery.sent_seq, delivery.sent_offset});
+}
+
+void Relay::confirmed(std::uint64_t number) {
+  while (!batches_.empty() && batches_.front().number <= number) {
+    const Batch batch = std::move(batches_.front());
+    batches_.pop_front();
+    for (const Mark& mark : batch.marks) {
+      Delivery& delivery = mark.run->delivery;
+      if (mark.seq <= delivery.confirmed_seq) continue;
+      delivery.confirmed_seq = mark.seq;
+      delivery.confirmed_offset = mark.offset;
+      hooks_.confirmed(mark.run);
+    }
+  }
+}
+
+void Relay::received(std::string text) { hooks_.received(std::move(text)); }
+
+std::string Relay::heartbeat() {
+  std::uint64_t running = 0;
+  std::uint64_t paused = 0;
+  registry_.each([&](const RunPtr& run) {
+    if (!active(*run)) return;
+    ++(run->wire == WireStatus::paused ? paused : running);
+  });
+  return heartbeat_message(settings_.worker_id, running, paused);
+}
+
+}  // namespace charter::supervisor

@@ -1,0 +1,90 @@
+// Between runs and the gateway link: decides what is sent next, keeps no event in memory, and
+// moves cursors when the link says that something has arrived.
+//
+// Order on a connection: register; answers to commands; announcements; then events, run by run in
+// turns of at most 64 KiB or 256 events. Runs that have events no gateway was ever sent come before
+// runs that only repeat; within a run seq always ascends.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ipc/layout.h"
+#include "supervisor/link/link.h"
+#include "supervisor/registry.h"
+#include "supervisor/run.h"
+#include "supervisor/start_options.h"
+
+namespace charter::supervisor {
+
+class Relay final : public LinkClient {
+ public:
+  struct Settings {
+    std::string worker_id;
+    std::int64_t max_runs = 4;
+    Replay replay = Replay::active;
+  };
+  struct Hooks {
+    std::function<void()> wake;                    // the link has something to fill
+    std::function<void(std::string)> received;     // a message of the gateway
+    std::function<void(const RunPtr&)> confirmed;  // its delivery moved
+    std::function<void()> up;                      // a connection stands
+  };
+
+  Relay(Settings settings, const ipc::Layout& layout, const Registry& registry, Hooks hooks);
+
+  // An announcement of the run is due.
+  void announce(const RunPtr& run);
+  // The run has durable events that were not sent yet.
+  void events_ready(const RunPtr& run);
+  // An answer to a command. Dropped when no connection stands: the gateway asks again.
+  void answer(std::string message);
+
+  [[nodiscard]] bool up() const { return up_; }
+
+  void link_up() override;
+  void link_down(std::string_view reason) override;
+  void fill(std::vector<std::string>& out, std::size_t max_bytes) override;
+  void confirmed(std::uint64_t number) override;
+  void received(std::string text) override;
+  std::string heartbeat() override;
+
+ private:
+  struct Mark {  // what a batch carries of one run
+    RunPtr run;
+    std::uint64_t seq;
+    std::uint64_t offset;
+  };
+  struct Batch {
+    std::uint64_t number;
+    std::vector<Mark> marks;
+  };
+  class Filling;
+
+  [[nodiscard]] bool active(const Run& run) const;
+  void rewind(const RunPtr& run);
+  void enqueue(const RunPtr& run);
+  void add_register(Filling& filling) const;
+  void add_announcements(Filling& filling);
+  void add_events(Filling& filling, std::vector<Mark>& marks);
+  void take_turn(const RunPtr& run, Filling& filling, std::vector<Mark>& marks);
+
+  Settings settings_;
+  const ipc::Layout& layout_;
+  const Registry& registry_;
+  Hooks hooks_;
+  bool up_ = false;
+  bool registered_ = false;
+  std::uint64_t batch_number_ = 0;
+  std::vector<std::string> answers_;
+  std::deque<RunPtr> announcements_;
+  std::deque<RunPtr> fresh_;    // have events that were never sent
+  std::deque<RunPtr> repeats_;  // have only events that were
+  std::deque<Batch> batches_;   // not confirmed yet
+};
+
+}  // namespace charter::supervisor

@@ -1,0 +1,64 @@
+// What is asked on the hand-off socket, by the CLI and by our own client, and the answers.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ipc/json_scan.h"
+#include "ipc/layout.h"
+#include "supervisor/commands.h"
+#include "supervisor/control_session.h"
+#include "supervisor/intake.h"
+#include "supervisor/registry.h"
+
+namespace charter::supervisor {
+
+class Requests {
+ public:
+  struct Settings {
+    std::string worker_id;
+    std::chrono::milliseconds kill_grace;
+  };
+  struct Hooks {
+    std::function<std::string()> daemon_view;  // the object `daemon` of op status
+    std::function<void(bool runs, std::function<void()> answered)> stop;
+    std::function<void(std::function<void(const CommandRefusal&)>)> adopt;
+    std::function<void(const RunPtr&)> watched;  // somebody follows this run now
+  };
+
+  Requests(Settings settings, const ipc::Layout& layout, Registry& registry, Intake& intake,
+           Commands& commands, Hooks hooks);
+
+  void handle(const SessionPtr& session, std::string_view line);
+
+ private:
+  class Fields;
+  using Members = std::vector<ipc::JsonMember>;
+
+  void hand_off(const SessionPtr& session, const Members& members);
+  void control(const SessionPtr& session, const Members& members);
+
+  void ping(const SessionPtr& session);
+  void run(const SessionPtr& session, Fields& fields);
+  void list(const SessionPtr& session);
+  void status(const SessionPtr& session, Fields& fields);
+  void events(const SessionPtr& session, Fields& fields);
+  void kill(const SessionPtr& session, Fields& fields);
+  void resume(const SessionPtr& session, Fields& fields);
+  void submit(const SessionPtr& session, Fields& fields);
+  void stop(const SessionPtr& session, Fields& fields);
+  void adopt(const SessionPtr& session);
+  void unknown_run(const SessionPtr& session, const std::string& run_id) const;
+
+  Settings settings_;
+  const ipc::Layout& layout_;
+  Registry& registry_;
+  Intake& intake_;
+  Commands& commands_;
+  Hooks hooks_;
+};
+
+}  // namespace charter::supervisor

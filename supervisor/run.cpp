@@ -1,0 +1,66 @@
+#include "supervisor/run.h"
+
+#include <algorithm>
+#include <array>
+
+#include "supervisor/burst.h"
+#include "supervisor/run_watcher.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr std::array<std::string_view, 8> kStates = {"queued", "starting", "executing",   "paused",
+                                                     "ending", "finished", "unreachable", "held"};
+constexpr std::array<std::string_view, 5> kStatuses = {"running", "paused", "completed", "failed",
+                                                       "cancelled"};
+
+}  // namespace
+
+std::string_view name_of(RunState state) { return kStates.at(static_cast<std::size_t>(state)); }
+
+std::string_view name_of(WireStatus status) {
+  return kStatuses.at(static_cast<std::size_t>(status));
+}
+
+std::optional<WireStatus> wire_status(std::string_view name) {
+  const auto found = std::find(kStatuses.begin(), kStatuses.end(), name);
+  if (found == kStatuses.end()) return std::nullopt;
+  return static_cast<WireStatus>(found - kStatuses.begin());
+}
+
+bool is_terminal(WireStatus status) {
+  return status != WireStatus::running && status != WireStatus::paused;
+}
+
+Run::Run() = default;
+Run::~Run() = default;
+
+const ipc::Command* Run::first_command(std::string_view kind) const {
+  const auto found = std::find_if(commands.begin(), commands.end(),
+                                  [kind](const ipc::Command& one) { return one.kind == kind; });
+  return found == commands.end() ? nullptr : &*found;
+}
+
+const ipc::Command* Run::cancellation() const {
+  const ipc::Command* kill = first_command("kill");
+  return kill != nullptr ? kill : first_command("cancel");
+}
+
+const ipc::Command* Run::decision() const {
+  const auto found = std::find_if(commands.begin(), commands.end(), [this](const auto& one) {
+    return one.pause == pauses &&
+           (one.kind == "approve" || one.kind == "refuse" || one.kind == "input");
+  });
+  return found == commands.end() ? nullptr : &*found;
+}
+
+void tell_watchers(Run& run) {
+  if (run.watchers.empty()) return;
+  const auto watchers = run.watchers;  // a watcher may end others, or add some
+  for (const auto& one : watchers) {
+    if (const auto watcher = one.lock()) watcher->moved(run);
+  }
+  std::erase_if(run.watchers, [](const auto& one) { return one.expired(); });
+}
+
+}  // namespace charter::supervisor

@@ -1,0 +1,253 @@
+// What becomes of a run whose worker has ended, or that was found at start: the table of
+// registry.h carried out.
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "ipc/lock.h"
+#include "ipc/peer.h"
+#include "supervisor/burst.h"
+#include "supervisor/conductor.h"
+#include "supervisor/log.h"
+#include "supervisor/orphans.h"
+#include "supervisor/run_watcher.h"
+
+namespace charter::supervisor {
+namespace {
+
+using Last = ipc::JournalSummary::Last;
+
+constexpr std::chrono::milliseconds kLinger{20};
+constexpr std::uint32_t kMaxFailedProjects = 3;
+
+bool ended_well(const Burst& burst) {
+  return burst.exit_status && WIFEXITED(*burst.exit_status) && WEXITSTATUS(*burst.exit_status) == 0;
+}
+
+bool lock_is_held(int journal) {
+  const auto held = ipc::is_locked(journal);
+  // What cannot be told counts as held: nothing may be started beside a living worker.
+  return !held || *held;
+}
+
+}  // namespace
+
+void Conductor::worker_ended(const RunPtr& run, std::optional<int> status) {
+  const std::shared_ptr<Burst> burst = run->burst;
+  if (burst == nullptr) return;
+  burst->guardian_gone = true;
+  burst->exit_status = status;
+  if (burst->projecting) --projecting_;
+  parts_.tailer.read(run);
+  if (status && !ended_well(*burst)) {
+    log::warning("The worker of run {} ended with {}", run->id, describe_exit(*status));
+    sweep_orphans(parts_.children);
+  }
+  settle(run);
+  if (burst->projecting) start_projects();
+}
+
+Facts Conductor::facts_of(const Run& run) const {
+  const Burst& burst = *run.burst;
+  Facts facts;
+  facts.in_ledger = run.order != 0;
+  facts.locked = lock_is_held(burst.journal->get());
+  facts.cancel = run.cancellation() != nullptr;
+  facts.decision = run.decision() != nullptr;
+  facts.silent = burst.guardian_gone && !burst.projecting && run.progress.end == burst.began_at;
+  facts.fruitless_starts = run.fruitless_starts;
+  return facts;
+}
+
+void Conductor::settle(const RunPtr& run) {
+  const Burst& burst = *run->burst;
+  Facts facts = facts_of(*run);
+  if (facts.locked) {
+    // The guardian is gone and its engine is about to be, or an adopted worker lives on.
+    if (burst.guardian_gone) wait_for_lock(run);
+    return;
+  }
+  parts_.tailer.read(run);  // the engine may have written until the lock was free
+  facts.silent = facts.silent && run->progress.end == burst.began_at;
+  if (facts.silent) ++run->fruitless_starts;
+  facts.fruitless_starts = run->fruitless_starts;
+  if (burst.projecting && burst.summary.last != Last::terminal) {
+    if (++run->failed_projects >= kMaxFailedProjects) {
+      hold(run, "its end could not be written down");
+      return;
+    }
+  }
+  const Action action = decide(facts, burst.summary);
+  if (action == Action::project_lost) end_marked_processes({run->id});
+  act(run, action);
+}
+
+void Conductor::found(const RunPtr& run, const Facts& facts) {
+  live_.insert(run);
+  run->delivery.visible = run->started_burst || run->wire != WireStatus::running;
+  act(run, decide(facts, run->burst->summary));
+}
+
+void Conductor::act(const RunPtr& run, Action action) {
+  switch (action) {
+    case Action::adopt:
+      adopt(run);
+      return;
+    case Action::kill:
+      adopt(run);
+      command_accepted(run);
+      return;
+    case Action::unreachable:
+      adopt(run);
+      run->state = RunState::unreachable;
+      return;
+    case Action::finish:
+      close_when_durable(run, Burst::Closing::finish);
+      return;
+    case Action::pause:
+      close_when_durable(run, Burst::Closing::pause);
+      return;
+    case Action::hold:
+      hold(run, "the ledger does not know it");
+      return;
+    case Action::project_cancel:
+      free_slot(*run);
+      project(run, run->cancellation(), {});
+      return;
+    case Action::project_lost:
+      free_slot(*run);
+      project(run, nullptr, loss_of(*run));
+      return;
+    case Action::project_starts:
+      free_slot(*run);
+      project(run, nullptr, "worker died: three times before its first step");
+      return;
+    case Action::queue:
+    case Action::start_again:
+    case Action::repeat_decision:
+      break;
+  }
+  close_burst(run);
+  if (action == Action::repeat_decision) {
+    run->state = RunState::paused;
+    recovering_ ? slots_.add_resume(run) : slots_.return_to_front(run);
+  } else if (recovering_) {
+    enqueue(run);  // in the order of acceptance
+  } else {
+    run->state = RunState::queued;
+    slots_.return_to_front(run);
+  }
+  free_slot(*run);
+}
+
+// Why a run's worker is gone, when neither engine nor guardian could write it down.
+std::string Conductor::loss_of(const Run& run) const {
+  const Burst& burst = *run.burst;
+  if (burst.summary.exit) return {};  // the journal tells
+  if (burst.exit_status && !ended_well(burst)) {
+    return "worker died: " + describe_exit(*burst.exit_status);
+  }
+  if (burst.summary.opened && burst.summary.opened->boot_id != boot_id_) {
+    return "lost: the machine was restarted while the run executed";
+  }
+  if (burst.adopted || !burst.guardian) {
+    return "lost: the worker ended while no daemon watched it";
+  }
+  return "worker died: it left without a word";
+}
+
+void Conductor::adopt(const RunPtr& run) {
+  Burst& burst = *run->burst;
+  burst.adopted = true;
+  burst.begun = BootClock::now();
+  run->state = RunState::executing;
+  slots_.occupy(*run);
+  const auto& opened = burst.summary.opened;
+  if (!opened || opened->boot_id != boot_id_ || opened->pid_namespace != ipc::pid_namespace()) {
+    return;  // the pulse watches the lock
+  }
+  ipc::UniqueFd pidfd = ipc::open_process(opened->guardian_pid, opened->guardian_start);
+  if (!pidfd) return;
+  burst.guardian = std::make_unique<ProcessWatch>(
+      parts_.executor, std::move(pidfd), opened->guardian_pid, nullptr,
+      [this, weak = std::weak_ptr<Run>(run)](std::optional<int> status) {
+        if (const RunPtr alive = weak.lock()) worker_ended(alive, status);
+      });
+}
+
+void Conductor::wait_for_lock(const RunPtr& run) {
+  lingering_.push_back(run);
+  if (lingering_.size() > 1) return;
+  linger_.expires_after(kLinger);
+  linger_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    for (const RunPtr& one : std::exchange(lingering_, {})) {
+      if (one->burst != nullptr && one->burst->closing == Burst::Closing::no) settle(one);
+    }
+  });
+}
+
+// The slot is free at once; the state moves when all that was read is durable, because from then
+// on it is shown.
+void Conductor::close_when_durable(const RunPtr& run, Burst::Closing how) {
+  run->burst->closing = how;
+  run->state = RunState::ending;
+  free_slot(*run);
+  if (run->progress.synced_end >= run->progress.end) {
+    conclude(run);
+    tell_watchers(*run);
+  } else {
+    parts_.tailer.sync(run);
+  }
+}
+
+void Conductor::conclude(const RunPtr& run) {
+  const Burst& burst = *run->burst;
+  if (run->progress.synced_end < run->progress.end) return;
+  if (burst.closing == Burst::Closing::finish) {
+    finish(run);
+    return;
+  }
+  close_burst(run);
+  run->state = RunState::paused;
+  log::info("Run paused: run_id={}", run->id);
+  commands_take_effect(run);
+}
+
+void Conductor::finish(const RunPtr& run) {
+  const ipc::JournalSummary& summary = run->burst->summary;
+  if (const auto status = wire_status(summary.status)) run->wire = *status;
+  if (summary.exit && (summary.exit->cause == "killed" || !summary.exit->left.empty())) {
+    run->exit = std::make_unique<ipc::Exit>(*summary.exit);
+  }
+  close_burst(run);
+  run->state = RunState::finished;
+  run->waits_at = PauseKind::none;
+  for (const ipc::Command& command : std::exchange(run->commands, {})) {
+    done(*run, command, true, "");
+  }
+  log::info("Run {}: run_id={}", name_of(run->wire), run->id);
+  hooks_.finished(run);
+}
+
+void Conductor::close_burst(const RunPtr& run) {
+  live_.erase(run);
+  run->burst.reset();
+}
+
+void Conductor::free_slot(Run& run) {
+  slots_.release(run);
+  fill_slots();
+}
+
+void Conductor::hold(const RunPtr& run, const std::string& why) {
+  log::error("Run {} is held: {}", run->id, why);
+  free_slot(*run);
+  close_burst(run);
+  run->state = RunState::held;
+  tell_watchers(*run);
+}
+
+}  // namespace charter::supervisor

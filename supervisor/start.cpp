@@ -1,0 +1,177 @@
+#include "supervisor/start.h"
+
+#include <fcntl.h>
+#include <spdlog/fmt/fmt.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "ipc/doorbell.h"
+#include "ipc/lock.h"
+#include "supervisor/log.h"
+#include "supervisor/orphans.h"
+#include "supervisor/place.h"
+#include "supervisor/socket_place.h"
+#include "supervisor/supervisor.h"
+
+namespace charter::supervisor {
+namespace {
+
+// Seconds as Python shows a float: 5.0, 0.25.
+std::string seconds(std::chrono::milliseconds time) {
+  std::string text = fmt::format("{}.{:03}", time.count() / 1000, time.count() % 1000);
+  while (text.ends_with('0') && !text.ends_with(".0")) text.pop_back();
+  return text;
+}
+
+void print_banner(const StartOptions& options, const GatewayAddress& gateway) {
+  std::string text = "charter-daemon starting\n";
+  const auto line = [&text](const char* name, const std::string& value) {
+    text += fmt::format("  {:<20}{}\n", name, value);
+  };
+  line("Project path:", options.project_path);
+  line("Worker ID:", options.worker_id);
+  line("Gateway:", gateway.url);
+  line("Max runs:", std::to_string(options.max_runs));
+  line("Heartbeat interval:", seconds(options.heartbeat_interval) + "s");
+  line("Reconnect delay:", seconds(options.reconnect_delay) + "s");
+  line("Connect timeout:", seconds(options.connect_timeout) + "s");
+  line("Socket path:", options.socket_path);
+  if (!options.token.empty()) line("Gateway auth:", "bearer token enabled");
+  text += "Press Ctrl+C to stop.\n";
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+// One daemon a project: the lock lives as long as this descriptor, in this process alone.
+ipc::Result<ipc::UniqueFd> lock_project(const ipc::Layout& layout) {
+  const std::string path = layout.daemon_lock();
+  ipc::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) return ipc::errno_error("open " + path);
+  auto locked = ipc::try_lock(file.get());
+  if (!locked) return locked.error();
+  char holder[32] = {};
+  if (!*locked) {
+    const ssize_t got = ::pread(file.get(), holder, sizeof holder - 1, 0);
+    const int pid = got > 0 ? std::atoi(holder) : 0;
+    return ipc::plain_error(
+        fmt::format("Another charter-daemon (pid {}) serves this project: {}", pid, layout.root()));
+  }
+  const int size = std::snprintf(holder, sizeof holder, "%d\n", ::getpid());
+  if (::ftruncate(file.get(), 0) != 0 ||
+      ::pwrite(file.get(), holder, static_cast<size_t>(size), 0) < 0) {
+    log::warning("Cannot write {}: {}", path, std::strerror(errno));
+  }
+  return file;
+}
+
+// Each executing run takes two descriptors and each connection one.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Serves until a signal or a stop request, with everything at hand.
+class Service {
+ public:
+  Service(Supervisor::Base base, SocketPlace socket)
+      : worker_id_(base.options.worker_id),
+        socket_(std::move(socket)),
+        signals_(context_, SIGTERM, SIGINT),
+        supervisor_(context_, std::move(base)) {}
+
+  void run(ipc::UniqueFd doorbell, const std::string& socket_path) {
+    wait_for_signal();
+    supervisor_.on_stop_request([this] { stop(); });
+    supervisor_.start(socket_.take_listener(), std::move(doorbell));
+    log::info("IPC socket ready: path={}", socket_path);
+    context_.run();
+  }
+
+ private:
+  void wait_for_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      // A second signal does not wait for anything.
+      if (stopping_) return context_.stop();
+      wait_for_signal();
+      stop();
+    });
+  }
+
+  void stop() {
+    if (std::exchange(stopping_, true)) return;
+    const Registry::Counts counts = supervisor_.counts();
+    log::info("Stopping charter-daemon: worker_id={}", worker_id_);
+    socket_.remove();
+    const std::string line = fmt::format(
+        "charter-daemon stops: {} executing runs go on; {} queued and {} paused wait for the next "
+        "start\n",
+        counts.executing + counts.unreachable, counts.queued, counts.paused);
+    std::fputs(line.c_str(), stdout);
+    std::fflush(stdout);
+    supervisor_.stop([this] { context_.stop(); });
+  }
+
+  boost::asio::io_context context_{1};
+  std::string worker_id_;
+  SocketPlace socket_;
+  boost::asio::signal_set signals_;
+  Supervisor supervisor_;
+  bool stopping_ = false;
+};
+
+ipc::Result<void> serve(const StartOptions& options) {
+  auto gateway = parse_gateway_address(options.gateway);
+  if (!gateway) return gateway.error();
+  print_banner(options, *gateway);
+  for (const std::string& warning : options.warnings) log::warning("{}", warning);
+  const ipc::Layout layout(options.project_path, options.data_dir);
+  if (auto made = layout.create(); !made) return made.error();
+  auto lock = lock_project(layout);
+  if (!lock) return lock.error();
+  auto worker = WorkerProgram::open(layout);
+  if (!worker) return worker.error();
+  auto place = place_of(layout.ledger_dir());
+  if (!place) return place.error();
+  LedgerStore::Opened opened;
+  auto ledger = LedgerStore::open(layout.ledger_dir(), *place, opened);
+  if (!ledger) return ledger.error();
+  auto runtime = layout.runtime_dir();
+  if (!runtime) return runtime.error();
+  const std::string bell = *runtime + "/bell";
+  auto doorbell = ipc::listen_doorbell(bell);
+  if (!doorbell) return doorbell.error();
+  auto socket = SocketPlace::take(options.socket_path);
+  if (!socket) return socket.error();
+  Service service({options, layout, *gateway, std::move(*worker), *place, std::move(*ledger),
+                   std::move(opened), bell},
+                  std::move(*socket));
+  service.run(std::move(*doorbell), options.socket_path);
+  return {};
+}
+
+}  // namespace
+
+int start(const StartOptions& options) {
+  log::setup(options.log_level);
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+  become_subreaper();
+  if (auto served = serve(options); !served) {
+    std::fprintf(stderr, "Error: %s\n", served.error().message().c_str());
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace charter::supervisor

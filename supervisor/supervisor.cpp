@@ -1,0 +1,291 @@
+#include "supervisor/supervisor.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "ipc/versions.h"
+#include "supervisor/burst.h"
+#include "supervisor/json_object.h"
+#include "supervisor/log.h"
+#include "supervisor/run_watcher.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr std::chrono::milliseconds kCursorDelay{200};
+constexpr std::chrono::milliseconds kLongestStop{700};
+constexpr std::chrono::milliseconds kStep{20};
+
+}  // namespace
+
+Supervisor::Supervisor(boost::asio::io_context& context, Base base)
+    : context_(context),
+      base_(std::move(base)),
+      started_at_(ipc::wire_time(ipc::now_us())),
+      disk_(context.get_executor()),
+      ledger_(context.get_executor(), disk_, std::move(base_.ledger)),
+      registry_(base_.layout),
+      preparer_(context.get_executor(), base_.worker, base_.layout.root(), children_),
+      tailer_(disk_, tailer_hooks()),
+      launcher_(context.get_executor(), base_.worker, base_.layout, children_,
+                {base_.doorbell, base_.options.kill_grace},
+                [this](const RunPtr& run, std::optional<int> status) {
+                  conductor_.worker_ended(run, status);
+                }),
+      conductor_(
+          {context.get_executor(), base_.layout, ledger_, disk_, launcher_, tailer_, children_},
+          static_cast<std::size_t>(base_.options.max_runs), conductor_hooks()),
+      intake_(base_.layout, ledger_, registry_, preparer_,
+              [this](const RunPtr& run) { run_accepted(run); }),
+      commands_(ledger_, registry_, intake_, conductor_),
+      relay_({base_.options.worker_id, base_.options.max_runs, base_.options.replay}, base_.layout,
+             registry_, relay_hooks()),
+      requests_({base_.options.worker_id, base_.options.kill_grace}, base_.layout, registry_,
+                intake_, commands_, request_hooks()),
+      control_(
+          context.get_executor(), {.max_request_bytes = base_.options.max_request_bytes},
+          [this](const SessionPtr& session, std::string line) { requests_.handle(session, line); }),
+      doorbells_(
+          context.get_executor(), registry_, [this](const RunPtr& run) { conductor_.hello(run); },
+          [this](const RunPtr& run) { tailer_.read(run); }),
+      recovery_(base_.layout, registry_, cursor_key()),
+      cursor_timer_(context.get_executor()),
+      stop_timer_(context.get_executor()) {
+  inbox_ = std::make_unique<Inbox>(
+      Inbox::Settings{base_.options.worker_id, base_.options.kill_grace}, ledger_, intake_,
+      commands_, started_, [this](std::string message) { relay_.answer(std::move(message)); });
+  LinkSettings settings;
+  settings.gateway = base_.gateway;
+  settings.token = base_.options.token;
+  settings.heartbeat = base_.options.heartbeat_interval;
+  settings.reconnect_delay = base_.options.reconnect_delay;
+  settings.connect_timeout = base_.options.connect_timeout;
+  link_ = std::make_unique<Link>(context.get_executor(), std::move(settings), relay_);
+}
+
+Supervisor::~Supervisor() = default;
+
+void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
+  LedgerStore::Opened& opened = base_.opened;
+  intake_.continue_orders_from(opened.state.next_order);
+  commands_.continue_numbers_from(opened.state.next_number);
+  for (ipc::Started& started : opened.state.starts) started_.add(std::move(started));
+  const bool holding = !opened.holding.empty();
+  if (holding) {
+    log::error("Holding: {}. Runs are shown and delivered, none is started", opened.holding);
+    conductor_.set_holding(true);
+    intake_.refuse_all({"held", "The daemon starts no runs: " + opened.holding});
+  }
+  recovery_.read(std::move(opened.state), holding || opened.fresh);
+  ledger_.snapshot_from([this] { return snapshot(); });
+  doorbells_.start(std::move(doorbell));
+  recovery_.act(conductor_);
+  control_.start(std::move(socket));
+  link_->start();
+}
+
+Relay::Hooks Supervisor::relay_hooks() {
+  Relay::Hooks hooks;
+  hooks.wake = [this] { link_->wake(); };
+  hooks.received = [this](std::string text) { inbox_->received(text); };
+  hooks.confirmed = [this](const RunPtr& run) { delivery_moved(run); };
+  hooks.up = [this] { link_is_up(); };
+  return hooks;
+}
+
+Tailer::Hooks Supervisor::tailer_hooks() {
+  Tailer::Hooks hooks;
+  hooks.wanted = [this](const Run& run) { return relay_.up() || !run.watchers.empty(); };
+  hooks.read = [this](const RunPtr& run) { conductor_.frames_read(run); };
+  hooks.durable = [this](const RunPtr& run) { conductor_.durable(run); };
+  hooks.step_begun = [this](const RunPtr& run) { conductor_.step_begun(run); };
+  return hooks;
+}
+
+Conductor::Hooks Supervisor::conductor_hooks() {
+  Conductor::Hooks hooks;
+  hooks.announce = [this](const RunPtr& run) { relay_.announce(run); };
+  hooks.events_ready = [this](const RunPtr& run) { relay_.events_ready(run); };
+  hooks.finished = [this](const RunPtr& run) { close_if_delivered(run); };
+  return hooks;
+}
+
+Requests::Hooks Supervisor::request_hooks() {
+  Requests::Hooks hooks;
+  hooks.daemon_view = [this] { return daemon_view(); };
+  hooks.stop = [this](bool runs, std::function<void()> answered) {
+    stop_by_request(runs, std::move(answered));
+  };
+  hooks.adopt = [this](std::function<void(const CommandRefusal&)> done) { adopt(std::move(done)); };
+  hooks.watched = [this](const RunPtr& run) { tailer_.sync(run); };
+  return hooks;
+}
+
+std::string Supervisor::cursor_key() const {
+  return base_.gateway.url + " " + base_.options.worker_id;
+}
+
+std::vector<ipc::LedgerRecord> Supervisor::snapshot() const {
+  std::vector<ipc::LedgerRecord> records;
+  records.push_back({ipc::now_us(), base_.place});
+  for (auto& record : registry_.snapshot(cursor_key())) records.push_back(std::move(record));
+  started_.append_records(records);
+  return records;
+}
+
+void Supervisor::run_accepted(const RunPtr& run) {
+  if (!run->adopted_paused) {
+    conductor_.enqueue(run);
+    return;
+  }
+  run->delivery.visible = true;
+  relay_.announce(run);
+}
+
+// What was read while nobody was there to be told becomes durable now.
+void Supervisor::link_is_up() {
+  registry_.each([this](const RunPtr& run) { tailer_.sync(run); });
+}
+
+void Supervisor::delivery_moved(const RunPtr& run) {
+  if (run->delivered()) {
+    close_if_delivered(run);
+    return;
+  }
+  if (std::exchange(run->delivery.noted, false)) moved_.push_back(run);
+  if (std::exchange(cursor_timer_set_, true)) return;
+  cursor_timer_.expires_after(kCursorDelay);
+  cursor_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    cursor_timer_set_ = false;
+    note_cursors();
+  });
+}
+
+void Supervisor::note_cursors() {
+  for (const RunPtr& run : std::exchange(moved_, {})) {
+    if (std::exchange(run->delivery.noted, true)) continue;
+    ledger_.note({0, ipc::Cursor{cursor_key(), run->id, run->delivery.confirmed_seq,
+                                 run->delivery.confirmed_offset}});
+  }
+}
+
+void Supervisor::close_if_delivered(const RunPtr& run) {
+  if (!run->delivered()) return;
+  run->delivery.noted = true;
+  ledger_.note({0, ipc::Cursor{cursor_key(), run->id, run->delivery.confirmed_seq,
+                               run->delivery.confirmed_offset}});
+  ledger_.note({0, ipc::Closed{run->id, std::string(name_of(run->wire)), true}});
+  if (!run->state_path.empty()) ::unlink(run->state_path.c_str());
+  registry_.retire(run);
+}
+
+void Supervisor::stop(std::function<void()> done) {
+  stopping_ = true;
+  intake_.refuse_all({"shutting_down", "The daemon is shutting down"});
+  control_.stop_accepting();
+  note_cursors();
+  // Whichever comes first: everything written and the gateway told, or the deadline.
+  auto finished = std::make_shared<std::function<void()>>(std::move(done));
+  const auto finish = [finished] {
+    if (*finished) std::exchange(*finished, nullptr)();
+  };
+  stop_timer_.expires_after(kLongestStop);
+  stop_timer_.async_wait([finish](const boost::system::error_code& error) {
+    if (!error) finish();
+  });
+  link_->stop([this, finish] { ledger_.drain(finish); });
+}
+
+void Supervisor::stop_by_request(bool runs, std::function<void()> answered) {
+  const auto then = [this, answered = std::move(answered)] {
+    answered();
+    if (stop_requested_) stop_requested_();
+  };
+  if (!runs) return then();
+  end_runs_then(then);
+}
+
+void Supervisor::end_runs_then(std::function<void()> done) {
+  intake_.refuse_all({"shutting_down", "The daemon is shutting down"});
+  conductor_.set_holding(true);  // what waits stays for the next start
+  registry_.each([this](const RunPtr& run) {
+    if (run->burst == nullptr || run->burst->projecting) return;
+    Commands::Cancellation order;
+    order.run_id = run->id;
+    order.note = "stopped with the daemon";
+    order.asker_uid = ::geteuid();
+    order.grace_ms = static_cast<std::uint64_t>(base_.options.kill_grace.count());
+    order.by_client = true;
+    commands_.cancel(std::move(order), [](const CommandRefusal&) {});
+  });
+  wait_for_runs(base_.options.kill_grace + std::chrono::seconds(5), std::move(done));
+}
+
+void Supervisor::wait_for_runs(std::chrono::milliseconds left, std::function<void()> done) {
+  if (conductor_.live() == 0 || left.count() <= 0) return done();
+  stop_timer_.expires_after(kStep);
+  stop_timer_.async_wait(
+      [this, left, done = std::move(done)](const boost::system::error_code& error) {
+        if (!error) wait_for_runs(left - kStep, done);
+      });
+}
+
+void Supervisor::adopt(std::function<void(const CommandRefusal&)> done) {
+  if (!conductor_.holding() || stopping_)
+    return done(Refusal{"invalid_request", "Nothing is held"});
+  ledger_.append({0, base_.place}, [this, done](const ipc::Result<void>& written) {
+    if (!written) return done(refusal_of(written.error()));
+    ledger_.end_holding([this, done](const ipc::Result<void>& ended) {
+      if (!ended) return done(refusal_of(ended.error()));
+      log::info("The ledger was adopted");
+      base_.opened.holding.clear();
+      intake_.accept_again();
+      conductor_.set_holding(false);
+      done(std::nullopt);
+    });
+  });
+}
+
+std::string Supervisor::daemon_view() const {
+  const Registry::Counts counts = registry_.counts();
+  const auto number = [](auto value) { return static_cast<std::int64_t>(value); };
+  const std::string runs = JsonObject()
+                               .number("queued", number(counts.queued))
+                               .number("executing", number(counts.executing))
+                               .number("paused", number(counts.paused))
+                               .number("unreachable", number(counts.unreachable))
+                               .number("held", number(counts.held))
+                               .number("finished_undelivered", number(counts.finished_undelivered))
+                               .str();
+  const LinkStatus link = link_->status();
+  constexpr std::string_view kStates[] = {"stopped", "connecting", "up", "waiting"};
+  const std::string gateway = JsonObject()
+                                  .text("url", base_.gateway.url)
+                                  .text("state", kStates[static_cast<std::size_t>(link.state)])
+                                  .text_or_null("last_error", link.last_error)
+                                  .number("connections", number(link.connections))
+                                  .text("confirms", link.confirms_by_pong ? "pong" : "tcp")
+                                  .number("backlog_events", number(counts.undelivered_events))
+                                  .number("backlog_runs", number(counts.undelivered_runs))
+                                  .number("next_try_ms", number(link.next_try.count()))
+                                  .str();
+  JsonObject view;
+  view.text("version", ipc::product_version())
+      .number("pid", ::getpid())
+      .text("project", base_.layout.root())
+      .text("worker_id", base_.options.worker_id)
+      .text("socket", base_.options.socket_path)
+      .text("data_dir", base_.layout.data_dir())
+      .text("started_at", started_at_)
+      .number("max_runs", base_.options.max_runs)
+      .text_or_null("holding", base_.opened.holding)
+      .text_or_null("ledger_trouble", ledger_.trouble())
+      .raw("runs", runs)
+      .raw("gateway", gateway);
+  return view.str();
+}
+
+}  // namespace charter::supervisor

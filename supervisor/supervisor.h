@@ -1,0 +1,108 @@
+// The parts of a running daemon, wired to each other.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ipc/layout.h"
+#include "supervisor/commands.h"
+#include "supervisor/conductor.h"
+#include "supervisor/control_server.h"
+#include "supervisor/doorbell_server.h"
+#include "supervisor/inbox.h"
+#include "supervisor/intake.h"
+#include "supervisor/launcher.h"
+#include "supervisor/ledger.h"
+#include "supervisor/link/link.h"
+#include "supervisor/preparer.h"
+#include "supervisor/recovery.h"
+#include "supervisor/registry.h"
+#include "supervisor/relay.h"
+#include "supervisor/requests.h"
+#include "supervisor/start_options.h"
+#include "supervisor/started_commands.h"
+#include "supervisor/tailer.h"
+#include "supervisor/worker_program.h"
+
+namespace charter::supervisor {
+
+class Supervisor {
+ public:
+  // What start() has made ready.
+  struct Base {
+    StartOptions options;
+    ipc::Layout layout;
+    GatewayAddress gateway;
+    WorkerProgram worker;
+    ipc::Place place;
+    LedgerStore ledger;
+    LedgerStore::Opened opened;
+    std::string doorbell;  // path
+  };
+
+  Supervisor(boost::asio::io_context& context, Base base);
+  ~Supervisor();
+
+  // Takes the runs that are there, then serves both sockets and dials.
+  void start(ipc::UniqueFd socket, ipc::UniqueFd doorbell);
+  // Ends serving; executing runs go on. Calls `done` when nothing more is to be written, at the
+  // latest after 700 ms.
+  void stop(std::function<void()> done);
+
+  [[nodiscard]] Registry::Counts counts() const { return registry_.counts(); }
+  // Called when a client asks for the end.
+  void on_stop_request(std::function<void()> stop) { stop_requested_ = std::move(stop); }
+
+ private:
+  [[nodiscard]] Relay::Hooks relay_hooks();
+  [[nodiscard]] Tailer::Hooks tailer_hooks();
+  [[nodiscard]] Conductor::Hooks conductor_hooks();
+  [[nodiscard]] Requests::Hooks request_hooks();
+  [[nodiscard]] std::string cursor_key() const;
+  [[nodiscard]] std::vector<ipc::LedgerRecord> snapshot() const;
+
+  void run_accepted(const RunPtr& run);
+  void link_is_up();
+  void delivery_moved(const RunPtr& run);
+  void note_cursors();
+  void close_if_delivered(const RunPtr& run);
+  void stop_by_request(bool runs, std::function<void()> answered);
+  void end_runs_then(std::function<void()> done);
+  void wait_for_runs(std::chrono::milliseconds left, std::function<void()> done);
+  void adopt(std::function<void(const CommandRefusal&)> done);
+  [[nodiscard]] std::string daemon_view() const;
+
+  boost::asio::io_context& context_;
+  Base base_;
+  std::string started_at_;
+  ChildTable children_;
+  SyncThread disk_;
+  Ledger ledger_;
+  Registry registry_;
+  StartedCommands started_;
+  Preparer preparer_;
+  Tailer tailer_;
+  Launcher launcher_;
+  Conductor conductor_;
+  Intake intake_;
+  Commands commands_;
+  Relay relay_;
+  std::unique_ptr<Inbox> inbox_;
+  std::unique_ptr<Link> link_;
+  Requests requests_;
+  ControlServer control_;
+  DoorbellServer doorbells_;
+  Recovery recovery_;
+  std::vector<RunPtr> moved_;  // whose cursors are not noted yet
+  Timer cursor_timer_;
+  bool cursor_timer_set_ = false;
+  Timer stop_timer_;
+  bool stopping_ = false;
+  std::function<void()> stop_requested_;
+};
+
+}  // namespace charter::supervisor

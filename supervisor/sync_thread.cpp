@@ -1,0 +1,57 @@
+#include "supervisor/sync_thread.h"
+
+#include <boost/asio/post.hpp>
+#include <csignal>
+#include <utility>
+
+namespace charter::supervisor {
+
+SyncThread::SyncThread(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {
+  // Signals are for the event loop's thread: a thread inherits the mask of its maker.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { loop(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+SyncThread::~SyncThread() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  arrived_.notify_one();
+  thread_.join();
+}
+
+void SyncThread::submit(std::unique_ptr<DiskJob> job) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(job));
+  }
+  arrived_.notify_one();
+}
+
+void SyncThread::loop() {
+  std::vector<std::unique_ptr<DiskJob>> group;
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      arrived_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      group.swap(waiting_);
+    }
+    for (auto& job : group) {
+      job->work();
+      hand_back(std::move(job));
+    }
+    group.clear();
+  }
+}
+
+void SyncThread::hand_back(std::unique_ptr<DiskJob> job) {
+  boost::asio::post(executor_, [job = std::move(job)] { job->done(); });
+}
+
+}  // namespace charter::supervisor

@@ -1,0 +1,143 @@
+#include "supervisor/tailer.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "ipc/codec.h"
+#include "supervisor/burst.h"
+#include "supervisor/log.h"
+
+namespace charter::supervisor {
+namespace {
+
+using Last = ipc::JournalSummary::Last;
+
+void apply_event(Run& run, const ipc::Event& event) {
+  if (event.kind == "GatePendingEvent") run.waits_at = PauseKind::gate;
+  if (event.kind == "InputPendingEvent") run.waits_at = PauseKind::input;
+  if (event.kind == "StepStartEvent" || event.kind == "StepCompleteEvent" ||
+      is_terminal(run.wire)) {
+    run.waits_at = PauseKind::none;
+  }
+  if (!event.step_id.empty()) run.step = event.step_id;
+  if (event.kind == "StepCompleteEvent" || event.kind == "StepSkippedEvent") run.step.clear();
+}
+
+}  // namespace
+
+void apply_frame(Run& run, ipc::JournalSummary& summary, const ipc::JournalFrame& frame,
+                 std::uint64_t end) {
+  const std::string before = summary.status;
+  ipc::fold(summary, frame, end);
+  run.progress.end = end;
+  run.progress.next_seq = summary.next_seq;
+  run.pauses = summary.pauses;
+  run.bursts = summary.bursts;
+  run.updated_us = frame.at_us;
+  if (summary.status != before) {
+    if (const auto status = wire_status(summary.status); status && !is_terminal(run.wire)) {
+      run.wire = *status;
+    }
+  }
+  if (const auto* opened = std::get_if<ipc::Opened>(&frame.body)) {
+    run.started_burst = true;
+    if (opened->cause != "project") ++run.fruitless_starts;
+  }
+  if (summary.step_begun || summary.last == Last::paused) run.fruitless_starts = 0;
+  if (const auto* event = std::get_if<ipc::Event>(&frame.body)) apply_event(run, *event);
+  if (run.wire == WireStatus::failed) run.error = summary.error;
+}
+
+ipc::Result<void> read_journal(int journal, Run& run, ipc::JournalSummary& summary) {
+  ipc::LogReader reader(journal);
+  for (;;) {
+    auto next = reader.next();
+    if (!next) return next.error();
+    if (next->outcome == ipc::LogReader::Outcome::end) return {};
+    if (next->outcome == ipc::LogReader::Outcome::damaged) {
+      summary.damaged = true;
+      continue;
+    }
+    auto frame = ipc::decode_journal_frame(next->payload);
+    if (frame) {
+      apply_frame(run, summary, *frame, next->place.end);
+    } else {
+      run.progress.end = next->place.end;
+      summary.damaged = summary.damaged || frame.error().code != std::errc::not_supported;
+    }
+  }
+}
+
+void Tailer::read(const RunPtr& run) {
+  const std::shared_ptr<Burst> burst = run->burst;
+  if (burst == nullptr) return;
+  const std::uint64_t from = run->progress.end;
+  const std::uint64_t events = run->progress.next_seq;
+  for (;;) {
+    auto next = burst->reader.next();
+    if (!next) {
+      log::error("Cannot read the journal of run {}: {}", run->id, next.error().message());
+      break;
+    }
+    if (next->outcome == ipc::LogReader::Outcome::end) break;
+    if (next->outcome == ipc::LogReader::Outcome::damaged) {
+      burst->summary.damaged = true;
+      log::error("The journal of run {} is damaged between bytes {} and {}", run->id,
+                 next->place.offset, next->place.end);
+      continue;
+    }
+    auto frame = ipc::decode_journal_frame(next->payload);
+    if (frame) {
+      take(run, *frame, next->place.end);
+    } else {
+      run->progress.end = next->place.end;  // a kind this version does not know
+    }
+  }
+  if (run->progress.end == from) return;
+  const Last last = burst->summary.last;
+  const bool important = last == Last::terminal || last == Last::paused;
+  if (important || (run->progress.next_seq > events && hooks_.wanted(*run))) sync(run);
+  hooks_.read(run);
+}
+
+void Tailer::take(const RunPtr& run, const ipc::JournalFrame& frame, std::uint64_t end) {
+  const bool begun = run->burst->summary.step_begun;
+  apply_frame(*run, run->burst->summary, frame, end);
+  if (!begun && run->burst->summary.step_begun) hooks_.step_begun(run);
+}
+
+void Tailer::sync(const RunPtr& run) {
+  const std::shared_ptr<Burst> burst = run->burst;
+  if (burst == nullptr || run->progress.synced_end >= run->progress.end) return;
+  if (burst->sync_under_way) {
+    burst->sync_wanted = true;
+    return;
+  }
+  burst->sync_under_way = true;
+  auto result = std::make_shared<ipc::Result<void>>();
+  disk_.run(
+      [journal = burst->journal, result] {
+        if (::fdatasync(journal->get()) != 0) *result = ipc::errno_error("sync a journal");
+      },
+      [this, run, reached = run->progress, result] { synced(run, reached, *result); });
+}
+
+void Tailer::synced(const RunPtr& run, const Progress& reached, const ipc::Result<void>& result) {
+  const std::shared_ptr<Burst> burst = run->burst;
+  if (burst == nullptr) return;
+  burst->sync_under_way = false;
+  if (!result) {
+    // The kernel may have dropped what was not written; nothing of it is ever shown as durable.
+    // Its worker finds out by its own sync; reading goes on, and the pulse tries again.
+    log::error("Run {}: {}", run->id, result.error().message());
+    return;
+  }
+  run->progress.synced_end = reached.end;
+  run->progress.synced_seq = reached.next_seq;
+  const bool again = std::exchange(burst->sync_wanted, false);
+  hooks_.durable(run);
+  if (again) sync(run);
+}
+
+}  // namespace charter::supervisor

@@ -1,0 +1,63 @@
+#include "supervisor/worker_program.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <initializer_list>
+
+#include "ipc/clean_world.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr off_t kLogKept = 1 << 20;  // a longer log of workers begins anew at start
+
+std::string own_directory() {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+  if (size <= 0) return ".";
+  const std::string file(path.data(), static_cast<std::size_t>(size));
+  return file.substr(0, file.rfind('/'));
+}
+
+ipc::Result<ipc::UniqueFd> open_program() {
+  const std::string here = own_directory();
+  const std::string beside = here + "/charter-worker";
+  for (const std::string& path : {beside, here + "/../libexec/charter-daemon/charter-worker"}) {
+    ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file && ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0) return file;
+  }
+  return ipc::plain_error("charter-worker is neither beside charter-daemon (" + beside +
+                          ") nor in ../libexec/charter-daemon");
+}
+
+ipc::Result<ipc::UniqueFd> open_log(const std::string& path) {
+  ipc::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!file) return ipc::errno_error("open " + path);
+  struct stat info = {};
+  if (::fstat(file.get(), &info) == 0 && info.st_size > kLogKept) {
+    [[maybe_unused]] const int cut = ::ftruncate(file.get(), 0);
+  }
+  return file;
+}
+
+}  // namespace
+
+ipc::Result<WorkerProgram> WorkerProgram::open(const ipc::Layout& layout) {
+  WorkerProgram worker;
+  auto program = open_program();
+  if (!program) return program.error();
+  worker.program = std::move(*program);
+  worker.null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!worker.null) return ipc::errno_error("open /dev/null");
+  auto log = open_log(layout.data_dir() + "/workers.log");
+  if (!log) return log.error();
+  worker.log = std::move(*log);
+  worker.environment = ipc::clean_environment();
+  return worker;
+}
+
+}  // namespace charter::supervisor

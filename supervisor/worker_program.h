@@ -1,0 +1,24 @@
+// The worker's executable and the world its processes are born into, opened once at start so that
+// an upgrade on disk never mixes versions inside one daemon's life.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ipc/error.h"
+#include "ipc/layout.h"
+#include "ipc/unique_fd.h"
+
+namespace charter::supervisor {
+
+struct WorkerProgram {
+  ipc::UniqueFd program;  // charter-worker
+  ipc::UniqueFd null;     // /dev/null
+  ipc::UniqueFd log;      // <data>/workers.log, appending: what a dying worker says
+  std::vector<std::string> environment;
+
+  // Looks beside this executable, then in ../libexec/charter-daemon.
+  static ipc::Result<WorkerProgram> open(const ipc::Layout& layout);
+};
+
+}  // namespace charter::supervisor
