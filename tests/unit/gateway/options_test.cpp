@@ -1,0 +1,76 @@
+#include "gateway/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "tests/unit/gateway/scratch.h"
+
+namespace charter::gateway {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+ipc::Result<GatewayOptions> options(std::vector<std::string> words) {
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  const auto values = ipc::read_options(gateway_command(), arguments);
+  if (!values) return values.error();
+  return check_gateway_options(*values);
+}
+
+std::string problem(const std::vector<std::string>& words) {
+  const auto result = options(words);
+  return result ? "accepted" : result.error().what;
+}
+
+TEST(GatewayOptions, ListenNeedsAnAddressAndAPort) {
+  EXPECT_EQ(parse_listen("127.0.0.1:8765")->port(), 8765);
+  EXPECT_TRUE(parse_listen("[::1]:0")->address().is_v6());
+  EXPECT_TRUE(parse_listen("localhost:80")->address().is_loopback());
+  for (const auto* wrong : {"", "8765", ":8765", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
+                            "127.0.0.1:-1", "::1:80", "example.org:80", "[127.0.0.1]:80"}) {
+    EXPECT_FALSE(parse_listen(wrong)) << wrong;
+  }
+}
+
+TEST(GatewayOptions, TheDefaultIsLoopback) {
+  const auto result = options({"--data", "/tmp/x"});
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(result->listen.address().is_loopback());
+  EXPECT_EQ(result->listen.port(), 8765);
+  EXPECT_FALSE(result->open);
+}
+
+TEST(GatewayOptions, OtherAddressesNeedAToken) {
+  Scratch scratch;
+  EXPECT_THAT(problem({"--data", "/tmp/x", "--listen", "0.0.0.0:1"}), HasSubstr("--token-file"));
+  const std::string file = scratch / "token";
+  std::ofstream(file) << "  open-sesame\n";
+  ASSERT_EQ(chmod(file.c_str(), 0600), 0);
+  const auto result = options({"--data", "/tmp/x", "--listen", "0.0.0.0:1", "--token-file", file});
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->token, "open-sesame");
+  EXPECT_TRUE(result->warnings.empty());
+  ASSERT_EQ(chmod(file.c_str(), 0644), 0);
+  EXPECT_EQ(options({"--data", "/tmp/x", "--token-file", file})->warnings.size(), 1U);
+}
+
+TEST(GatewayOptions, ATokenFileMustHoldOneToken) {
+  Scratch scratch;
+  const std::string file = scratch / "token";
+  for (const auto* text : {"", " \n", "two words", "s3cret\x01"}) {
+    std::ofstream(file) << text;
+    const std::string what = problem({"--data", "/tmp/x", "--token-file", file});
+    EXPECT_THAT(what, HasSubstr("--token-file"));
+    EXPECT_THAT(what, Not(HasSubstr("s3cret")));
+  }
+  EXPECT_THAT(problem({"--data", "/tmp/x", "--token-file", scratch / "none"}),
+              HasSubstr("cannot be read"));
+}
+
+}  // namespace
+}  // namespace charter::gateway
