@@ -3,6 +3,7 @@ find_package(Threads REQUIRED)
 find_package(CapnProto REQUIRED)                                   # frames between the processes
 find_package(Boost 1.81 REQUIRED COMPONENTS program_options)       # Asio, Beast, JSON, options
 find_package(spdlog REQUIRED)                                      # logs of supervisor and gateway
+find_package(OpenSSL 3.0 REQUIRED)                                 # TLS to the gateway
 find_package(SQLite3 REQUIRED)                                     # the embedded gateway's database
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(YAML REQUIRED yaml-0.1)                          # plans and manifests (worker)

@@ -197,9 +197,6 @@ ipc::Result<GatewayAddress> parse_gateway_address(std::string_view text) {
     place.remove_prefix(at + 1);
   }
   if (auto read = read_host_and_port(place, address); !read) return read.error();
-  if (address.tls) {
-    return ipc::plain_error("https and wss are not supported by this build; use http or ws");
-  }
   address.target = kWorkerPath;
   address.url = (address.tls ? "wss://" : "ws://") + std::string(place) + address.target;
   return address;

@@ -1,21 +1,20 @@
 #include "supervisor/link/link.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstdlib>
 #include <random>
 #include <utility>
 
 #include "supervisor/link/backoff.h"
+#include "supervisor/link/connector.h"
 #include "supervisor/link/credentials.h"
-#include "supervisor/link/dialer.h"
 #include "supervisor/link/exchange.h"
+#include "supervisor/link/proxy.h"
 #include "supervisor/link/refusal.h"
-#include "supervisor/link/resolver.h"
-#include "supervisor/link/transport.h"
 #include "supervisor/link/web_socket.h"
+#include "supervisor/log.h"
 
 namespace charter::supervisor {
 namespace {
@@ -24,11 +23,20 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kStopGrace{200};
+constexpr milliseconds kLastWords{20};
 // After so many connections that lived and never saw a pong the gateway counts as one that gives
 // none.
 constexpr int kSilentConnections = 3;
 constexpr std::string_view kNoPongs =
     "the gateway answers no pings: what its TCP side acknowledged counts as delivered";
+
+double in_seconds(milliseconds wait) { return static_cast<double>(wait.count()) / 1000; }
+
+std::optional<std::string> environment(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr) return std::nullopt;
+  return value;
+}
 
 }  // namespace
 
@@ -49,7 +57,7 @@ class Link::Impl : public std::enable_shared_from_this<Impl>, public WebSocketOw
         settings_(std::move(settings)),
         client_(client),
         timer_(executor_),
-        resolver_(executor_),
+        connector_(executor_, settings_.tls),
         backoff_(settings_.reconnect_delay, std::random_device{}()) {}
 
   void start();
@@ -65,8 +73,9 @@ class Link::Impl : public std::enable_shared_from_this<Impl>, public WebSocketOw
   using State = LinkStatus::State;
 
   void dial();
-  void dialled(Dialled outcome);
-  [[nodiscard]] std::optional<std::string> objection_to(const boost::asio::ip::address& address);
+  [[nodiscard]] std::optional<std::string> prepare(Connector::Order& order);
+  void connected(std::unique_ptr<Transport> transport, const std::string& error);
+  [[nodiscard]] std::optional<std::string> objection_to(Reach reach, const std::string& where);
   void failed(const std::string& reason, milliseconds wait);
   void lost(const std::string& reason);
   void gave_up(const std::string& reason);
@@ -74,7 +83,7 @@ class Link::Impl : public std::enable_shared_from_this<Impl>, public WebSocketOw
   void retry_in(milliseconds wait);
   void finish_stop();
   void arm(Clock::time_point when, void (Impl::*expired)());
-  void upgrade_timed_out();
+  void out_of_time();
 
   void opened() override;
   void refused(const UpgradeRefusal& refusal) override;
@@ -87,9 +96,9 @@ class Link::Impl : public std::enable_shared_from_this<Impl>, public WebSocketOw
   LinkClient& client_;
   boost::asio::steady_timer timer_;
   std::uint64_t turn_ = 0;  // of the timer
-  Resolver resolver_;
+  Connector connector_;
   Backoff backoff_;
-  std::shared_ptr<Dialer> dialer_;
+  std::string authorization_;  // of this attempt; a secret
   std::unique_ptr<WebSocket> socket_;
   std::shared_ptr<Exchange> exchange_;
   std::function<void()> stop_done_;
@@ -101,7 +110,6 @@ class Link::Impl : public std::enable_shared_from_this<Impl>, public WebSocketOw
   std::uint64_t connections_ = 0;
   std::uint64_t attempts_ = 0;
   int silent_connections_ = 0;
-  Clock::time_point deadline_;  // of the attempt
   Clock::time_point next_try_;
   Clock::time_point up_since_;
 };
@@ -113,53 +121,75 @@ void Link::Impl::start() {
 void Link::Impl::dial() {
   state_ = State::connecting;
   ++attempts_;
-  deadline_ = Clock::now() + settings_.connect_timeout;
-  spdlog::info("connecting to gateway {} (attempt {})", settings_.gateway.url, attempts_);
-  DialOrder order;
-  order.host = settings_.gateway.host;
-  order.port = settings_.gateway.port;
-  order.deadline = deadline_;
-  order.objection = [this](const boost::asio::ip::address& address) {
-    return objection_to(address);
-  };
-  dialer_ = std::make_shared<Dialer>(executor_, resolver_);
-  dialer_->dial(std::move(order), [weak = weak_from_this()](Dialled outcome) {
-    if (const auto self = weak.lock()) self->dialled(std::move(outcome));
-  });
+  log::info("Connecting to gateway: gateway={} attempt={}", settings_.gateway.url, attempts_);
+  Connector::Order order;
+  order.deadline = Clock::now() + settings_.connect_timeout;
+  if (const auto obstacle = prepare(order)) {
+    failed(*obstacle, backoff_.next(Clock::now()));
+    return;
+  }
+  // A moment later, so that a stage that is out of time itself can say more.
+  arm(order.deadline + kLastWords, &Impl::out_of_time);
+  connector_.connect(
+      std::move(order),
+      [weak = weak_from_this()](std::unique_ptr<Transport> transport, const std::string& error) {
+        if (const auto self = weak.lock()) self->connected(std::move(transport), error);
+      });
 }
 
-std::optional<std::string> Link::Impl::objection_to(const boost::asio::ip::address& address) {
-  if (authorization_for(settings_.gateway, settings_.token).empty()) return std::nullopt;
-  if (auto problem = token_problem(settings_.token)) return problem;
-  switch (token_rule(settings_.gateway, reach_of(address), settings_.insecure_token)) {
+// What there is to know before the first packet: the token and the way.
+std::optional<std::string> Link::Impl::prepare(Connector::Order& order) {
+  std::string token = settings_.token;
+  if (!settings_.token_file.empty()) {
+    auto read = read_token_file(settings_.token_file);
+    if (!read) return read.error().message();
+    token = std::move(*read);
+  }
+  if (auto problem = token_problem(token)) return problem;
+  authorization_ = authorization_for(settings_.gateway, token);
+  auto proxy = proxy_for(settings_.gateway, environment);
+  if (!proxy) return proxy.error().message();
+  order.gateway = settings_.gateway;
+  order.proxy = std::move(*proxy);
+  order.objection = [this](const boost::asio::ip::address& address) {
+    return objection_to(reach_of(address), address.to_string());
+  };
+  if (!order.proxy) return std::nullopt;
+  // The proxy looks the name up, so only a literal address tells how far the token goes.
+  return objection_to(known_reach(settings_.gateway).value_or(Reach::public_network),
+                      settings_.gateway.host);
+}
+
+std::optional<std::string> Link::Impl::objection_to(Reach reach, const std::string& where) {
+  if (authorization_.empty()) return std::nullopt;
+  switch (token_rule(settings_.gateway, reach, settings_.insecure_token)) {
     case TokenRule::send:
       return std::nullopt;
     case TokenRule::refuse:
-      return token_refusal(address.to_string());
+      return token_refusal(where);
     case TokenRule::send_with_warning:
       break;
   }
   if (token_warning_.empty()) {
-    token_warning_ = token_warning(address.to_string());
-    spdlog::warn("{}", token_warning_);
+    token_warning_ = token_warning(where);
+    // Of a literal address the start has warned already.
+    if (!known_reach(settings_.gateway)) log::warning("{}", token_warning_);
   }
   return std::nullopt;
 }
 
-void Link::Impl::dialled(Dialled outcome) {
-  dialer_.reset();
-  if (!outcome.socket) {
-    failed(outcome.error, backoff_.next(Clock::now()));
+void Link::Impl::connected(std::unique_ptr<Transport> transport, const std::string& error) {
+  if (!transport) {
+    failed(error, backoff_.next(Clock::now()));
     return;
   }
-  socket_ = std::make_unique<WebSocket>(plain_transport(std::move(*outcome.socket)), *this);
-  socket_->open({settings_.gateway.host_header, settings_.gateway.target,
-                 authorization_for(settings_.gateway, settings_.token)});
-  arm(deadline_, &Impl::upgrade_timed_out);
+  socket_ = std::make_unique<WebSocket>(std::move(transport), *this);
+  socket_->open({settings_.gateway.host_header, settings_.gateway.target, authorization_});
 }
 
-void Link::Impl::upgrade_timed_out() {
-  failed("connected, but the upgrade was not answered in time", backoff_.next(Clock::now()));
+void Link::Impl::out_of_time() {
+  const std::string what = socket_ ? "the gateway to answer the upgrade" : connector_.waiting_for();
+  failed("out of time, waiting for " + what, backoff_.next(Clock::now()));
 }
 
 void Link::Impl::opened() {
@@ -168,7 +198,7 @@ void Link::Impl::opened() {
   up_since_ = Clock::now();
   ++connections_;
   attempts_ = 0;
-  spdlog::info("gateway connection established: {}", settings_.gateway.url);
+  log::info("Gateway connection established: gateway={}", settings_.gateway.url);
   exchange_ = std::make_shared<Exchange>(executor_, *socket_, client_, settings_.heartbeat,
                                          silent_connections_ < kSilentConnections,
                                          [this](std::string reason) { gave_up(reason); });
@@ -202,7 +232,7 @@ void Link::Impl::ponged(std::string_view payload) {
 void Link::Impl::gave_up(const std::string& reason) {
   if (!exchange_->has_ponged() && silent_connections_ < kSilentConnections &&
       ++silent_connections_ == kSilentConnections) {
-    spdlog::warn("{}", kNoPongs);
+    log::warning("{}", kNoPongs);
   }
   lost(reason);
 }
@@ -214,7 +244,8 @@ void Link::Impl::lost(const std::string& reason) {
   drop_connection();
   last_error_ = reason;
   const milliseconds wait = backoff_.next(now);
-  spdlog::warn("gateway connection lost: {}; next try in {} ms", reason, wait.count());
+  log::warning("Gateway connection lost: gateway={}: {}. Reconnecting in {:.1f}s",
+               settings_.gateway.url, reason, in_seconds(wait));
   retry_in(wait);
   client_.link_down(reason);
 }
@@ -222,7 +253,8 @@ void Link::Impl::lost(const std::string& reason) {
 void Link::Impl::failed(const std::string& reason, milliseconds wait) {
   drop_connection();
   last_error_ = reason;
-  spdlog::warn("gateway connection failed: {}; next try in {} ms", reason, wait.count());
+  log::warning("Gateway connection failed: gateway={}: {}. Retrying in {:.1f}s",
+               settings_.gateway.url, reason, in_seconds(wait));
   retry_in(wait);
 }
 
@@ -231,8 +263,7 @@ void Link::Impl::drop_connection() {
   if (exchange_) exchange_->stop();
   exchange_.reset();
   socket_.reset();
-  if (dialer_) dialer_->cancel();
-  dialer_.reset();
+  connector_.cancel();
 }
 
 void Link::Impl::retry_in(milliseconds wait) {
@@ -277,7 +308,6 @@ void Link::Impl::finish_stop() {
 void Link::Impl::abandon() {
   stop_done_ = nullptr;
   drop_connection();
-  resolver_.forget();
   timer_.cancel();
   state_ = State::stopped;
 }

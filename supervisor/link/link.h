@@ -12,12 +12,15 @@
 #include <vector>
 
 #include "supervisor/link/gateway_address.h"
+#include "supervisor/link/tls_settings.h"
 
 namespace charter::supervisor {
 
 struct LinkSettings {
   GatewayAddress gateway;
-  std::string token;  // bearer token or empty; never logged
+  std::string token;       // bearer token or empty; never logged
+  std::string token_file;  // read anew at each connection, in place of `token`; or empty
+  TlsSettings tls;         // for an https gateway
   std::chrono::milliseconds heartbeat{5000};
   std::chrono::milliseconds reconnect_delay{1000};
   std::chrono::milliseconds connect_timeout{5000};  // one attempt: resolve, connect, upgrade

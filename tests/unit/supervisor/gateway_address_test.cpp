@@ -39,6 +39,10 @@ TEST(GatewayAddress, AcceptsWhatTheReferenceAccepts) {
     std::uint16_t port;
   };
   for (const Case& it : {
+           Case{"https://gw.example.com", "wss://gw.example.com/daemon", "gw.example.com",
+                "gw.example.com", 443},
+           Case{"wss://a:1/", "wss://a:1/daemon", "a", "a:1", 1},
+           Case{"https://a:80", "wss://a:80/daemon", "a", "a:80", 80},
            Case{"ws://a", "ws://a/daemon", "a", "a", 80},
            Case{"HTTP://A.Example:80", "ws://A.Example:80/daemon", "a.example", "a.example", 80},
            Case{"http://a/", "ws://a/daemon", "a", "a", 80},
@@ -60,6 +64,7 @@ TEST(GatewayAddress, AcceptsWhatTheReferenceAccepts) {
     EXPECT_EQ(gateway.host, it.host) << it.given;
     EXPECT_EQ(gateway.host_header, it.host_header) << it.given;
     EXPECT_EQ(gateway.port, it.port) << it.given;
+    EXPECT_EQ(gateway.tls, it.url.starts_with("wss:")) << it.given;
   }
 }
 
