@@ -17,11 +17,17 @@ std::string order_class(const Value& key) {
   return std::string(type_name(key));
 }
 
+// A type as the interpreter's own errors name it.
+std::string full_type_name(const Value& key) {
+  const std::string name(type_name(key));
+  return name.starts_with("date") ? "datetime." + name : name;
+}
+
 std::optional<std::string> comparison_fault(const Value& left, const Value& right) {
   const std::string first = order_class(left);
   if (first == order_class(right) && first != "NoneType") return std::nullopt;
-  return "'<' not supported between instances of '" + std::string(type_name(left)) + "' and '" +
-         std::string(type_name(right)) + "'";
+  return "'<' not supported between instances of '" + full_type_name(left) + "' and '" +
+         full_type_name(right) + "'";
 }
 
 double as_double(const Value& key) {

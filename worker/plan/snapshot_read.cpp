@@ -30,6 +30,8 @@ class StepReader {
     if (Text fault = read_identity()) return fault;
     if (Text fault = read_declarations()) return fault;
     if (Text fault = read_attempts()) return fault;
+    if (Text fault = check_identity()) return fault;
+    if (Text fault = read_configuration()) return fault;
     if (step.type == StepType::state) return read_state();
     if (step.type == StepType::exporting) return read_export();
     return std::nullopt;
@@ -57,17 +59,20 @@ class StepReader {
     }
     step.id = field("id");
     id_ = step.id_text();
+    const Value& type = field("type");
+    known_ = type.is_string() ? step_type(type.as_string()) : std::nullopt;
+    step.type = known_.value_or(StepType::shell);
+    return std::nullopt;
+  }
+
+  // What the format's reader takes and no run can have.
+  Text check_identity() {
     if (!is_hashable(step.id)) {
       return "unhashable type: '" + std::string(type_name(step.id)) + "'";
     }
-    const Value& type = field("type");
-    const auto known = type.is_string() ? step_type(type.as_string()) : std::nullopt;
-    if (!known) {
-      return "Step '" + id_ + "': unknown type '" + str(type) +
-             "', must be 'step', 'shell', 'gate', 'input', 'state', or 'export'";
-    }
-    step.type = *known;
-    return std::nullopt;
+    if (known_) return std::nullopt;
+    return "Step '" + id_ + "': unknown type '" + str(field("type")) +
+           "', must be 'step', 'shell', 'gate', 'input', 'state', or 'export'";
   }
 
   Text read_declarations() {
@@ -82,10 +87,7 @@ class StepReader {
     step.shell = field("shell");
     step.show = field("show");
     step.message = field("message");
-    if (step.type == StepType::input) {
-      if (Text fault = read_form()) return fault;
-    }
-    return read_configuration();
+    return step.type == StepType::input ? read_form() : std::nullopt;
   }
 
   Text read_configuration() {
@@ -157,6 +159,7 @@ class StepReader {
   const Value& value_;
   const Object* raw_ = nullptr;
   std::string id_;
+  std::optional<StepType> known_;
 };
 
 Text read_steps(const Object& snapshot, std::vector<Step>& steps) {
