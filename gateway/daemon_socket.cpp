@@ -1,5 +1,6 @@
 #include "gateway/daemon_socket.h"
 
+#include <algorithm>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -86,8 +87,20 @@ struct DaemonSocket::Impl {
     owner->moved();
     if (type == websocket::frame_type::pong) owner->pong_received(std::move(payload));
     if (type == websocket::frame_type::ping) {
-      std::string copy = payload;
-      if (owner->ping_received(std::move(copy))) ws.next_layer().permit(std::move(payload));
+      answer_ping(std::move(payload));
+    }
+  }
+
+  void answer_ping(std::string payload) {
+    std::string copy = payload;
+    if (!owner->ping_received(std::move(copy))) return;
+    // Beast is about to send the pong itself. It must not overtake those that wait in the queue.
+    const bool waiting = std::ranges::any_of(
+        queue, [](const Outgoing& one) { return one.kind == Outgoing::Kind::pong; });
+    if (waiting) {
+      queue.push_back({Outgoing::Kind::pong, std::move(payload)});
+    } else {
+      ws.next_layer().permit(std::move(payload));
     }
   }
 

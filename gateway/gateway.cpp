@@ -125,6 +125,8 @@ class Gateway {
 };
 
 int serve(const GatewayOptions& options) {
+  // A file that may not grow is an error of the write, as a full disk is.
+  ::signal(SIGXFSZ, SIG_IGN);
   log_to_stderr(options.log_level);
   for (const std::string& warning : options.warnings) spdlog::warn("{}", warning);
   make_data_directory(options.data);

@@ -10,16 +10,15 @@
 
 #include <array>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/buffers_iterator.hpp>
 #include <boost/asio/compose.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/beast/core/buffers_range.hpp>
+#include <boost/beast/core/buffer_traits.hpp>
 #include <boost/beast/core/role.hpp>
 #include <boost/beast/websocket/teardown.hpp>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "gateway/frame_watch.h"
 
@@ -61,9 +60,14 @@ class PongGate {
         [this, buffers, started = false](auto& self, boost::system::error_code error = {},
                                          std::size_t bytes = 0) mutable {
           if (std::exchange(started, true)) {
-            if (!error) watch_.written(bytes);
+            if (error && error != boost::asio::error::operation_aborted) {
+              peer_is_deaf_ = true;
+              return self.complete({}, size_of(buffers));
+            }
+            watch_.written(bytes);
             return self.complete(error, bytes);
           }
+          if (peer_is_deaf_) return complete_later(std::move(self), size_of(buffers));
           // The longest control frame has 127 bytes: a copy of so many tells all.
           std::array<char, FrameWatch::kLongestControlFrame> head{};
           const std::size_t seen = boost::asio::buffer_copy(boost::asio::buffer(head), buffers);
@@ -76,6 +80,11 @@ class PongGate {
   }
 
  private:
+  template <class Buffers>
+  static std::size_t size_of(const Buffers& buffers) {
+    return boost::beast::buffer_bytes(buffers);
+  }
+
   template <class Self>
   void complete_later(Self self, std::size_t bytes) {
     boost::asio::post(socket_.get_executor(), [self = std::move(self), bytes]() mutable {
@@ -86,6 +95,10 @@ class PongGate {
   Socket socket_;
   std::string early_;
   FrameWatch watch_;
+  // Nothing can be sent any more. To Beast this looks like success, because a failed write would
+  // end reading as well, and what a daemon sent before it left is still to be read. The end of
+  // the connection shows there.
+  bool peer_is_deaf_ = false;
 };
 
 // How Beast ends the layer below a WebSocket.
