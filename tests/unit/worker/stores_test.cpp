@@ -1,0 +1,149 @@
+// The files a worker keeps: replaced as a whole, never seen half, without using up inodes.
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <atomic>
+
+#include "tests/unit/worker/driver.h"
+#include "worker/stores/run_state.h"
+#include "worker/stores/spares.h"
+#include "worker/stores/state_file.h"
+
+namespace charter::worker::testing {
+namespace {
+
+ino_t inode_of(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+}
+
+std::size_t entries_in(const std::string& directory) {
+  const auto entries = std::filesystem::directory_iterator(directory);
+  return static_cast<std::size_t>(
+      std::distance(std::filesystem::begin(entries), std::filesystem::end(entries)));
+}
+
+TEST(Spares, CreateAndReplaceAFile) {
+  const Project project;
+  const std::string target = project.path("file");
+  Spares spares(project.path("spares"));
+  for (const std::string text : {"first", "second, longer", "3rd", ""}) {
+    for (const bool durable : {false, true}) {
+      ASSERT_TRUE(spares.publish(target, text, durable));
+      EXPECT_EQ(read_text(target), text);
+    }
+  }
+  struct stat info {};
+  ASSERT_EQ(::stat(target.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+}
+
+TEST(Spares, UseTheSameInodesAgain) {
+  const Project project;
+  const std::string target = project.path("file");
+  Spares spares(project.path("spares"));
+  for (int round = 0; round < 30; ++round) {
+    ASSERT_TRUE(spares.publish(target, "round " + std::to_string(round), false));
+    std::this_thread::sleep_for(std::chrono::milliseconds(25));  // the rest a spare takes
+  }
+  EXPECT_LE(entries_in(project.path("spares")), 12U) << "a spare is looked for, not made";
+}
+
+TEST(Spares, DoNotWriteIntoWhatAReaderMayHaveOpen) {
+  const Project project;
+  const std::string target = project.path("file");
+  Spares spares(project.path("spares"));
+  ASSERT_TRUE(spares.publish(target, "old", false));
+  const ino_t old = inode_of(target);
+  const ipc::UniqueFd reader(::open(target.c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(spares.publish(target, "new", false));
+  ASSERT_TRUE(spares.publish(target, "newer", false));
+  EXPECT_NE(inode_of(target), old);
+  EXPECT_EQ(*ipc::read_all(reader.get(), 100), "old");
+}
+
+TEST(Spares, AReaderSeesWholeFilesOnly) {
+  const Project project;
+  const std::string target = project.path("file");
+  std::atomic<bool> done = false;
+  Spares first(project.path("spares"));
+  ASSERT_TRUE(first.publish(target, std::string(5000, 'a'), false));
+  std::thread writer([&] {
+    Spares spares(project.path("spares"));
+    for (int round = 0; round < 300; ++round) {
+      (void)spares.publish(
+          target,
+          std::string(static_cast<std::size_t>(5000 + round), static_cast<char>('a' + round % 26)),
+          false);
+    }
+    done = true;
+  });
+  while (!done) {
+    const std::string text = read_text(target);
+    ASSERT_GE(text.size(), 5000U);
+    ASSERT_EQ(text.find_first_not_of(text[0]), std::string::npos);
+  }
+  writer.join();
+}
+
+TEST(RunState, RendersWhatItRead) {
+  const Project project;
+  const std::string text = project.first_state("r1", R"([{"id": "a", "type": "gate"}])",
+                                               R"({"x": [1.50, 1e400, "\u00e9"]})");
+  auto state = RunState::parse(text);
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->render(), text);
+  state->add_outputs("a", json(R"({"o": {"deep": [1]}})").as_object(), "t1");
+  state->add_outputs("b", Object(), "t1");
+  state->decide({Value("g"), true, std::nullopt, "t2"});
+  const std::string rendered = state->render();
+  EXPECT_EQ(dump(json(rendered), kStateFile), rendered) << "in the form of one dump of the whole";
+  const auto again = RunState::parse(rendered);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->render(), rendered);
+  EXPECT_EQ(again->gate_history().size(), 1U);
+}
+
+TEST(RunState, OutputsComeBeforeVariablesAndLaterOnesBeforeEarlier) {
+  const Project project;
+  auto state = RunState::parse(project.first_state("r1", "[]", R"({"x": 1, "y": 2})"));
+  ASSERT_TRUE(state);
+  state->add_outputs("a", json(R"({"x": 10})").as_object(), "t");
+  EXPECT_EQ(dump(*state->find("x")), "10");
+  EXPECT_EQ(dump(*state->find("y")), "2");
+  state->add_outputs("b", json(R"({"x": 20})").as_object(), "t");
+  EXPECT_EQ(dump(*state->find("x")), "20");
+  state->keep_outputs(1);
+  EXPECT_EQ(dump(*state->find("x")), "10");
+  EXPECT_FALSE(state->has_outputs("b"));
+  EXPECT_EQ(state->find("z"), nullptr);
+}
+
+TEST(RunState, RefusesWhatIsNoState) {
+  for (const char* text : {"", "[]", "{}", R"({"run_id": 5})",
+                           R"({"run_id": "r", "status": "x",)"
+                           R"("created_at": "", "updated_at": "", "outputs": []})"}) {
+    EXPECT_FALSE(RunState::parse(text)) << text;
+  }
+}
+
+TEST(StateFile, SavesSoonAndNotMoreOftenThanNeeded) {
+  const Project project;
+  auto state = RunState::parse(project.first_state("r1", "[]"));
+  ASSERT_TRUE(state);
+  StateFile file(project.path("state"), project.path("spares"), *state);
+  EXPECT_EQ(file.due(), kNever);
+  file.changed();
+  EXPECT_LE(file.due(), ipc::boot_ms() + 21);
+  file.save_if_due();
+  EXPECT_FALSE(std::filesystem::exists(project.path("state"))) << "not due yet";
+  EXPECT_TRUE(eventually([&] {
+    file.save_if_due();
+    return std::filesystem::exists(project.path("state"));
+  }));
+  EXPECT_EQ(file.due(), kNever);
+  EXPECT_EQ(read_text(project.path("state")), state->render());
+}
+
+}  // namespace
+}  // namespace charter::worker::testing
