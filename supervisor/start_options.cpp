@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "ipc/layout.h"
+#include "supervisor/link/credentials.h"
 #include "supervisor/link/gateway_address.h"
 
 namespace charter::supervisor {
@@ -112,6 +113,24 @@ constexpr std::array kOptions{
                     .variable = "CHARTER_DAEMON_INSECURE_TOKEN",
                     .help = "Send the gateway token unencrypted to a public address as well.",
                     .kind = OptionKind::flag},
+    ipc::OptionSpec{.name = "token-file",
+                    .variable = "CHARTER_DAEMON_TOKEN_FILE",
+                    .metavar = "FILE",
+                    .help = "Holds the gateway token; read anew at each connection, and used in "
+                            "place of the environment's."},
+    ipc::OptionSpec{.name = "ca-file",
+                    .variable = "CHARTER_DAEMON_CA_FILE",
+                    .metavar = "FILE",
+                    .help = "Certificates (PEM) that may vouch for an https gateway.",
+                    .shown_default = "the system's"},
+    ipc::OptionSpec{.name = "client-cert",
+                    .variable = "CHARTER_DAEMON_CLIENT_CERT",
+                    .metavar = "FILE",
+                    .help = "Certificate (PEM) to show to an https gateway, with its chain."},
+    ipc::OptionSpec{.name = "client-key",
+                    .variable = "CHARTER_DAEMON_CLIENT_KEY",
+                    .metavar = "FILE",
+                    .help = "Key (PEM) of --client-cert, where it is not in the same file."},
     ipc::OptionSpec{.name = "config",
                     .variable = "CHARTER_DAEMON_CONFIG",
                     .metavar = "FILE",
@@ -137,7 +156,9 @@ constexpr ipc::CommandSpec kCommand{
     .description =
         "Starts the daemon of a project and stays in the foreground. Runs come by the socket and "
         "from the gateway; each executes in a process tree of its own and outlives the daemon.\n\n"
-        "The token for the gateway is read from CHARTER_GATEWAY_DAEMON_TOKEN.",
+        "The token for the gateway is read from CHARTER_GATEWAY_DAEMON_TOKEN or from --token-file. "
+        "The way to the gateway may lead through a proxy: HTTP_PROXY, HTTPS_PROXY and NO_PROXY are "
+        "kept.",
     .options = kOptions,
     .examples = kExamples,
     .exit_codes = kExitCodes};
@@ -186,12 +207,36 @@ Result<void> read_numbers(const OptionValues& values, StartOptions& options) {
   return {};
 }
 
+// Paths are made absolute, since they are opened again later; relative ones are the caller's.
+Result<void> read_credentials(const OptionValues& values, StartOptions& options) {
+  const auto path_of = [&values](std::string_view name) {
+    const std::string& given = values.text(name);
+    return given.empty() ? given : fs::absolute(given).lexically_normal().string();
+  };
+  options.token_file = path_of("token-file");
+  options.tls = {path_of("ca-file"), path_of("client-cert"), path_of("client-key")};
+  if (!options.token_file.empty()) {
+    auto token = read_token_file(options.token_file);
+    if (!token) return ipc::plain_error(token.error().message());
+    options.token = std::move(*token);
+  }
+  if (!options.tls.client_key.empty() && options.tls.client_certificate.empty()) {
+    return values.invalid("client-key", "needs --client-cert");
+  }
+  return {};
+}
+
 Result<void> read_gateway(const OptionValues& values, StartOptions& options) {
   options.gateway = values.text("gateway");
   const auto address = parse_gateway_address(options.gateway);
   if (!address) return values.invalid("gateway", address.error().what);
+  if (address->tls) {
+    if (const std::string problem = tls_problem(options.tls); !problem.empty()) {
+      return ipc::plain_error("TLS: " + problem);
+    }
+  }
   const auto reach = known_reach(*address);
-  if (options.token.empty() || !reach) return {};
+  if ((options.token.empty() && address->credentials.empty()) || !reach) return {};
   switch (token_rule(*address, *reach, options.insecure_token)) {
     case TokenRule::send:
       break;
@@ -283,8 +328,8 @@ Result<StartOptions> check_start_options(const OptionValues& values) {
   options.config = values.text("config");
   using Reader = Result<void> (*)(const OptionValues&, StartOptions&);
   // A value that cannot be right counts before a project that is not one.
-  for (const Reader read :
-       {read_directory, read_numbers, read_gateway, read_project, read_places, read_worker_id}) {
+  for (const Reader read : {read_directory, read_numbers, read_credentials, read_gateway,
+                            read_project, read_places, read_worker_id}) {
     if (auto done = read(values, options); !done) return done.error();
   }
   if (!token_is_fine) {

@@ -8,6 +8,7 @@
 
 #include "ipc/error.h"
 #include "ipc/option_table.h"
+#include "supervisor/link/tls_settings.h"
 
 namespace charter::supervisor {
 
@@ -30,6 +31,8 @@ struct StartOptions {
   std::string data_dir;  // absolute, or empty for the default
   Replay replay = Replay::active;
   bool insecure_token = false;
+  std::string token_file;             // read anew at each connection, in place of `token`; or empty
+  TlsSettings tls;                    // of an https gateway
   std::string token;                  // bearer token for the gateway, empty for none; never log it
   std::string config;                 // the configuration file that was read, or empty
   std::vector<std::string> warnings;  // for the log, once it is there

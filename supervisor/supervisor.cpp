@@ -59,6 +59,9 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
   LinkSettings settings;
   settings.gateway = base_.gateway;
   settings.token = base_.options.token;
+  settings.token_file = base_.options.token_file;
+  settings.insecure_token = base_.options.insecure_token;
+  settings.tls = base_.options.tls;
   settings.heartbeat = base_.options.heartbeat_interval;
   settings.reconnect_delay = base_.options.reconnect_delay;
   settings.connect_timeout = base_.options.connect_timeout;
@@ -266,6 +269,7 @@ std::string Supervisor::daemon_view() const {
                                   .text("url", base_.gateway.url)
                                   .text("state", kStates[static_cast<std::size_t>(link.state)])
                                   .text_or_null("last_error", link.last_error)
+                                  .text_or_null("warning", link.warning)
                                   .number("connections", number(link.connections))
                                   .text("confirms", link.confirms_by_pong ? "pong" : "tcp")
                                   .number("backlog_events", number(counts.undelivered_events))
