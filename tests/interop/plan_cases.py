@@ -6,6 +6,7 @@ field of right ones, so that each check meets each kind of value; the rest is wr
 
 import copy
 import json
+import random
 
 import yaml
 
@@ -375,6 +376,34 @@ def hand_off_cases():
     yield "run.start with export", "prepare", {
         **launch(tree(plan=dumped(plan_of(STEPS["export"])))), "kind": "launch"}
     yield "run.start unused capabilities", "prepare", {**launch(tree(project=PROJECT)), "kind": "launch"}
+
+
+def random_value(draw, depth=0):
+    kind = draw.randrange(8 if depth < 3 else 5)
+    if kind < 5:
+        return draw.choice(ODD[:10] + ODD_TEXT + [10**20, -1e-7, "é😀", "a'b\n"])
+    if kind == 5:
+        return [random_value(draw, depth + 1) for _ in range(draw.randrange(3))]
+    return {draw.choice(["a", "from", "value", "x", "from_secret"]): random_value(draw, depth + 1)
+            for _ in range(draw.randrange(3))}
+
+
+def random_cases(count, seed):
+    """Plans of several steps with a few places damaged, so that problems meet in all orders."""
+    draw = random.Random(seed)
+    for number in range(count):
+        kinds = [draw.choice(list(STEPS)) for _ in range(draw.randint(1, 4))]
+        plan = plan_of(*[STEPS[kind] for kind in kinds])
+        for index, step in enumerate(plan["steps"]):
+            step["id"] = draw.choice([step["id"], f"{step['id']}{index}"])
+            if isinstance(step.get("outputs"), dict) and draw.random() < 0.6:
+                step["outputs"] = {f"{name}{index}": kind for name, kind in step["outputs"].items()}
+        for _ in range(draw.choice([0, 0, 1, 2, 5])):
+            path = draw.choice(list(places(plan)) or [("steps",)])
+            plan = changed(plan, path, random_value(draw), drop=draw.random() < 0.2 and bool(plan))
+        yield f"random {seed}:{number}", "plan", {"text": dumped(plan), "id": "w"}
+        if number % 4 == 0:
+            yield f"random launch {seed}:{number}", "launch", launch(tree(plan=dumped(plan)))
 
 
 def all_cases():

@@ -83,11 +83,11 @@ Object ask_snapshot(const Object& request) {
 Object ask_launch(const Object& request) {
   Files files;
   Value snapshot;
-  const auto hand_off = prepare_launch(
-      files,
-      {text_of(request, "root"), text_of(request, "id"), object_of(request, "variables"),
-       truthy(get(request, "text"))},
-      snapshot);
+  const auto hand_off =
+      prepare_launch(files,
+                     {text_of(request, "root"), text_of(request, "id"),
+                      object_of(request, "variables"), truthy(get(request, "text"))},
+                     snapshot);
   if (!hand_off) return failure(hand_off.error().code, hand_off.error().text);
   Object answer;
   answer.set("workflow_id", Value(hand_off->workflow_id));

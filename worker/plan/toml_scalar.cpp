@@ -105,10 +105,16 @@ bool read_float(std::string_view text, Value& value) {
   std::string_view rest = text;
   if (rest.starts_with('+') || rest.starts_with('-')) rest.remove_prefix(1);
   const bool special = rest == "inf" || rest == "nan";
-  if (!special && (rest.empty() || rest[0] < '0' || rest[0] > '9')) return false;
-  std::string plain(text);
-  std::erase(plain, '_');
-  const auto number = python_float(plain);
+  const auto is_digit = [rest](std::size_t at) {
+    return at < rest.size() && rest[at] >= '0' && rest[at] <= '9';
+  };
+  const bool plain_start = is_digit(0) && !(rest[0] == '0' && is_digit(1));
+  if (!special && (!plain_start || rest.find_first_of(".eE") == std::string_view::npos)) {
+    return false;
+  }
+  std::string digits(text);
+  std::erase(digits, '_');
+  const auto number = python_float(digits);
   if (!number) return false;
   value = Value(*number);
   return true;
