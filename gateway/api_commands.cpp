@@ -1,7 +1,11 @@
 // Acting: orders for daemons, and what became of them.
+#include <spdlog/spdlog.h>
+
 #include "gateway/api.h"
+#include "gateway/command_wait.h"
 #include "gateway/views.h"
 #include "ipc/journal.h"
+#include "ipc/json_scan.h"
 
 namespace charter::gateway {
 
@@ -42,21 +46,23 @@ void Api::order(const ApiRequest& request, ParsedOrder parsed, const Respond& re
           return respond(to_response(*refusal));
         }
         const auto& [command, repeated] = std::get<AcceptedOrder>(*accepted);
-        if (!repeated) hub_.desk().add(command);
+        if (!repeated) {
+          spdlog::info("command {}: {} of run {}", ipc::quoted(command.command_id), command.kind,
+                       ipc::quoted(command.run_id));
+          hub_.desk().add(command);
+        }
         respond({.status = 202, .body = view_of(command)});
       });
 }
 
 void Api::command(const ApiRequest& request, const Respond& respond) {
-  if (auto refusal = unknown_parameter(request, {})) return respond(to_response(*refusal));
-  store_.submit([id = request.path[2]](Store& store) { return store.commands.find(id); },
-                [respond](const ipc::Result<std::optional<CommandRow>>& found) {
-                  if (!found) return respond(to_response(store_error(found.error())));
-                  if (!*found) {
-                    return respond(to_response({404, "unknown_command", "no such command"}));
-                  }
-                  respond({.body = view_of(**found)});
-                });
+  constexpr std::int64_t kLongestWait = 60;
+  if (auto refusal = unknown_parameter(request, {"wait"})) return respond(to_response(*refusal));
+  const auto wait = number_parameter(request, "wait", 0, kLongestWait);
+  if (const auto* refusal = std::get_if<ApiError>(&wait)) return respond(to_response(*refusal));
+  std::make_shared<CommandWait>(store_, hub_, request.path[2],
+                                std::chrono::seconds(std::get<std::int64_t>(wait)), respond)
+      ->start();
 }
 
 }  // namespace charter::gateway

@@ -8,6 +8,7 @@
 
 #include "gateway/store_thread.h"
 #include "ipc/journal.h"
+#include "ipc/json_scan.h"
 #include "ipc/peer.h"
 
 namespace charter::gateway {
@@ -61,7 +62,7 @@ void DaemonSession::received(std::string text) {
     if (registered()) return;
     worker_id_ = hello->worker_id;
     max_runs_ = hello->max_runs;
-    spdlog::info("connection {}: worker {} from {}", connection_, worker_id_, peer_);
+    spdlog::info("connection {}: worker {} from {}", connection_, ipc::quoted(worker_id_), peer_);
     keep(std::move(*message), bytes);
     send_ping();
     return;

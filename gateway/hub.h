@@ -33,6 +33,7 @@ class Hub : public SessionWatcher {
 
   [[nodiscard]] bool empty() const { return sessions_.empty(); }
   [[nodiscard]] std::vector<const DaemonSession*> workers() const;
+  [[nodiscard]] const boost::asio::any_io_executor& loop() const { return loop_; }
   [[nodiscard]] CommandDesk& desk() { return desk_; }
   // By run.
   [[nodiscard]] Topics& run_topics() { return run_topics_; }

@@ -54,6 +54,22 @@ TEST_F(GatewayCommands, AStartIsSentAndAnswered) {
   EXPECT_TRUE(reaches("c", "done"));
 }
 
+TEST_F(GatewayCommands, AnAskerMayWaitForTheOutcome) {
+  DaemonClient daemon(gateway.port());
+  daemon.send(register_text());
+  ASSERT_EQ(order("/api/runs", R"({"workflow_id":"demo","command_id":"c"})"), 202);
+  EXPECT_EQ(get(gateway.port(), "/api/commands/c?wait=61").text("field"), "wait");
+  TestSocket asker(gateway.port());
+  asker.send(request_text("GET", "/api/commands/c?wait=30", {}, {}));
+  ASSERT_FALSE(daemon.command().empty());
+  EXPECT_FALSE(asker.receive(kNothing));
+  daemon.send(result_text("c", true));
+  EXPECT_EQ(read_answer(asker).text("state"), "done");
+  EXPECT_EQ(get(gateway.port(), "/api/commands/c?wait=30").text("state"), "done");
+  ASSERT_EQ(order("/api/runs", R"({"workflow_id":"demo","worker":"w1","command_id":"d"})"), 202);
+  EXPECT_EQ(get(gateway.port(), "/api/commands/d?wait=1").text("settled"), "");
+}
+
 TEST_F(GatewayCommands, ARefusalIsKeptWithItsCode) {
   DaemonClient daemon(gateway.port());
   daemon.send(register_text());

@@ -1,6 +1,7 @@
 // Connections of daemons, on real sockets to a real gateway.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/unit/gateway/daemon_client.h"
 #include "tests/unit/gateway/gateway_process.h"
@@ -312,6 +313,21 @@ TEST(GatewayProcessTest, ASecondGatewayOnTheSameDataIsRefused) {
   int status = 0;
   waitpid(child, &status, 0);
   EXPECT_EQ(WEXITSTATUS(status), 1);
+}
+
+TEST(GatewayProcessTest, OpensItselfInTheBrowser) {
+  Scratch scratch;
+  const std::string opener = scratch / "xdg-open";
+  std::ofstream(opener) << "#!/bin/sh\necho \"$1 ${CHARTER_GATEWAY_TOKEN_FILE-none}\" >"
+                        << scratch / "opened.part && mv " << scratch / "opened.part "
+                        << scratch / "opened\n";
+  ASSERT_EQ(chmod(opener.c_str(), 0700), 0);
+  const std::string path = scratch.path() + ":" + std::getenv("PATH");
+  setenv("PATH", path.c_str(), 1);
+  GatewayProcess gateway({"--open"});
+  EXPECT_TRUE(eventually(tests::kSoon, [&] { return !slurp(scratch / "opened").empty(); }));
+  EXPECT_EQ(slurp(scratch / "opened"),
+            "http://127.0.0.1:" + std::to_string(gateway.port()) + " none\n");
 }
 
 TEST(GatewayToken, DaemonsAndClientsMustShowIt) {
