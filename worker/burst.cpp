@@ -91,7 +91,7 @@ void Burst::decide(GateRecord decision, bool recorded) {
     return step.id == state_.current_step();
   });
   if (gate == steps.end() || gate->type != StepType::gate) {
-    stay_paused(state_.current_step());
+    stay_paused();
     return;
   }
   const auto next = static_cast<std::size_t>(gate - steps.begin()) + 1;
@@ -129,10 +129,10 @@ void Burst::refuse(const GateRecord& decision) {
   end("cancelled");
 }
 
-void Burst::stay_paused(const Value& step_id) {
+void Burst::stay_paused() {
   auto pause = identify_state_file(layout_.state_file(state_.run_id()));
   if (!pause) must(pause.error());
-  recorder_.repeat_pause(*pause, str(step_id), ipc::now_us());
+  recorder_.repeat_pause(*pause, str(state_.current_step()), ipc::now_us());
   tell();
 }
 

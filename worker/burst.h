@@ -46,6 +46,8 @@ class Burst : private Chores {
   // The gate the run is paused at is decided; `recorded`: the journal says so already, else the
   // decision has no time yet. At anything but a gate the run stays paused.
   void decide(GateRecord decision, bool recorded);
+  // The command does not apply: the run stays paused as it was.
+  void stay_paused();
   // The run fails before any step.
   void fail(const std::string& error);
 
@@ -67,7 +69,6 @@ class Burst : private Chores {
   void retry_later(const Step& step, long long failed, const std::string& error);
   void pause_at(const Step& step);
   void refuse(const GateRecord& decision);
-  void stay_paused(const Value& step_id);
 
   void begin_step(const Step& step, std::int64_t at_us);
   ipc::Result<void> finish_step(const Step& step, const Object& outputs, std::int64_t duration_ms,

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <optional>
 #include <utility>
 
 #include "ipc/job.h"
@@ -48,14 +49,17 @@ ipc::Opened opened_frame(const ipc::Job& job, pid_t guardian, std::string state)
   return opened;
 }
 
-// What the command says about the gate; anything but an approval is none.
-GateRecord decision_of(const ipc::Job& job, const Opening& opening, const Replay& replay) {
+// What was decided about the gate; nothing when the command says nothing about it.
+std::optional<GateRecord> decision_of(const ipc::Job& job, const Opening& opening,
+                                      const Replay& replay) {
   if (opening.decided) return replay.decisions.back();
+  if (!job.command) return std::nullopt;
+  const std::string& kind = job.command->kind;
   GateRecord decision;
-  if (!job.command) return decision;
-  decision.approved = job.command->kind == "approve";
+  decision.approved = kind == "approve";
   decision.note = job.command->note;
-  return decision;
+  if (decision.approved || kind == "refuse" || kind == "cancel") return decision;
+  return std::nullopt;
 }
 
 int report(Recorder recorder, const RunState& file, const ipc::Layout& layout,
@@ -87,8 +91,10 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
     burst.fail(workflow.error().what);
   } else if (opening.kind == Opening::Kind::start) {
     burst.start();
+  } else if (auto decision = decision_of(job, opening, replay)) {
+    burst.decide(std::move(*decision), opening.decided);
   } else {
-    burst.decide(decision_of(job, opening, replay), opening.decided);
+    burst.stay_paused();
   }
   burst.clear_up();
   return kExitDone;

@@ -75,6 +75,7 @@ int become_project() {
 int Guardian::run() {
   const sigset_t attended = attended_signals();
   (void)::sigprocmask(SIG_BLOCK, &attended, nullptr);
+  (void)::signal(SIGCHLD, SIG_DFL);  // who ignores it is never told how a child ended
   (void)::setsid();
   (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   const pid_t self = ::getpid();

@@ -116,7 +116,7 @@ ipc::Result<void> Projection::cancel_paused(RunState state) {
     recorder_.add(gate_decision(step, false, verdict_.note), now_);
   }
   recorder_.add(run_cancelled(step, verdict_.note), now_);
-  return end(std::move(state), "cancelled", {});
+  return end(std::move(state), "cancelled", verdict_.reason);
 }
 
 ipc::Result<void> Projection::settle_executing() {
@@ -146,7 +146,7 @@ ipc::Result<void> Projection::fail(const std::string& reason) {
 
 ipc::Result<void> Projection::cancel(const Value& step_id, const std::optional<std::string>& note) {
   recorder_.add(run_cancelled(step_id, note), now_);
-  return end(state(), "cancelled", {});
+  return end(state(), "cancelled", verdict_.cancelled ? verdict_.reason : std::string());
 }
 
 ipc::Result<void> Projection::end(std::optional<RunState> state, const std::string& status,

@@ -70,12 +70,14 @@ Verdict judge(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   if (exit && exit->cause == "killed") {
     const KillNote left = read_kill_note(layout.kill_note(job.run_id));
     verdict.cancelled = true;
+    verdict.reason = "killed";
     verdict.note = signed_note(left.note, left.uid.value_or(exit->asker_uid));
     return verdict;
   }
   // A resume or an input is a command too, of the burst that failed.
   if (job.cause == "project" && job.command && is_cancellation(job.command->kind)) {
     verdict.cancelled = true;
+    verdict.reason = job.command->kind == "kill" ? "killed" : "cancelled";
     verdict.note = signed_note(job.command->note, job.command->asker_uid);
     return verdict;
   }

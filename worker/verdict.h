@@ -14,7 +14,7 @@ namespace charter::worker {
 struct Verdict {
   bool cancelled = false;           // asked for; else it failed, if at all
   std::optional<std::string> note;  // of a cancellation, as the gateway sees it
-  std::string reason;               // of a failure; empty when nothing is known to be wrong
+  std::string reason;               // of a failure, else which kind of cancellation
 };
 
 [[nodiscard]] Verdict judge(const ipc::Job& job, const ipc::Layout& layout, const Replay& replay);

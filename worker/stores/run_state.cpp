@@ -151,24 +151,28 @@ void RunState::decide(GateRecord record) {
 }
 
 void RunState::add_outputs(const std::string& step, Object outputs, const std::string& at) {
-  const Value value(std::move(outputs));
+  Value value(std::move(outputs));
   std::string text = "    " + json_text(step) + ": " + indented(value, 2);
   updated_at_ = at;
   if (const auto known = index_.find(step); known != index_.end()) {
     Done& done = done_[known->second];
-    done.outputs = value.as_object();
+    done.outputs = std::move(value);
     done.text = std::move(text);
-    named_.clear();
-    for (std::size_t index = 0; index < done_.size(); ++index) name_outputs(index);
+    name_all_outputs();
     return;
   }
   index_.emplace(step, done_.size());
-  done_.push_back({step, value.as_object(), std::move(text)});
-  name_outputs(done_.size() - 1);
+  done_.push_back({step, std::move(value), std::move(text)});
+  name_outputs(done_.back());
 }
 
-void RunState::name_outputs(std::size_t index) {
-  for (const auto& [name, value] : done_[index].outputs) named_[name] = &value;
+void RunState::name_outputs(const Done& done) {
+  for (const auto& [name, value] : done.outputs.as_object()) named_[name] = &value;
+}
+
+void RunState::name_all_outputs() {
+  named_.clear();
+  for (const Done& done : done_) name_outputs(done);
 }
 
 void RunState::keep_outputs(std::size_t count) {
@@ -176,15 +180,14 @@ void RunState::keep_outputs(std::size_t count) {
     index_.erase(done_.back().step);
     done_.pop_back();
   }
-  named_.clear();
-  for (std::size_t index = 0; index < done_.size(); ++index) name_outputs(index);
+  name_all_outputs();
 }
 
 bool RunState::has_outputs(const std::string& step) const { return index_.contains(step); }
 
 const Object* RunState::outputs_of(const std::string& step) const {
   const auto found = index_.find(step);
-  return found == index_.end() ? nullptr : &done_[found->second].outputs;
+  return found == index_.end() ? nullptr : &done_[found->second].outputs.as_object();
 }
 
 const Value* RunState::find(const std::string& name) const {

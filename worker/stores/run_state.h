@@ -63,13 +63,13 @@ class RunState {
   RunState() = default;
   ipc::Result<void> read_outputs(std::string_view raw);
   ipc::Result<void> read_gates(std::string_view raw);
-  void name_outputs(std::size_t index);
-
   struct Done {
     std::string step;
-    Object outputs;
+    Value outputs;     // an object
     std::string text;  // "step": {…}, at its place in the file
   };
+  void name_outputs(const Done& done);
+  void name_all_outputs();
 
   std::string run_id_;
   std::string workflow_id_;  // this and the next three: JSON text

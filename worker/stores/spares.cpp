@@ -1,6 +1,7 @@
 #include "worker/stores/spares.h"
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,10 +60,14 @@ ipc::Result<void> settle(const std::string& target, bool durable) {
   return durable ? ipc::sync_directory(directory_of(target)) : ipc::Result<void>{};
 }
 
-// A plain file of ours that has rested long enough.
+bool is_plain(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink == 1;
+}
+
 bool has_rested(int fd) {
   struct stat info {};
-  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_nlink != 1) return false;
+  if (::fstat(fd, &info) != 0) return false;
   const std::int64_t rested =
       wall_ms() - (std::int64_t{info.st_mtim.tv_sec} * 1000 + info.st_mtim.tv_nsec / 1'000'000);
   return rested >= kRestMs;
@@ -84,8 +89,13 @@ std::string Spares::slot(std::uint32_t number) const {
   return directory_ + "/" + std::to_string(number % kSlots);
 }
 
-std::string Spares::own_name() {
-  return directory_ + "/own-" + std::to_string(::getpid()) + "-" + std::to_string(made_++);
+// Unlike a process id such a name is nobody else's in any pid namespace.
+std::string Spares::own_name() const {
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) {
+    number = static_cast<std::uint64_t>(wall_ms());
+  }
+  return directory_ + "/own-" + std::to_string(number);
 }
 
 // A slot is taken by renaming what is in it to a name only this process uses.
@@ -96,10 +106,12 @@ ipc::Result<Spares::Spare> Spares::take(bool durable) {
     const std::string from = slot(first + tried);
     if (::rename(from.c_str(), own.c_str()) != 0) continue;
     Spare spare{own, ipc::UniqueFd(::open(own.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW))};
-    if (spare.file && has_rested(spare.file.get()) && (durable || empty(own))) {
-      return spare;
+    const bool usable = spare.file && is_plain(spare.file.get());
+    if (usable && has_rested(spare.file.get()) && (durable || empty(own))) return spare;
+    if (!usable ||
+        ::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, from.c_str(), RENAME_NOREPLACE) != 0) {
+      (void)::unlink(own.c_str());
     }
-    (void)::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, from.c_str(), RENAME_NOREPLACE);
   }
   return make();
 }
@@ -108,9 +120,7 @@ ipc::Result<Spares::Spare> Spares::make() {
   Spare spare{own_name(), {}};
   for (int tries = 0; tries < 2 && !spare.file; ++tries) {
     if (tries > 0) (void)::mkdir(directory_.c_str(), 0700);
-    // A name of a dead process with this pid is as good as a new one.
-    spare.file.reset(
-        ::open(spare.path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    spare.file.reset(::open(spare.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   }
   if (!spare.file) return ipc::errno_error("create " + spare.path);
   return spare;

@@ -41,10 +41,9 @@ class Spares {
   ipc::Result<Spare> make();
   void keep(const std::string& path);
   std::string slot(std::uint32_t number) const;
-  std::string own_name();
+  std::string own_name() const;
 
   std::string directory_;
-  std::uint32_t made_ = 0;
 };
 
 // Where a project keeps them: beside the state files, out of the way of whoever lists those.

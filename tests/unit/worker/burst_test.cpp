@@ -1,5 +1,9 @@
 #include <gmock/gmock.h>
+#include <sys/socket.h>
 
+#include <array>
+
+#include "ipc/doorbell.h"
 #include "tests/unit/worker/driver.h"
 
 namespace charter::worker::testing {
@@ -298,6 +302,43 @@ TEST(Burst, StateFileShowsARunningStepSoon) {
   }));
   write_text(project.path("go"), "");
   EXPECT_EQ(worker.wait(), 0);
+}
+
+TEST(Burst, RingsTheSupervisorAndCallsAgainWhenItIsBack) {
+  const Project project;
+  auto job = project.job("r1", "[" + shell("s", "until test -e go; do sleep 0.01; done") + "]");
+  job.doorbell = project.path("bell/socket");
+  job.secret = std::string("a\0b", 3);
+  std::filesystem::create_directory(project.path("bell"));
+  std::filesystem::permissions(project.path("bell"), std::filesystem::perms::owner_all);
+  std::optional<Worker> worker;
+  for (const bool restarted : {false, true}) {
+    std::filesystem::remove(job.doorbell);
+    const auto listener = ipc::listen_doorbell(job.doorbell);
+    ASSERT_TRUE(listener) << listener.error().message();
+    if (!restarted) worker.emplace(project, job);
+    ipc::UniqueFd engine;
+    ASSERT_TRUE(eventually([&] {
+      engine.reset(::accept4(listener->get(), nullptr, nullptr, SOCK_CLOEXEC));
+      return static_cast<bool>(engine);
+    }));
+    std::array<char, 4096> packet;
+    const auto receive = [&] {
+      const ssize_t got = ::recv(engine.get(), packet.data(), packet.size(), 0);
+      return std::string(packet.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    };
+    const auto hello = ipc::decode_hello(receive());
+    ASSERT_TRUE(hello);
+    EXPECT_EQ(hello->run_id, "r1");
+    EXPECT_EQ(hello->secret, job.secret);
+    EXPECT_NE(hello->pid, worker->pid()) << "the engine rings, not its guardian";
+    const auto length = ipc::decode_ring(receive());
+    ASSERT_TRUE(length);
+    EXPECT_GT(*length, ipc::kLogHeaderSize);
+    EXPECT_LE(*length, std::filesystem::file_size(project.layout().journal("r1")));
+  }
+  write_text(project.path("go"), "");
+  EXPECT_EQ(worker->wait(), 0);
 }
 
 }  // namespace

@@ -118,6 +118,42 @@ TEST(Kill, WorksOnAStoppedEngine) {
                 std::to_string(::getuid()) + ")\"}");
 }
 
+// Leaves a process behind that takes its time, so that the burst's end does.
+constexpr const char* kSlowLeftover =
+    R"j({"id": "s", "type": "shell", "run": "setsid sh -c 'trap \"\" TERM; )j"
+    R"j(while :; do sleep 0.1; done' > /dev/null 2>&1 &"})j";
+
+bool has_frame(const Project& project, std::size_t index) {
+  return eventually([&] {
+    const auto frames = frames_of(project, "r1");
+    return !frames.empty() && frames.back().body.index() == index;
+  });
+}
+
+TEST(Kill, ThatMeetsAPauseCancelsAtTheGate) {
+  const Project project;
+  Worker worker(project, project.job("r1", std::string("[") + kSlowLeftover +
+                                               R"(,{"id": "g", "type": "gate"}])"));
+  ASSERT_TRUE(has_frame(project, 5)) << "the pause";
+  ASSERT_TRUE(ipc::request_kill(worker.process(), 100));
+  EXPECT_EQ(worker.wait(), 0);
+  EXPECT_EQ(kinds(frames_of(project, "r1")),
+            "StepStart StepComplete GatePending GateDecision RunCancelled");
+  EXPECT_EQ(status_of(project), "cancelled");
+  EXPECT_TRUE(childless());
+}
+
+TEST(Kill, AfterTheEndAddsNothing) {
+  const Project project;
+  Worker worker(project, project.job("r1", std::string("[") + kSlowLeftover + "]"));
+  ASSERT_TRUE(has_frame(project, 7)) << "the terminal frame";
+  ASSERT_TRUE(ipc::request_kill(worker.process(), 100));
+  EXPECT_EQ(worker.wait(), 0);
+  EXPECT_EQ(kinds(frames_of(project, "r1")), "StepStart StepComplete RunComplete");
+  EXPECT_EQ(status_of(project), "completed");
+  EXPECT_TRUE(childless());
+}
+
 TEST(Term, ToTheGuardianInterruptsTheRun) {
   const Project project;
   auto job = project.job("r1", one_step("touch ready; sleep 600"));
