@@ -19,14 +19,14 @@ std::string shown(const tcp::endpoint& endpoint) {
 
 }  // namespace
 
-Dialer::Dialer(boost::asio::any_io_executor executor, Resolver& resolver)
+Dialer::Dialer(const boost::asio::any_io_executor& executor, Resolver& resolver)
     : resolver_(resolver), socket_(executor), timer_(executor) {}
 
 void Dialer::dial(DialOrder order, Done done) {
   order_ = std::move(order);
   done_ = std::move(done);
-  resolver_.resolve(order_.host, order_.port, [weak = weak_from_this()](Resolved answer) {
-    if (const auto self = weak.lock()) self->resolved(std::move(answer));
+  resolver_.resolve(order_.host, order_.port, [weak = weak_from_this()](const Resolved& answer) {
+    if (const auto self = weak.lock()) self->resolved(answer);
   });
   arm(order_.deadline, [this] {
     resolver_.forget();
@@ -57,7 +57,7 @@ void Dialer::cancel() {
   socket_.close(ignored);
 }
 
-void Dialer::resolved(Resolved answer) {
+void Dialer::resolved(const Resolved& answer) {
   if (!done_) return;
   disarm();
   last_error_ = answer.error;

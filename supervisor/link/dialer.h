@@ -36,13 +36,13 @@ class Dialer : public std::enable_shared_from_this<Dialer> {
   using Done = std::function<void(Dialled)>;
 
   // `resolver` must outlive the dialling.
-  Dialer(boost::asio::any_io_executor executor, Resolver& resolver);
+  Dialer(const boost::asio::any_io_executor& executor, Resolver& resolver);
 
   void dial(DialOrder order, Done done);
   void cancel();
 
  private:
-  void resolved(Resolved answer);
+  void resolved(const Resolved& answer);
   void try_next();
   void connected(const boost::system::error_code& error);
   void finish(Dialled outcome);

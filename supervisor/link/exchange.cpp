@@ -25,9 +25,9 @@ std::string reason_for(Liveness::Verdict verdict, bool confirm_by_ack) {
 
 }  // namespace
 
-Exchange::Exchange(boost::asio::any_io_executor executor, WebSocket& socket, LinkClient& client,
-                   milliseconds heartbeat, bool pongs_expected, GiveUp give_up)
-    : timer_(std::move(executor)),
+Exchange::Exchange(const boost::asio::any_io_executor& executor, WebSocket& socket,
+                   LinkClient& client, milliseconds heartbeat, bool pongs_expected, GiveUp give_up)
+    : timer_(executor),
       socket_(socket),
       client_(client),
       give_up_(std::move(give_up)),

@@ -28,11 +28,11 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
   using Clock = std::chrono::steady_clock;
   // The connection is to be given up; called at most once, never from inside start() or wake().
-  using GiveUp = std::function<void(std::string reason)>;
+  using GiveUp = std::function<void(const std::string& reason)>;
 
   // `socket` and `client` must live until stop(). `pongs_expected` is false for a gateway known to
   // answer no pings: then what TCP acknowledged is confirmed.
-  Exchange(boost::asio::any_io_executor executor, WebSocket& socket, LinkClient& client,
+  Exchange(const boost::asio::any_io_executor& executor, WebSocket& socket, LinkClient& client,
            std::chrono::milliseconds heartbeat, bool pongs_expected, GiveUp give_up);
 
   void start();

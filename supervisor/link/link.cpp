@@ -201,7 +201,7 @@ void Link::Impl::opened() {
   log::info("Gateway connection established: gateway={}", settings_.gateway.url);
   exchange_ = std::make_shared<Exchange>(executor_, *socket_, client_, settings_.heartbeat,
                                          silent_connections_ < kSilentConnections,
-                                         [this](std::string reason) { gave_up(reason); });
+                                         [this](const std::string& reason) { gave_up(reason); });
   client_.link_up();
   if (exchange_) exchange_->start();
 }

@@ -26,7 +26,7 @@ void append_text_or_null(std::string& out, std::string_view key,
   }
 }
 
-void append_number(std::string& out, std::string_view key, std::string number) {
+void append_number(std::string& out, std::string_view key, std::string_view number) {
   out.append(",\"").append(key).append("\":").append(number);
 }
 
