@@ -167,7 +167,7 @@ TEST_F(LinkLiveness, FrozenGatewayIsNoticedWithinTheHeartbeats) {
   ASSERT_TRUE(run_until([&] { return !client_.downs.empty(); }));
   const auto noticed = tests::since(frozen);
   EXPECT_GE(noticed, 2 * kHeartbeat - milliseconds(10));
-  EXPECT_LE(noticed, 3 * kHeartbeat + milliseconds(300));  // the slack is the machine's
+  EXPECT_LE(noticed, 3 * kHeartbeat + milliseconds(1'000));  // the slack is the machine's
   EXPECT_THAT(client_.downs[0], HasSubstr("silent"));
   EXPECT_EQ(client_.confirmed_messages, 0U);
 }
