@@ -48,17 +48,17 @@ class Sheet {
   std::string text_;
 };
 
-// {"executing":2,"queued":0} as "2 executing, 0 queued".
+// {"executing":2,"queued":0} as "2 executing"; what there is none of is left out.
 std::string counts(const Fields& numbers) {
   std::string text;
   for (const ipc::JsonMember& member : numbers.members()) {
-    if (member.kind != ipc::JsonKind::number) continue;
+    if (member.kind != ipc::JsonKind::number || member.raw == "0") continue;
     if (!text.empty()) text += ", ";
     std::string name = member.key;
     for (char& c : name) c = c == '_' ? ' ' : c;
     text += std::string(member.raw) + " " + name;
   }
-  return text;
+  return text.empty() ? "none" : text;
 }
 
 void gateway_lines(Sheet& sheet, const Fields& gateway) {
@@ -80,7 +80,7 @@ void gateway_lines(Sheet& sheet, const Fields& gateway) {
       backlog += " of " + std::string(gateway.raw("backlog_runs")) + " runs";
     }
     const bool none = gateway.number("backlog_events") == 0;
-    sheet.line("backlog", backlog, none ? Tone::plain : Tone::attention);
+    sheet.line("backlog", none ? "none" : backlog, none ? Tone::plain : Tone::attention);
   }
   sheet.line("last error", gateway.text("last_error"), state == "up" ? Tone::faint : Tone::bad);
   sheet.line("warning", gateway.text("warning"), Tone::attention);
@@ -138,8 +138,7 @@ std::string daemon_text(const Fields& daemon, const Screen& screen) {
   sheet.line("data", daemon.text("data_dir"));
   std::string runs = counts(daemon.object("runs"));
   if (daemon.has("max_runs")) {
-    runs += (runs.empty() ? "at most " : "; at most ") + std::string(daemon.raw("max_runs")) +
-            " execute at once";
+    runs += "; at most " + std::string(daemon.raw("max_runs")) + " execute at once";
   }
   sheet.line("runs", runs);
   sheet.line("holding", daemon.text("holding"), Tone::attention);
