@@ -32,6 +32,10 @@ bool truthy(const Value& value) {
   return false;
 }
 
+std::string type_fault(const Value& value, std::string_view complaint) {
+  return std::string("'").append(type_name(value)).append("' object ").append(complaint);
+}
+
 bool is_hashable(const Value& value) {
   if (value.kind() == Value::Kind::foreign) return value.as_foreign().type != "set";
   return !value.is_array() && !value.is_object();

@@ -13,6 +13,8 @@ namespace charter::worker {
 [[nodiscard]] std::string str(const Value& value);
 // bool(value).
 [[nodiscard]] bool truthy(const Value& value);
+// "'int' object is not iterable" and the like: the type's name and what it has not.
+[[nodiscard]] std::string type_fault(const Value& value, std::string_view complaint);
 // Whether the value can be a dictionary's key or a set's member: all but list, dict and set.
 [[nodiscard]] bool is_hashable(const Value& value);
 

@@ -32,7 +32,7 @@ Digits shortest(double number) {
 
 std::string scientific(const Digits& number) {
   std::string text(1, number.digits[0]);
-  if (number.digits.size() > 1) text += "." + number.digits.substr(1);
+  if (number.digits.size() > 1) text.append(1, '.').append(number.digits, 1);
   const int size = number.exponent < 0 ? -number.exponent : number.exponent;
   text += number.exponent < 0 ? "e-" : "e+";
   if (size < 10) text += '0';

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,7 +75,7 @@ class Value {
   explicit Value(const char* text) : data_(std::string(text)) {}
   explicit Value(Array items) : data_(std::move(items)) {}
   explicit Value(Object members) : data_(std::move(members)) {}
-  explicit Value(Foreign foreign) : data_(std::move(foreign)) {}
+  explicit Value(Foreign foreign) : data_(std::make_shared<const Foreign>(std::move(foreign))) {}
   [[nodiscard]] static Value integer(long long number);
 
   [[nodiscard]] Kind kind() const { return static_cast<Kind>(data_.index()); }
@@ -94,7 +95,9 @@ class Value {
   [[nodiscard]] Array& as_array() { return std::get<Array>(data_); }
   [[nodiscard]] const Object& as_object() const { return std::get<Object>(data_); }
   [[nodiscard]] Object& as_object() { return std::get<Object>(data_); }
-  [[nodiscard]] const Foreign& as_foreign() const { return std::get<Foreign>(data_); }
+  [[nodiscard]] const Foreign& as_foreign() const {
+    return *std::get<std::shared_ptr<const Foreign>>(data_);
+  }
 
   // An integer that fits, else nothing.
   [[nodiscard]] std::optional<long long> small_integer() const;
@@ -103,7 +106,10 @@ class Value {
   friend bool operator==(const Value& left, const Value& right);
 
  private:
-  std::variant<std::monostate, bool, Integer, double, std::string, Array, Object, Foreign> data_;
+  // The rare foreign value lies outside, so that all others stay small.
+  std::variant<std::monostate, bool, Integer, double, std::string, Array, Object,
+               std::shared_ptr<const Foreign>>
+      data_;
 };
 
 inline auto Object::begin() const { return entries_.begin(); }

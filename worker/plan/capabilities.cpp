@@ -159,7 +159,7 @@ class Resolver {
       if (!words) return internal(why);
       command = Value(std::move(*words));
     } else if (!command.is_array()) {
-      return internal("'" + std::string(type_name(command)) + "' object is not iterable");
+      return internal(type_fault(command, "is not iterable"));
     }
     Object written;
     written.set("kind", Value("subprocess"));

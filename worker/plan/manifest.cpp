@@ -158,7 +158,7 @@ Outcome<ManifestId> handed_off_id(Files& files, const std::string& plan_path) {
   if (!data) return internal(data.error().text);
   const Value& top = or_empty(*data);
   if (!top.is_object()) {
-    return internal("'" + std::string(type_name(top)) + "' object has no attribute 'get'");
+    return internal(type_fault(top, "has no attribute 'get'"));
   }
   const Value& id = get(top.as_object(), "id");
   if (!is_visible_text(id)) return internal(path + ": expected non-empty 'id'");

@@ -43,7 +43,7 @@ Fault load_requirements(Files& files, const std::string& root,
   if (!data) return bare(path + ": " + data.error().text);
   const Value& project = or_empty(get(data->as_object(), "project"));
   if (!project.is_object()) {
-    return bare("'" + std::string(type_name(project)) + "' object has no attribute 'get'");
+    return bare(type_fault(project, "has no attribute 'get'"));
   }
   const Value& list = get(project.as_object(), "dependencies");
   if (!truthy(list)) return std::nullopt;

@@ -16,7 +16,7 @@ using Text = std::optional<std::string>;  // an error
 std::string subscript_fault(const Value& value) {
   if (value.is_string()) return "string indices must be integers, not 'str'";
   if (value.is_array()) return "list indices must be integers or slices, not str";
-  return "'" + std::string(type_name(value)) + "' object is not subscriptable";
+  return type_fault(value, "is not subscriptable");
 }
 
 class StepReader {
@@ -170,7 +170,7 @@ Text read_steps(const Object& snapshot, std::vector<Step>& steps) {
     return truthy(*raw) ? Text(subscript_fault(Value(""))) : std::nullopt;
   }
   if (!raw->is_array()) {
-    return "'" + std::string(type_name(*raw)) + "' object is not iterable";
+    return type_fault(*raw, "is not iterable");
   }
   for (const Value& item : raw->as_array()) {
     StepReader reader(item);
@@ -201,8 +201,7 @@ Text read_bindings(const Value& raw, std::vector<Binding>& bindings) {
 
 ipc::Result<Workflow> workflow_from_snapshot(const Value& snapshot) {
   if (!snapshot.is_object()) {
-    return ipc::plain_error("'" + std::string(type_name(snapshot)) +
-                            "' object has no attribute 'get'");
+    return ipc::plain_error(type_fault(snapshot, "has no attribute 'get'"));
   }
   Workflow workflow;
   const Object& raw = snapshot.as_object();

@@ -59,7 +59,8 @@ class StepParser {
   void problem(std::string_view text) { problems_.add(context_ + ": " + std::string(text)); }
 
   void require(std::string_view field) {
-    if (raw_.find(field) == nullptr) problem("'" + std::string(field) + "' is required");
+    if (raw_.find(field) == nullptr)
+      problem(std::string("'").append(field).append("' is required"));
   }
 
   void read_attempts() {
