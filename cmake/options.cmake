@@ -24,7 +24,7 @@ endif()
 option(CHARTER_FUZZ "Build the fuzzers (tests/fuzz) instead of the tests; needs clang" OFF)
 
 # Beast's WebSocket takes up to 4 GB to compile under a sanitizer, so those files
-# queue in a pool of their own; see charter_heavy_sources().
+# queue in a pool of their own; see JOB_POOL_COMPILE.
 set_property(GLOBAL PROPERTY JOB_POOLS heavy=1)
 
 # The warnings our own code is held to; third-party headers are SYSTEM.
