@@ -78,7 +78,9 @@ Verdict judge(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   if (job.cause == "project" && job.command && is_cancellation(job.command->kind)) {
     verdict.cancelled = true;
     verdict.reason = job.command->kind == "kill" ? "killed" : "cancelled";
-    verdict.note = signed_note(job.command->note, job.command->asker_uid);
+    // Only a kill says who asked; a refusal at a gate keeps its note as it was given.
+    const bool kill = job.command->kind == "kill";
+    verdict.note = signed_note(job.command->note, kill ? job.command->asker_uid : -1);
     return verdict;
   }
   if (exit) {

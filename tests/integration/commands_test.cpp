@@ -189,6 +189,7 @@ TEST_F(Commands, StartRepeatedWithItsIdIsAnsweredAgainAndRunsOnce) {
   const object start{
       {"type", "run.start"}, {"command_id", "c1"}, {"workflow_id", "hello"}, {"run_id", "r1"}};
   send(start);
+  ASSERT_TRUE(scene.gateway.wait_for("command.result"));
   send(start);
   EXPECT_TRUE(scene.gateway.wait_for("command.result", 2));
   for (const auto& message : scene.gateway.of_type("command.result")) {

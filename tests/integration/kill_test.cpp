@@ -39,6 +39,7 @@ class Kill : public ::testing::Test {
   Kill() {
     scene.project.add_workflow("escape", escaping_step(log));
     scene.project.add_workflow("hold", hold_step("wait", "/nonexistent/file"));
+    scene.project.add_workflow("still", shell_step("wait", "exec sleep 1000"));
     scene.project.add_workflow("hello", shell_step("greet", "true"));
   }
   void start(const std::string& run, const std::string& workflow) {
@@ -62,9 +63,10 @@ class Kill : public ::testing::Test {
 
 TEST_F(Kill, FiftyEscapingProcessesAreGoneWhenItAnswers) {
   start("r1", "escape");
-  start("bystander", "hold");
+  start("bystander", "still");
   ASSERT_GE(of_run("r1").size(), 50U);
   const auto others = of_run("bystander");
+  ASSERT_EQ(others.size(), 1U);
   const auto end = kill({"r1", "--grace", "0.3", "--note", "enough"});
   EXPECT_EQ(of_run("r1"), std::vector<pid_t>{});
   EXPECT_EQ(end.code, 0) << end.err;

@@ -100,7 +100,7 @@ TEST_P(StopSignals, EndTheSupervisorAtOnceAndLeaveRunsAlone) {
   EXPECT_LT(since(start), kStopTime);
   EXPECT_EQ(ending->code, 0);
   EXPECT_FALSE(exists(scene.daemon.socket()));
-  EXPECT_THAT(scene.daemon.log(), HasSubstr("2 run"));
+  EXPECT_THAT(scene.daemon.log(), HasSubstr("2 executing runs go on"));
 
   // Without a supervisor the runs go on to their end, and their state files say so.
   write_file(release, "");

@@ -135,7 +135,6 @@ INSTANTIATE_TEST_SUITE_P(
         BadStart{"GatewayWithAQuery", {"--gateway", "http://127.0.0.1:1?x=1"}, "--gateway"},
         BadStart{"GatewayOfAnotherScheme", {"--gateway", "ftp://127.0.0.1"}, "--gateway"},
         BadStart{"GatewayWithoutAHost", {"--gateway", "http://"}, "--gateway"},
-        BadStart{"GatewayOverTlsUntilItIsBuilt", {"--gateway", "https://127.0.0.1:1"}, "https"},
         BadStart{"MissingConfigFile", {"--config", "/nonexistent/file"}, "/nonexistent/file"}),
     [](const auto& each) { return each.param.name; });
 
