@@ -406,6 +406,19 @@ def random_cases(count, seed):
             yield f"random launch {seed}:{number}", "launch", launch(tree(plan=dumped(plan)))
 
 
+def random_scalars(count, seed):
+    """Plain scalars of the letters that numbers and dates are made of."""
+    draw = random.Random(seed)
+    parts = ["0", "1", "12", "017", "0x1F", "0b1", "1_000", ".", ".5", "5.", ":30", ":60", ":5", "e3", "e+3",
+             "E-2", "_", "-", "+", ".inf", ".NaN", "2024-01-02", "2024-1-2", "T10:00:00", " 10:00:00.5",
+             "Z", "+05:30", "-5", "08", "9", "yes", "Off", "nULL", "~"]
+    for _ in range(count):
+        scalar = "".join(draw.choice(parts) for _ in range(draw.randint(1, 4)))
+        tag = draw.choice(["", "", "", "", "!!int ", "!!float ", "!!timestamp ", "!!bool "])
+        text = f"a: {tag}{json.dumps(scalar)}" if tag else f"a: {scalar}"
+        yield f"random scalar {text!r}", "yaml", {"text": text}
+
+
 def all_cases():
     for source in (json_cases, scalar_cases, plan_cases, snapshot_cases, project_cases, lookup_cases,
                    input_cases, hand_off_cases):

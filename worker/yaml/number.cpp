@@ -130,12 +130,17 @@ IntegerResult unsigned_int(std::string_view text) {
   return python_int(text, 10);
 }
 
-std::optional<double> sexagesimal_float(std::string_view text) {
+ScalarFault no_float(std::string_view text) {
+  return {"could not convert string to float: " + repr(text)};
+}
+
+ScalarResult sexagesimal_float(std::string_view text) {
   std::vector<double> parts;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(':', begin), text.size());
-    const auto part = python_float(text.substr(begin, end - begin));
-    if (!part) return std::nullopt;
+    const std::string_view written = text.substr(begin, end - begin);
+    const auto part = python_float(written);
+    if (!part) return no_float(written);
     parts.push_back(*part);
     begin = end + 1;
   }
@@ -145,7 +150,7 @@ std::optional<double> sexagesimal_float(std::string_view text) {
     sum += *part * base;
     base *= 60;
   }
-  return sum;
+  return Value(sum);
 }
 
 bool is_decimal_float(std::string_view text) {
@@ -230,18 +235,17 @@ ScalarResult yaml_float(std::string_view text) {
   const std::string plain = ascii_lower(without_underscores(text));
   if (plain.empty()) return ScalarFault{"string index out of range"};
   const Signed number = split_sign(plain);
-  std::optional<double> value;
-  if (number.rest == ".inf") {
-    value = std::numeric_limits<double>::infinity();
-  } else if (number.rest == ".nan") {
-    return Value(std::numeric_limits<double>::quiet_NaN());
-  } else if (number.rest.find(':') != std::string_view::npos) {
+  ScalarResult value = Value(std::numeric_limits<double>::infinity());
+  if (number.rest == ".nan") return Value(std::numeric_limits<double>::quiet_NaN());
+  if (number.rest.find(':') != std::string_view::npos) {
     value = sexagesimal_float(number.rest);
-  } else {
-    value = python_float(number.rest);
+  } else if (number.rest != ".inf") {
+    const auto plain_value = python_float(number.rest);
+    if (!plain_value) return no_float(number.rest);
+    value = Value(*plain_value);
   }
-  if (!value) return ScalarFault{"could not convert string to float: " + repr(number.rest)};
-  return Value(number.negative ? -*value : *value);
+  if (value && number.negative) return Value(-value->as_real());
+  return value;
 }
 
 ScalarResult yaml_bool(std::string_view text) {
