@@ -73,6 +73,7 @@ TEST_F(Processes, AreFoundAcrossSessionsAndOrphans) {
 
 TEST_F(Processes, SparedAreLeftAloneWithTheirChildren) {
   const pid_t spared = start("sleep 600 & wait");
+  ASSERT_TRUE(eventually([&] { return children_of(spared).size() == 1; }));
   const pid_t other = start("trap '' TERM; sleep 600");
   const auto spare = [spared](pid_t pid) { return pid == spared; };
   reaper_.watch(other);
