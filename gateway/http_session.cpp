@@ -18,7 +18,8 @@ namespace {
 constexpr std::chrono::seconds kHeaderLimit{10};
 constexpr std::chrono::seconds kIdleLimit{75};  // between two requests
 constexpr std::chrono::seconds kBodyLimit{30};
-constexpr std::chrono::seconds kAnswerLimit{30};
+constexpr std::chrono::seconds kAnswerLimit{60};
+constexpr std::chrono::seconds kRestLimit{2};
 
 constexpr unsigned kHttp11 = 11;
 
@@ -190,9 +191,21 @@ void HttpSession::on_answered(Error error) {
   read_header();
 }
 
+// Closing while the peer is still sending would reset the connection and take the answer with it,
+// so the rest is read for a moment.
 void HttpSession::finish() {
-  Error ignored;
-  stream_.socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+  Error error;
+  stream_.socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send, error);
+  if (error) return;
+  stream_.expires_after(kRestLimit);
+  read_the_rest();
+}
+
+void HttpSession::read_the_rest() {
+  stream_.async_read_some(boost::asio::buffer(rest_),
+                          [self = shared_from_this()](Error error, std::size_t) {
+                            if (!error) self->read_the_rest();
+                          });
 }
 
 }  // namespace charter::gateway

@@ -2,6 +2,7 @@
 // stream of events.
 #pragma once
 
+#include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -47,6 +48,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void answer(ApiResponse response);
   void on_answered(Error error);
   void finish();
+  void read_the_rest();
 
   boost::beast::tcp_stream stream_;
   ConnectionCount::Place place_;
@@ -55,8 +57,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   boost::beast::flat_buffer buffer_{kMaxHeaderBytes + (64U << 10)};
   std::optional<boost::beast::http::request_parser<Body>> parser_;
   boost::beast::http::response<Body> response_;
-  bool last_ = false;    // of this connection
-  bool second_ = false;  // a request has been answered before
+  std::array<char, 4096> rest_{};  // what is read only to be forgotten
+  bool last_ = false;              // of this connection
+  bool second_ = false;            // a request has been answered before
 };
 
 }  // namespace charter::gateway

@@ -10,7 +10,8 @@
 
 namespace charter::gateway {
 
-inline constexpr std::size_t kMaxConnections = 2048;
+// Below the usual limit of 1024 descriptors.
+inline constexpr std::size_t kMaxConnections = 960;
 
 class Listener {
  public:

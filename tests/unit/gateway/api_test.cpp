@@ -133,6 +133,8 @@ TEST_F(HttpApi, OneConnectionServesManyRequests) {
 TEST_F(HttpApi, SizesAreBounded) {
   EXPECT_EQ(ask(gateway.port(), "GET", "/" + std::string(40'000, 'x')).status, 431);
   EXPECT_EQ(ask(gateway.port(), "POST", "/api/runs", {}, {"Content-Length: 99999999"}).status, 413);
+  // The answer arrives although most of the body is still on its way.
+  EXPECT_EQ(ask(gateway.port(), "POST", "/api/runs", std::string(9U << 20, 'x')).status, 413);
   TestSocket garbage(gateway.port());
   garbage.send("HELO there\r\n\r\n");
   EXPECT_EQ(read_answer(garbage).status, 400);

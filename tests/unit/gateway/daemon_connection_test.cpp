@@ -304,8 +304,10 @@ TEST_F(DaemonConnection, WorkersAreListedByNameAndConnection) {
 TEST(GatewayProcessTest, ASecondGatewayOnTheSameDataIsRefused) {
   GatewayProcess gateway;
   std::vector<std::string> words{"gateway", "--listen", "127.0.0.1:0", "--data", gateway.data()};
+  std::fflush(nullptr);
   const pid_t child = fork();
   if (child == 0) {
+    std::freopen("/dev/null", "w", stderr);
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());
     std::exit(gateway_main(static_cast<int>(argv.size()), argv.data()));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -31,7 +32,15 @@ inline std::string slurp(const std::string& path) {
 class GatewayProcess {
  public:
   explicit GatewayProcess(std::vector<std::string> more = {}) : more_(std::move(more)) { start(); }
-  ~GatewayProcess() { kill(); }
+  // Ends it in order, so that a sanitizer gets to say what it has found.
+  ~GatewayProcess() {
+    if (pid_ > 0) {
+      signal(SIGTERM);
+      EXPECT_EQ(wait(), 0) << log();
+    }
+    EXPECT_EQ(log().find("Sanitizer"), std::string::npos) << log();
+    EXPECT_EQ(log().find("runtime error"), std::string::npos) << log();
+  }
   GatewayProcess(const GatewayProcess&) = delete;
   GatewayProcess& operator=(const GatewayProcess&) = delete;
 
@@ -77,6 +86,7 @@ class GatewayProcess {
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
+    std::fflush(nullptr);
     const pid_t child = ::fork();
     if (child != 0) return child;
     ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600), STDOUT_FILENO);
