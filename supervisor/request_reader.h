@@ -31,7 +31,8 @@ class RequestReader {
   // `budget` must outlive this.
   RequestReader(std::size_t max_bytes, RequestBudget& budget)
       : max_bytes_(max_bytes), budget_(budget) {}
-  ~RequestReader() { budget_.give_back(line_.size()); }
+  // A request counts until it is answered, not only until it is complete.
+  ~RequestReader() { budget_.give_back(taken_); }
   RequestReader(const RequestReader&) = delete;
   RequestReader& operator=(const RequestReader&) = delete;
 
@@ -44,21 +45,18 @@ class RequestReader {
     const std::string_view part = bytes.substr(0, end);
     if (line_.size() + part.size() > max_bytes_) return Outcome::too_large;
     if (!budget_.take(part.size())) return Outcome::crowded;
+    taken_ += part.size();
     line_.append(part);
     return end == std::string_view::npos ? Outcome::more : Outcome::complete;
   }
 
   [[nodiscard]] bool empty() const { return line_.empty(); }
-
-  // The line; the budget has its bytes back.
-  [[nodiscard]] std::string take() {
-    budget_.give_back(line_.size());
-    return std::exchange(line_, {});
-  }
+  [[nodiscard]] std::string take() { return std::exchange(line_, {}); }
 
  private:
   std::size_t max_bytes_;
   RequestBudget& budget_;
+  std::size_t taken_ = 0;
   std::string line_;
 };
 

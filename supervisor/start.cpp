@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <utility>
 
@@ -48,6 +49,19 @@ void print_banner(const StartOptions& options, const GatewayAddress& gateway) {
   text += "Press Ctrl+C to stop.\n";
   std::fputs(text.c_str(), stdout);
   std::fflush(stdout);
+}
+
+// A child of a daemon that was killed a moment ago can hold its descriptors until it executes the
+// worker: what seems to be in use is looked at again before it is believed.
+template <class Attempt>
+auto patiently(Attempt attempt) {
+  constexpr int kAttempts = 30;
+  constexpr timespec kPause{0, 10'000'000};
+  for (int i = 1;; ++i) {
+    auto result = attempt();
+    if (result || i == kAttempts) return result;
+    ::nanosleep(&kPause, nullptr);
+  }
 }
 
 // One daemon a project: the lock lives as long as this descriptor, in this process alone.
@@ -137,7 +151,7 @@ ipc::Result<void> serve(const StartOptions& options) {
   for (const std::string& warning : options.warnings) log::warning("{}", warning);
   const ipc::Layout layout(options.project_path, options.data_dir);
   if (auto made = layout.create(); !made) return made.error();
-  auto lock = lock_project(layout);
+  auto lock = patiently([&] { return lock_project(layout); });
   if (!lock) return lock.error();
   auto worker = WorkerProgram::open(layout);
   if (!worker) return worker.error();
@@ -149,9 +163,9 @@ ipc::Result<void> serve(const StartOptions& options) {
   auto runtime = layout.runtime_dir();
   if (!runtime) return runtime.error();
   const std::string bell = *runtime + "/bell";
-  auto doorbell = ipc::listen_doorbell(bell);
+  auto doorbell = patiently([&] { return ipc::listen_doorbell(bell); });
   if (!doorbell) return doorbell.error();
-  auto socket = SocketPlace::take(options.socket_path);
+  auto socket = patiently([&] { return SocketPlace::take(options.socket_path); });
   if (!socket) return socket.error();
   Service service({options, layout, *gateway, std::move(*worker), *place, std::move(*ledger),
                    std::move(opened), bell},

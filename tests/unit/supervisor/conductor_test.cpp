@@ -1,0 +1,295 @@
+#include "supervisor/conductor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "ipc/codec.h"
+#include "ipc/lock.h"
+#include "ipc/peer.h"
+#include "supervisor/burst.h"
+#include "tests/unit/supervisor/parts_fixture.h"
+
+namespace charter::supervisor::tests {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::StartsWith;
+
+class ConductorTest : public PartsTest {
+ protected:
+  void expect_end(const std::string& id, WireStatus status) {
+    ASSERT_TRUE(life_->reaches(id, RunState::finished)) << id;
+    const RunPtr run = life_->find(id);
+    EXPECT_EQ(run->wire, status);
+    EXPECT_EQ(run->progress.synced_seq, run->progress.next_seq);
+    EXPECT_EQ(run->burst, nullptr);
+    EXPECT_FALSE(run->holds_slot);
+  }
+  // Terminal frames in the run's journal.
+  std::size_t endings(const std::string& id) const {
+    const auto file = ipc::open_journal(layout_->journal(id));
+    std::size_t count = 0;
+    ipc::LogReader reader(file->get());
+    for (auto next = reader.next(); next->outcome == ipc::LogReader::Outcome::frame;
+         next = reader.next()) {
+      const auto frame = ipc::decode_journal_frame(next->payload);
+      if (std::holds_alternative<ipc::Terminal>(frame->body)) ++count;
+    }
+    return count;
+  }
+  bool locked(const std::string& id) const {
+    const auto file = ipc::open_journal(layout_->journal(id));
+    return *ipc::is_locked(file->get());
+  }
+};
+
+TEST_F(ConductorTest, RunIsStartedAnnouncedAndFinished) {
+  life_->accept("complete");
+  expect_end("complete", WireStatus::completed);
+  EXPECT_THAT(life_->announced, ElementsAre("complete running"));
+  EXPECT_THAT(life_->finished, ElementsAre("complete"));
+  EXPECT_EQ(endings("complete"), 1U);
+}
+
+TEST_F(ConductorTest, RunsOverTheLimitWaitAndBeginInOrder) {
+  begin(1);
+  life_->accept("hang-1");
+  ASSERT_TRUE(life_->reaches("hang-1", RunState::executing));
+  life_->accept("complete-2");
+  life_->accept("complete-3");
+  EXPECT_EQ(life_->find("complete-2")->state, RunState::queued);
+  EXPECT_EQ(life_->cancel("hang-1"), std::nullopt);
+  expect_end("complete-2", WireStatus::completed);
+  expect_end("complete-3", WireStatus::completed);
+  EXPECT_THAT(life_->announced,
+              ElementsAre("hang-1 running", "complete-2 running", "complete-3 running"));
+}
+
+TEST_F(ConductorTest, WaitingRunHasItsStateFileSoon) {
+  begin(1);
+  life_->accept("hang");
+  const RunPtr waiting = life_->accept("complete");
+  const std::string path = layout_->state_file("complete");
+  ASSERT_TRUE(life_->until([&] { return std::filesystem::exists(path); }));
+  EXPECT_EQ(std::filesystem::file_size(path), waiting->state_bytes.size());
+  EXPECT_EQ(life_->cancel("hang"), std::nullopt);
+}
+
+TEST_F(ConductorTest, ApprovedRunGoesOnAndIsAnnouncedAgain) {
+  life_->accept("pause");
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  EXPECT_EQ(life_->find("pause")->burst, nullptr);
+  EXPECT_EQ(life_->approve("pause"), std::nullopt);
+  expect_end("pause", WireStatus::completed);
+  EXPECT_THAT(life_->announced, ElementsAre("pause running", "pause running"));
+}
+
+TEST_F(ConductorTest, SecondApprovalOfOneGateAndOneOfAnExecutingRunAreRefused) {
+  life_->accept("hang");
+  ASSERT_TRUE(life_->reaches("hang", RunState::executing));
+  EXPECT_EQ(life_->approve("hang")->code, "not_paused");
+  EXPECT_EQ(life_->approve("unheard-of")->code, "unknown_run");
+  life_->accept("pause");
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  EXPECT_EQ(life_->approve("pause", "id"), std::nullopt);
+  EXPECT_EQ(life_->approve("pause", "id"), std::nullopt);  // the same command again
+  expect_end("pause", WireStatus::completed);
+  EXPECT_EQ(life_->approve("pause", "other")->code, "not_paused");
+  EXPECT_EQ(life_->cancel("hang"), std::nullopt);
+}
+
+TEST_F(ConductorTest, CancellationReachesARunWhereverItIs) {
+  begin(1);
+  life_->accept("pause");
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  life_->accept("hang");
+  ASSERT_TRUE(life_->reaches("hang", RunState::executing));
+  life_->accept("complete");  // waits
+  for (const char* id : {"complete", "pause", "hang"}) {
+    EXPECT_EQ(life_->cancel(id), std::nullopt);
+    expect_end(id, WireStatus::cancelled);
+    EXPECT_EQ(endings(id), 1U);
+  }
+  EXPECT_EQ(life_->cancel("hang")->code, "already_finished");
+}
+
+TEST_F(ConductorTest, WorkerThatDiesInsideAStepEndsItsRunOnce) {
+  life_->accept("inside");
+  expect_end("inside", WireStatus::failed);
+  EXPECT_EQ(life_->find("inside")->error, "worker died: signal 9 (SIGKILL)");
+  EXPECT_EQ(endings("inside"), 1U);
+}
+
+TEST_F(ConductorTest, WorkersThatDieBeforeAStepAreTriedThreeTimes) {
+  life_->accept("early");
+  life_->accept("silent");
+  expect_end("early", WireStatus::failed);
+  expect_end("silent", WireStatus::failed);
+  EXPECT_THAT(life_->find("early")->error, StartsWith("worker died: three times"));
+  EXPECT_EQ(life_->find("early")->bursts, 3U);
+}
+
+TEST_F(ConductorTest, ExecutingRunIsAdoptedByTheNextSupervisor) {
+  life_->accept("hang");
+  ASSERT_TRUE(life_->until([&] { return life_->find("hang")->progress.next_seq == 1; }));
+  const pid_t worker = life_->find("hang")->burst->guardian->pid();
+  restart();
+  const RunPtr run = life_->find("hang");
+  ASSERT_NE(run, nullptr);
+  EXPECT_EQ(run->state, RunState::executing);
+  EXPECT_TRUE(run->holds_slot);
+  ASSERT_NE(run->burst->guardian, nullptr);
+  EXPECT_EQ(run->burst->guardian->pid(), worker);
+  ASSERT_TRUE(life_->until([&] { return run->burst->doorbell > 0; }));
+  EXPECT_EQ(life_->cancel("hang"), std::nullopt);
+  expect_end("hang", WireStatus::cancelled);
+}
+
+TEST_F(ConductorTest, RunThatEndedWithoutASupervisorIsOnlyDelivered) {
+  life_->accept("hang");
+  ASSERT_TRUE(life_->until([&] { return life_->find("hang")->progress.next_seq == 1; }));
+  const pid_t worker = life_->find("hang")->burst->guardian->pid();
+  life_->flush();
+  life_.reset();
+  ipc::UniqueFd pidfd = ipc::open_process(worker, *ipc::start_time(worker));
+  ASSERT_TRUE(ipc::request_kill(pidfd.get(), 100));
+  while (locked("hang")) ::usleep(1000);
+  begin();
+  expect_end("hang", WireStatus::cancelled);
+  EXPECT_EQ(endings("hang"), 1U);
+}
+
+TEST_F(ConductorTest, RunWhoseWorkerDiedWithoutASupervisorIsLost) {
+  life_->accept("hang");
+  ASSERT_TRUE(life_->until([&] { return life_->find("hang")->progress.next_seq == 1; }));
+  const pid_t worker = life_->find("hang")->burst->guardian->pid();
+  life_->flush();
+  life_.reset();
+  ASSERT_EQ(::kill(worker, SIGKILL), 0);
+  while (locked("hang")) ::usleep(1000);
+  begin();
+  expect_end("hang", WireStatus::failed);
+  EXPECT_THAT(life_->find("hang")->error, StartsWith("lost: "));
+  EXPECT_EQ(endings("hang"), 1U);
+}
+
+TEST_F(ConductorTest, QueueAndItsOrderSurviveARestart) {
+  begin(1);
+  life_->accept("hang");
+  ASSERT_TRUE(life_->reaches("hang", RunState::executing));
+  for (const char* id : {"complete-a", "complete-b", "complete-c"}) life_->accept(id);
+  restart(1);
+  EXPECT_EQ(life_->find("complete-b")->state, RunState::queued);
+  EXPECT_EQ(life_->cancel("hang"), std::nullopt);
+  expect_end("complete-c", WireStatus::completed);
+  EXPECT_THAT(life_->announced,
+              ElementsAre("complete-a running", "complete-b running", "complete-c running"));
+}
+
+TEST_F(ConductorTest, PausedRunSurvivesARestartAndIsApprovedAfterwards) {
+  life_->accept("pause");
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  restart();
+  const RunPtr run = life_->find("pause");
+  EXPECT_EQ(run->state, RunState::paused);
+  EXPECT_EQ(run->waits_at, PauseKind::gate);
+  EXPECT_EQ(run->burst, nullptr);
+  EXPECT_EQ(life_->approve("pause"), std::nullopt);
+  expect_end("pause", WireStatus::completed);
+}
+
+// Accepted, written down, and the supervisor dies before anything happened.
+TEST_F(ConductorTest, ApprovalAcceptedBeforeADeathTakesEffectAfterIt) {
+  life_->accept("pause");
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  ipc::Command approval;
+  approval.run_id = "pause";
+  approval.number = 77;
+  approval.kind = "approve";
+  approval.pause = 1;
+  life_->ledger().append({0, approval}, [](const ipc::Result<void>&) {});
+  restart();
+  expect_end("pause", WireStatus::completed);
+}
+
+TEST_F(ConductorTest, ApprovalOfAnEarlierPauseDoesNotPassALaterOne) {
+  life_->accept("pause");
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  ipc::Command approval;
+  approval.run_id = "pause";
+  approval.number = 77;
+  approval.kind = "approve";
+  approval.pause = 0;
+  life_->ledger().append({0, approval}, [](const ipc::Result<void>&) {});
+  restart();
+  EXPECT_EQ(life_->find("pause")->state, RunState::paused);
+  EXPECT_TRUE(life_->find("pause")->commands.empty());
+}
+
+TEST_F(ConductorTest, CancellationAcceptedBeforeADeathIsCarriedOutAfterIt) {
+  life_->accept("hang");
+  ASSERT_TRUE(life_->reaches("hang", RunState::executing));
+  ipc::Command cancel;
+  cancel.run_id = "hang";
+  cancel.number = 77;
+  cancel.kind = "cancel";
+  cancel.grace_ms = 100;
+  life_->ledger().append({0, cancel}, [](const ipc::Result<void>&) {});
+  restart();
+  expect_end("hang", WireStatus::cancelled);
+}
+
+TEST_F(ConductorTest, RunTheLedgerLostIsHeldAndAnEndedOneDelivered) {
+  life_->accept("pause");
+  life_->accept("complete");
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  ASSERT_TRUE(life_->reaches("complete", RunState::finished));
+  life_.reset();
+  std::filesystem::remove_all(layout_->ledger_dir());
+  ASSERT_TRUE(layout_->create());
+  begin();
+  EXPECT_EQ(life_->find("pause")->state, RunState::held);
+  ASSERT_TRUE(life_->reaches("complete", RunState::finished));
+}
+
+TEST_F(ConductorTest, LivingWorkerTheLedgerLostIsShownAndNeverKilled) {
+  life_->accept("hang");
+  ASSERT_TRUE(life_->until([&] { return life_->find("hang")->progress.next_seq == 1; }));
+  life_.reset();
+  std::filesystem::remove_all(layout_->ledger_dir());
+  ASSERT_TRUE(layout_->create());
+  begin();
+  const RunPtr run = life_->find("hang");
+  EXPECT_EQ(run->order, 0U);
+  ASSERT_TRUE(life_->until([&] { return run->burst != nullptr && run->burst->doorbell > 0; }));
+  EXPECT_TRUE(locked("hang"));
+  EXPECT_EQ(life_->cancel("hang"), std::nullopt);  // asked for, it is
+  expect_end("hang", WireStatus::cancelled);
+}
+
+TEST_F(ConductorTest, CopiedLedgerStartsNothing) {
+  begin(1);
+  life_->accept("hang");
+  ASSERT_TRUE(life_->reaches("hang", RunState::executing));
+  life_->accept("complete");
+  life_->flush();
+  const std::string copy = layout_->data_dir() + "-copy";
+  for (const char* part : {"/ledger", "/journals"}) {
+    std::filesystem::create_directories(copy + part);
+    std::filesystem::copy(layout_->data_dir() + part, copy + part);
+  }
+  std::filesystem::permissions(copy, std::filesystem::perms::owner_all);
+  const ipc::Layout elsewhere(layout_->root(), copy);
+  Life held(elsewhere, 4);
+  EXPECT_TRUE(held.conductor().holding());
+  // The table has been carried out: with a free slot it would have begun.
+  ASSERT_NE(held.find("complete"), nullptr);
+  EXPECT_EQ(held.find("complete")->state, RunState::queued);
+  EXPECT_EQ(life_->cancel("hang"), std::nullopt);
+  expect_end("complete", WireStatus::completed);
+}
+
+}  // namespace
+}  // namespace charter::supervisor::tests

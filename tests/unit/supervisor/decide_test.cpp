@@ -1,0 +1,125 @@
+#include "supervisor/decide.h"
+
+#include <gtest/gtest.h>
+
+namespace charter::supervisor {
+namespace {
+
+using Last = ipc::JournalSummary::Last;
+
+ipc::JournalSummary journal(Last last, const std::string& cause = "start") {
+  ipc::JournalSummary summary;
+  summary.last = last;
+  if (last != Last::none) {
+    summary.opened.emplace();
+    summary.opened->cause = cause;
+  }
+  summary.step_begun = last == Last::step_open || last == Last::checkpoint;
+  return summary;
+}
+
+Facts facts() { return {}; }
+
+TEST(DecideTest, AcceptedWithoutJournalIsQueued) {
+  Facts known = facts();
+  known.has_journal = false;
+  EXPECT_EQ(decide(known, {}), Action::queue);
+}
+
+TEST(DecideTest, AcceptedAndLockedIsAdoptedWhateverTheJournalSays) {
+  Facts known = facts();
+  known.locked = true;
+  for (const Last last : {Last::none, Last::opened, Last::step_open, Last::checkpoint, Last::paused,
+                          Last::terminal}) {
+    EXPECT_EQ(decide(known, journal(last)), Action::adopt);
+  }
+}
+
+TEST(DecideTest, NoStepBegunStartsAgainThreeTimes) {
+  Facts known = facts();
+  EXPECT_EQ(decide(known, journal(Last::none)), Action::start_again);
+  known.fruitless_starts = 2;
+  EXPECT_EQ(decide(known, journal(Last::opened)), Action::start_again);
+  known.fruitless_starts = 3;
+  EXPECT_EQ(decide(known, journal(Last::opened)), Action::project_starts);
+}
+
+TEST(DecideTest, DecisionWhoseBurstDiedBeforeAStepIsRepeated) {
+  Facts known = facts();
+  known.decision = true;
+  EXPECT_EQ(decide(known, journal(Last::opened, "resume")), Action::repeat_decision);
+  known.fruitless_starts = 3;
+  EXPECT_EQ(decide(known, journal(Last::opened, "resume")), Action::project_starts);
+}
+
+TEST(DecideTest, DecisionTheLedgerDoesNotKnowIsNotInvented) {
+  EXPECT_EQ(decide(facts(), journal(Last::opened, "resume")), Action::project_lost);
+}
+
+TEST(DecideTest, WorkerThatWroteNothingAfterAPauseRepeatsTheDecision) {
+  Facts known = facts();
+  known.decision = true;
+  known.silent = true;
+  known.fruitless_starts = 1;
+  EXPECT_EQ(decide(known, journal(Last::paused)), Action::repeat_decision);
+  known.fruitless_starts = 3;
+  EXPECT_EQ(decide(known, journal(Last::paused)), Action::project_starts);
+}
+
+TEST(DecideTest, PauseStaysPausedAndTerminalIsDelivered) {
+  EXPECT_EQ(decide(facts(), journal(Last::paused)), Action::pause);
+  EXPECT_EQ(decide(facts(), journal(Last::terminal)), Action::finish);
+}
+
+TEST(DecideTest, InsideAStepAndAfterACheckpointTheRunIsLost) {
+  EXPECT_EQ(decide(facts(), journal(Last::step_open)), Action::project_lost);
+  EXPECT_EQ(decide(facts(), journal(Last::checkpoint)), Action::project_lost);
+}
+
+TEST(DecideTest, EngineWhoseEndIsWrittenDownIsNotStartedAgain) {
+  ipc::JournalSummary summary = journal(Last::opened);
+  summary.exit.emplace();
+  EXPECT_EQ(decide(facts(), summary), Action::project_lost);
+}
+
+TEST(DecideTest, AcceptedCancellationWinsUnlessTheRunHasEnded) {
+  Facts known = facts();
+  known.cancel = true;
+  for (const Last last :
+       {Last::none, Last::opened, Last::step_open, Last::checkpoint, Last::paused}) {
+    EXPECT_EQ(decide(known, journal(last)), Action::project_cancel);
+  }
+  EXPECT_EQ(decide(known, journal(Last::terminal)), Action::finish);
+  known.has_journal = false;
+  EXPECT_EQ(decide(known, {}), Action::project_cancel);
+}
+
+TEST(DecideTest, AcceptedCancellationOfALivingWorkerIsTheLadder) {
+  Facts known = facts();
+  known.cancel = true;
+  known.locked = true;
+  EXPECT_EQ(decide(known, journal(Last::step_open)), Action::kill);
+}
+
+TEST(DecideTest, RunTheLedgerDoesNotKnowIsNeverStartedNorKilled) {
+  Facts known = facts();
+  known.in_ledger = false;
+  for (const Last last : {Last::none, Last::opened, Last::step_open, Last::paused}) {
+    EXPECT_EQ(decide(known, journal(last)), Action::hold);
+  }
+  EXPECT_EQ(decide(known, journal(Last::terminal)), Action::finish);
+  known.locked = true;
+  EXPECT_EQ(decide(known, journal(Last::terminal)), Action::unreachable);
+  EXPECT_EQ(decide(known, journal(Last::step_open)), Action::unreachable);
+}
+
+TEST(DecideTest, JournalThatCannotBeReadWaitsForAPerson) {
+  Facts known = facts();
+  known.damaged = true;
+  EXPECT_EQ(decide(known, {}), Action::hold);
+  known.locked = true;
+  EXPECT_EQ(decide(known, {}), Action::unreachable);
+}
+
+}  // namespace
+}  // namespace charter::supervisor

@@ -1,0 +1,223 @@
+#include "supervisor/ledger_store.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "ipc/codec.h"
+#include "supervisor/place.h"
+
+namespace charter::supervisor {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string accepted(const std::string& id, std::uint64_t order) {
+  ipc::Accepted record;
+  record.run_id = id;
+  record.order = order;
+  record.state = "{}";
+  return ipc::encode(ipc::LedgerRecord{1, record});
+}
+
+class LedgerStoreTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string made = "/tmp/ledger-store-XXXXXX";
+    ASSERT_NE(::mkdtemp(made.data()), nullptr);
+    directory_ = made;
+    place_ = *place_of(directory_);
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+
+  LedgerStore::Opened reopen() {
+    LedgerStore::Opened opened;
+    auto store = LedgerStore::open(directory_, place_, opened);
+    EXPECT_TRUE(store) << (store ? "" : store.error().message());
+    if (store) store_.emplace(std::move(*store));
+    return opened;
+  }
+  void append(const std::vector<std::string>& payloads) {
+    const auto written = store_->commit(payloads, true);
+    ASSERT_TRUE(written) << written.error().message();
+  }
+  // The segment that was written to last.
+  std::string latest() const {
+    std::string name;
+    for (const auto& entry : fs::directory_iterator(directory_)) {
+      const std::string one = entry.path().filename();
+      const bool segment = one.ends_with(".base") || one.ends_with(".more");
+      if (segment && one > name && fs::file_size(entry.path()) > ipc::kLogHeaderSize) name = one;
+    }
+    return directory_ + "/" + name;
+  }
+  std::size_t files(const std::string& suffix) const {
+    std::size_t count = 0;
+    for (const auto& entry : fs::directory_iterator(directory_)) {
+      if (entry.path().filename().string().ends_with(suffix)) ++count;
+    }
+    return count;
+  }
+
+  std::string directory_;
+  ipc::Place place_;
+  std::optional<LedgerStore> store_;
+};
+
+TEST_F(LedgerStoreTest, FreshLedgerKnowsItsPlaceAndHoldsNothing) {
+  const auto opened = reopen();
+  EXPECT_TRUE(opened.fresh);
+  EXPECT_TRUE(opened.holding.empty());
+  const auto again = reopen();
+  EXPECT_FALSE(again.fresh);
+  ASSERT_TRUE(again.state.place);
+  EXPECT_EQ(again.state.place->inode, place_.inode);
+}
+
+TEST_F(LedgerStoreTest, WhatWasCommittedIsThereAfterEveryReopening) {
+  reopen();
+  for (std::uint64_t i = 1; i <= 5; ++i) {
+    append({accepted("run-" + std::to_string(i), i)});
+    EXPECT_EQ(reopen().state.runs.size(), i);
+  }
+  EXPECT_EQ(reopen().state.next_order, 6U);
+}
+
+TEST_F(LedgerStoreTest, TailTornAtEveryByteLosesOnlyTheLastRecord) {
+  reopen();
+  append({accepted("kept", 1)});
+  const std::string segment = latest();
+  const auto whole = fs::file_size(segment);
+  append({accepted("torn", 2)});
+  const auto size = fs::file_size(segment);
+  std::ifstream in(segment, std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  for (auto cut = whole; cut < size; ++cut) {
+    std::ofstream(segment, std::ios::binary | std::ios::trunc)
+        << bytes.substr(0, static_cast<std::size_t>(cut));
+    const auto opened = reopen();
+    ASSERT_TRUE(opened.state.runs.contains("kept")) << "cut at " << cut;
+    ASSERT_FALSE(opened.state.runs.contains("torn")) << "cut at " << cut;
+    ASSERT_TRUE(opened.holding.empty()) << "cut at " << cut;
+  }
+}
+
+TEST_F(LedgerStoreTest, DamageInTheMiddleKeepsTheRestAndHolds) {
+  reopen();
+  append({accepted("first", 1)});
+  const std::string segment = latest();
+  const auto damaged_at = fs::file_size(segment) + ipc::kLogHeaderSize / 2;
+  append({accepted("second", 2)});
+  append({accepted("third", 3)});
+  std::fstream file(segment, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(static_cast<std::streamoff>(damaged_at));
+  file.put('\xff');
+  file.close();
+
+  auto opened = reopen();
+  EXPECT_TRUE(opened.damaged);
+  EXPECT_EQ(opened.holding, "the ledger is damaged");
+  EXPECT_TRUE(opened.state.runs.contains("first"));
+  EXPECT_FALSE(opened.state.runs.contains("second"));
+  EXPECT_TRUE(opened.state.runs.contains("third"));
+
+  // A snapshot sets the damaged segments aside; holding stays until someone decides.
+  ASSERT_TRUE(store_->wants_compaction());
+  ASSERT_TRUE(store_->compact(std::vector<std::string>{accepted("third", 3)}));
+  EXPECT_GT(files(".damaged"), 0U);
+  opened = reopen();
+  EXPECT_FALSE(opened.damaged);
+  EXPECT_EQ(opened.holding, "the ledger is damaged");
+  ASSERT_TRUE(store_->end_holding());
+  EXPECT_TRUE(reopen().holding.empty());
+}
+
+TEST_F(LedgerStoreTest, CopyInAnotherDirectoryHolds) {
+  reopen();
+  append({accepted("run", 1)});
+  const std::string copy = directory_ + "-copy";
+  fs::copy(directory_, copy, fs::copy_options::recursive);
+  LedgerStore::Opened opened;
+  ASSERT_TRUE(LedgerStore::open(copy, *place_of(copy), opened));
+  EXPECT_TRUE(opened.holding.starts_with("the ledger is a copy")) << opened.holding;
+  EXPECT_TRUE(opened.state.runs.contains("run"));
+  fs::remove_all(copy);
+}
+
+TEST_F(LedgerStoreTest, UnknownComponentsOfAPlaceAreNotCompared) {
+  ipc::Place other = place_;
+  other.machine_id.clear();
+  other.filesystem.clear();
+  EXPECT_EQ(place_difference(place_, other), "");
+  other.machine_id = "another";
+  ipc::Place here = place_;
+  here.machine_id = "this";
+  EXPECT_NE(place_difference(other, here), "");
+}
+
+TEST_F(LedgerStoreTest, CompactionReplacesEverythingBeforeIt) {
+  reopen();
+  append({accepted("old", 1), accepted("live", 2)});
+  ASSERT_TRUE(store_->compact(std::vector<std::string>{accepted("live", 2)}));
+  append({accepted("new", 3)});
+  const auto opened = reopen();
+  EXPECT_FALSE(opened.state.runs.contains("old"));
+  EXPECT_TRUE(opened.state.runs.contains("live"));
+  EXPECT_TRUE(opened.state.runs.contains("new"));
+  EXPECT_EQ(files(".base"), 1U);
+}
+
+TEST_F(LedgerStoreTest, SnapshotThatWasNotFinishedChangesNothing) {
+  reopen();
+  append({accepted("run", 1)});
+  std::ofstream(directory_ + "/0000000099.new", std::ios::binary) << "half a snapshot";
+  const auto opened = reopen();
+  EXPECT_TRUE(opened.state.runs.contains("run"));
+  EXPECT_TRUE(opened.holding.empty());
+}
+
+TEST_F(LedgerStoreTest, ManyRestartsAskForACompaction) {
+  for (int i = 0; i < 20; ++i) reopen();
+  EXPECT_TRUE(store_->wants_compaction());
+}
+
+TEST_F(LedgerStoreTest, NewerVersionIsRefusedNamingBoth) {
+  reopen();
+  std::fstream file(latest(), std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(8);
+  file.put('\x07');
+  file.close();
+  LedgerStore::Opened opened;
+  const auto store = LedgerStore::open(directory_, place_, opened);
+  ASSERT_FALSE(store);
+  EXPECT_NE(store.error().message().find('7'), std::string::npos) << store.error().message();
+  EXPECT_NE(store.error().message().find('1'), std::string::npos) << store.error().message();
+}
+
+TEST(LedgerStateTest, RecordsAppliedTwiceChangeNothing) {
+  LedgerState state;
+  ipc::Command command;
+  command.run_id = "run";
+  command.number = 7;
+  command.kind = "approve";
+  for (int i = 0; i < 2; ++i) {
+    state.apply({1, ipc::Accepted{"run", 3, "w", "/w", "t", "{}", "", false}});
+    state.apply({1, command});
+    state.apply({1, ipc::CommandDone{"run", 7, true, "", ""}});
+  }
+  const LedgerRun& run = state.runs.at("run");
+  EXPECT_EQ(run.commands.size(), 1U);
+  EXPECT_EQ(run.outcomes.size(), 1U);
+  EXPECT_TRUE(run.done(7));
+  EXPECT_EQ(state.next_number, 8U);
+  EXPECT_EQ(state.next_order, 4U);
+}
+
+}  // namespace
+}  // namespace charter::supervisor

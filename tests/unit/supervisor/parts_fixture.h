@@ -1,0 +1,208 @@
+// The supervisor's parts without link and client sockets, on a project of their own, with a
+// sparring worker (sparring_worker.h) in place of charter-worker.
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ipc/doorbell.h"
+#include "supervisor/commands.h"
+#include "supervisor/conductor.h"
+#include "supervisor/doorbell_server.h"
+#include "supervisor/intake.h"
+#include "supervisor/place.h"
+#include "supervisor/recovery.h"
+
+namespace charter::supervisor::tests {
+
+inline constexpr std::chrono::seconds kPatience{20};
+
+// One life of a supervisor.
+class Life {
+ public:
+  explicit Life(const ipc::Layout& layout, std::size_t slots)
+      : layout_(layout),
+        worker_(sparring_program()),
+        store_(LedgerStore::open(layout.ledger_dir(), *place_of(layout.ledger_dir()), opened_)),
+        disk_(context_.get_executor()),
+        ledger_(context_.get_executor(), disk_, std::move(*store_)),
+        registry_(layout),
+        preparer_(context_.get_executor(), worker_, layout.root(), children_),
+        tailer_(disk_, tailer_hooks()),
+        launcher_(context_.get_executor(), worker_, layout, children_,
+                  {layout.data_dir() + "/bell", std::chrono::milliseconds(500)},
+                  [this](const RunPtr& run, auto status) { conductor_.worker_ended(run, status); }),
+        conductor_({context_.get_executor(), layout, ledger_, disk_, launcher_, tailer_, children_},
+                   slots, conductor_hooks()),
+        intake_(layout, ledger_, registry_, preparer_,
+                [this](const RunPtr& run) { conductor_.enqueue(run); }),
+        commands_(ledger_, registry_, intake_, conductor_),
+        doorbells_(
+            context_.get_executor(), registry_,
+            [this](const RunPtr& run) { conductor_.hello(run); },
+            [this](const RunPtr& run) { tailer_.read(run); }),
+        recovery_(layout, registry_, "gateway") {
+    intake_.continue_orders_from(opened_.state.next_order);
+    commands_.continue_numbers_from(opened_.state.next_number);
+    doorbells_.start(std::move(*ipc::listen_doorbell(layout.data_dir() + "/bell")));
+    conductor_.set_holding(!opened_.holding.empty());
+    recovery_.read(std::move(opened_.state), !opened_.holding.empty() || opened_.fresh);
+    recovery_.act(conductor_);
+  }
+
+  // Runs the loop until `condition` holds.
+  [[nodiscard]] bool until(const std::function<bool()>& condition) {
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      context_.run_one_for(std::chrono::milliseconds(50));
+      context_.restart();
+    }
+    return true;
+  }
+
+  // Writes an accepted run down and hands it to the conductor, as the intake does.
+  RunPtr accept(const std::string& id) {
+    ipc::Accepted accepted;
+    accepted.run_id = id;
+    accepted.order = next_order_++;
+    accepted.workflow_id = "workflow";
+    accepted.started_at = "2026-01-02T03:04:05Z";
+    accepted.state = "{\"run_id\":\"" + id + "\"}";
+    RunPtr run;
+    ledger_.append({0, accepted}, [&](const ipc::Result<void>& written) {
+      ASSERT_TRUE(written);
+      run = registry_.add(id);
+      run->order = accepted.order;
+      run->workflow_id = accepted.workflow_id;
+      run->started_at = accepted.started_at;
+      run->state_bytes = accepted.state;
+      conductor_.enqueue(run);
+    });
+    EXPECT_TRUE(until([&] { return run != nullptr; }));
+    return run;
+  }
+
+  [[nodiscard]] bool reaches(const std::string& id, RunState state) {
+    return until([&] {
+      const RunPtr run = registry_.find(id);
+      return run != nullptr && run->state == state;
+    });
+  }
+
+  CommandRefusal approve(const std::string& id, const std::string& command_id = "") {
+    return decide({id, true, std::nullopt, command_id, -1});
+  }
+  CommandRefusal decide(Commands::Decision decision) {
+    bool answered = false;
+    CommandRefusal result;
+    commands_.decide(std::move(decision), [&](const CommandRefusal& refusal) {
+      result = refusal;
+      answered = true;
+    });
+    EXPECT_TRUE(until([&] { return answered; }));
+    return result;
+  }
+  CommandRefusal cancel(const std::string& id) {
+    bool answered = false;
+    CommandRefusal result;
+    commands_.cancel({id, "enough", "", -1, 500, false}, [&](const CommandRefusal& refusal) {
+      result = refusal;
+      answered = true;
+    });
+    EXPECT_TRUE(until([&] { return answered; }));
+    return result;
+  }
+  // Everything noted is in the ledger's file.
+  void flush() {
+    bool drained = false;
+    ledger_.drain([&] { drained = true; });
+    EXPECT_TRUE(until([&] { return drained; }));
+  }
+
+  RunPtr find(const std::string& id) { return registry_.find(id); }
+  Registry& registry() { return registry_; }
+  Conductor& conductor() { return conductor_; }
+  Ledger& ledger() { return ledger_; }
+  // Ids in the order of the hook's calls.
+  std::vector<std::string> announced;
+  std::vector<std::string> finished;
+
+ private:
+  static WorkerProgram sparring_program() {
+    WorkerProgram worker;
+    worker.program.reset(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+    worker.null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    worker.log.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    return worker;
+  }
+  Tailer::Hooks tailer_hooks() {
+    return {[](const Run&) { return true; },
+            [this](const RunPtr& run) { conductor_.frames_read(run); },
+            [this](const RunPtr& run) { conductor_.durable(run); },
+            [this](const RunPtr& run) { conductor_.step_begun(run); }};
+  }
+  Conductor::Hooks conductor_hooks() {
+    return {[this](const RunPtr& run) {
+              announced.push_back(run->id + " " + std::string(name_of(run->wire)));
+            },
+            [](const RunPtr&) {}, [this](const RunPtr& run) { finished.push_back(run->id); }};
+  }
+
+  boost::asio::io_context context_{1};
+  const ipc::Layout& layout_;
+  WorkerProgram worker_;
+  LedgerStore::Opened opened_;
+  ipc::Result<LedgerStore> store_;
+  ChildTable children_;
+  SyncThread disk_;
+  Ledger ledger_;
+  Registry registry_;
+  Preparer preparer_;
+  Tailer tailer_;
+  Launcher launcher_;
+  Conductor conductor_;
+  Intake intake_;
+  Commands commands_;
+  DoorbellServer doorbells_;
+  Recovery recovery_;
+  std::uint64_t next_order_ = opened_.state.next_order;
+};
+
+class PartsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string made = "/tmp/parts-XXXXXX";
+    ASSERT_NE(::mkdtemp(made.data()), nullptr);
+    layout_ = std::make_unique<ipc::Layout>(made);
+    ASSERT_TRUE(layout_->create());
+    begin();
+  }
+  void TearDown() override {
+    life_.reset();
+    std::filesystem::remove_all(layout_->root());
+  }
+  void begin(std::size_t slots = 4) {
+    life_.reset();
+    life_ = std::make_unique<Life>(*layout_, slots);
+  }
+  // The supervisor dies and comes back; workers and files stay.
+  void restart(std::size_t slots = 4) {
+    life_->flush();
+    begin(slots);
+  }
+
+  std::unique_ptr<ipc::Layout> layout_;
+  std::unique_ptr<Life> life_;
+};
+
+}  // namespace charter::supervisor::tests

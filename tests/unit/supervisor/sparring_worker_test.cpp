@@ -1,0 +1,128 @@
+// A stand-in for charter-worker: this test program, executed again under that name. What it does
+// is said by the beginning of the run's id:
+//   complete…   one step, completed
+//   pause…      waits at a gate; approved, it completes
+//   hang…       stays inside its first step until it is asked to end
+//   silent…     dies before its first frame
+//   early…      dies before its first step
+//   inside…     dies inside a step
+// Mode `project` writes one terminal event with the job's reason or cancellation.
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "ipc/codec.h"
+#include "ipc/doorbell.h"
+#include "ipc/job.h"
+#include "ipc/journal.h"
+#include "ipc/peer.h"
+
+namespace charter::supervisor::tests {
+namespace {
+
+class SparringWorker {
+ public:
+  SparringWorker()
+      : job_(*ipc::decode_job(*ipc::read_all(ipc::kJobFd, 1U << 20))),
+        summary_(*ipc::summarize(ipc::kJournalFd)),
+        journal_(*ipc::Journal::attach(ipc::kJournalFd, summary_.end)),
+        bell_(job_.doorbell, {ipc::kDoorbellVersion, job_.run_id, job_.secret, ::getpid()}),
+        seq_(std::max(job_.next_seq, summary_.next_seq)) {}
+
+  int run() {
+    if (starts_with("silent")) return 3;
+    open();
+    if (starts_with("early")) return 3;
+    if (job_.cause == "resume") {
+      event("GateDecisionEvent", "gate", ",\"approved\":true");
+    }
+    begin_step();
+    if (starts_with("hang")) return hang();
+    if (starts_with("inside")) ::raise(SIGKILL);
+    event("StepCompleteEvent", "a");
+    put(ipc::Checkpoint{"a", "{}", "", 0});
+    if (starts_with("pause") && job_.cause == "start") {
+      event("GatePendingEvent", "gate");
+      put(ipc::Pause{job_.pauses + 1, "gate", 0, 0, 0, 0});
+      return 0;
+    }
+    end("RunCompleteEvent", "completed");
+    return 0;
+  }
+
+  int project() {
+    if (summary_.terminal) return 0;
+    if (job_.command) {
+      end("RunCancelledEvent", "cancelled");
+    } else {
+      end("RunFailedEvent", "failed", ",\"error\":\"" + job_.reason + "\"");
+    }
+    return 0;
+  }
+
+ private:
+  bool starts_with(const char* prefix) const { return job_.run_id.starts_with(prefix); }
+  template <class Body>
+  void put(Body body) {
+    (void)journal_.append(ipc::JournalFrame{ipc::now_us(), std::move(body)});
+    bell_.ring(journal_.end());
+  }
+  void event(const std::string& kind, const std::string& step, const std::string& more = "") {
+    put(ipc::Event{job_.run_id, seq_++, kind, step, job_.pauses, false,
+                   "{\"kind\":\"" + kind + "\"" + more + "}"});
+  }
+  void open() {
+    put(ipc::Opened{job_.run_id, job_.burst, job_.cause, ::getpid(), *ipc::start_time(::getpid()),
+                    ipc::boot_id(), "", job_.state, ipc::pid_namespace()});
+  }
+  void begin_step() {
+    event("StepStartEvent", "a");
+    put(ipc::Intent{"a", 1, "shell"});
+  }
+  void end(const std::string& kind, const std::string& status, const std::string& more = "") {
+    event(kind, "", more);
+    put(ipc::Terminal{status, "", {}});
+  }
+  int hang() {
+    sigset_t kill;
+    sigemptyset(&kill);
+    sigaddset(&kill, ipc::kill_signal());
+    ::sigprocmask(SIG_BLOCK, &kill, nullptr);
+    siginfo_t info{};
+    // In slices, so that a supervisor that comes back hears from this run.
+    const timespec slice{0, 50'000'000};
+    while (::sigtimedwait(&kill, &info, &slice) < 0) bell_.keep_alive(journal_.end());
+    put(ipc::Exit{"killed", 0, 0, info.si_uid, 1, {}, false});
+    end("RunCancelledEvent", "cancelled");
+    return 0;
+  }
+
+  ipc::Job job_;
+  ipc::JournalSummary summary_;
+  ipc::Journal journal_;
+  ipc::Doorbell bell_;
+  std::uint64_t seq_;
+};
+
+// Before main, so that the test framework never sees such a process.
+const int kBecomeWorker = [] {
+  char command_line[64] = {};
+  std::FILE* file = std::fopen("/proc/self/cmdline", "re");
+  const std::size_t size = std::fread(command_line, 1, sizeof command_line - 1, file);
+  std::fclose(file);
+  if (std::strcmp(command_line, "charter-worker") != 0) return 0;
+  const char* mode = command_line + std::strlen(command_line) + 1;
+  if (mode >= command_line + size) ::_exit(2);
+  ::prctl(PR_SET_NAME, "sparring");
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // with the test that made it, at the latest
+  SparringWorker worker;
+  ::_exit(std::strcmp(mode, "project") == 0 ? worker.project() : worker.run());
+}();
+
+}  // namespace
+}  // namespace charter::supervisor::tests
