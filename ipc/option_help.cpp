@@ -70,9 +70,9 @@ std::string usage_line(const CommandSpec& command) {
 std::string option_names(const OptionSpec& option) {
   std::string text;
   if (option.letter != 0) text = std::string("-") + option.letter + ", ";
-  text += "--" + std::string(option.name);
+  text.append("--").append(option.name);
   if (!option.metavar.empty()) {
-    text += " " + std::string(option.metavar);
+    text.append(" ").append(option.metavar);
   } else if (option.kind == OptionKind::choice) {
     for (std::size_t i = 0; i < option.choices.size(); ++i) {
       text += i == 0 ? " [" : "|";

@@ -30,7 +30,9 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-std::string quote(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string quote(std::string_view text) {
+  return std::string(1, '\'').append(text).append(1, '\'');
+}
 
 const OptionSpec* spec_of(const CommandSpec& command, std::string_view name) {
   const auto at = std::ranges::find(command.options, name, &OptionSpec::name);
