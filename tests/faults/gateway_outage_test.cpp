@@ -67,7 +67,7 @@ TEST(GatewayOutage, ConnectionsResetUnderLoadLoseNothing) {
   for (int i = 0; i < 60; ++i) steps += shell_step("s" + std::to_string(i), "sleep 0.02");
   scene.project.add_workflow("steady", steps);
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(scene.run("r" + std::to_string(i), "steady").ok);
-  for (std::size_t drop = 1; drop <= 10; ++drop) {
+  for (std::size_t drop = 1; drop <= 5; ++drop) {
     ASSERT_TRUE(scene.gateway.wait_for("worker.register", drop));
     scene.gateway.drop_connections();
   }

@@ -130,7 +130,9 @@ TEST(SupervisorKills, ApprovalsTakeEffectOnceAcrossKills) {
 }
 
 TEST(SupervisorKills, AcceptedCancelCompletesAfterTheKill) {
-  Started scene;
+  DaemonOptions options;
+  options.arguments = {"--kill-grace", "1"};
+  Started scene(options);
   const auto marker = scene.project.scratch("never");
   // Deaf to TERM, so the kill is still under way when the daemon dies.
   scene.project.add_workflow("deaf", shell_step("wait", "trap '' TERM; while [ ! -e " + marker +
