@@ -1,0 +1,1 @@
+"""What test_oracle.py runs scenarios with: recorder, daemons, stages, comparison."""

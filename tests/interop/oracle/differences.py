@@ -1,0 +1,84 @@
+"""The named differences: where our daemon answers otherwise than the reference, and why."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Difference:
+    """In the scenarios of that pattern the leaf at that path (a pattern, too) may be `ours` here
+    and `reference` there: regular expressions over the whole leaf, `<nothing>` for one that is
+    missing. With the path STORY they are held against what happened as a whole, one line a side
+    (see compare.story), and the leaves may then differ as they like.
+
+    One that does not occur although its scenarios ran is a failure, too."""
+
+    scenario: str
+    path: str
+    ours: str
+    reference: str
+    reason: str
+
+
+STORY = "<story>"
+LIBRARY = "the reference's text is that of its validation library, with the library's version in it"
+YAML = "libyaml words these errors otherwise than PyYAML's own scanner, and has no excerpt for them"
+RUN_ID = "run ids are checked, since the reference writes files of their names anywhere"
+UNWRITABLE = (
+    "a run whose first state cannot be written is refused with the same text, instead of failing "
+    "without any state")
+BAD_UTF8 = "what is no UTF-8 becomes U+FFFD instead of failing the step"
+BAD_ID = r"refused .*run.id: (it )?must match .*"
+
+DIFFERENCES: list[Difference] = [
+    Difference("handoff_*", "/answers/*/error", r"Invalid start_run request\n.*",
+               r"\d validation errors? for StartRunRequest\n.*", LIBRARY),
+    Difference("handoff_raw_*", "/answers/0/error", "Invalid JSON request",
+               r"1 validation error for StartRunRequest\n.*", LIBRARY),
+    Difference("handoff_raw_deep", STORY, r"refused \(Invalid JSON request\)", r"refused \(\)",
+               "every bad request gets an answer; the reference drops the connection"),
+    Difference("handoff_invalid_utf8", STORY, r"refused \(Invalid JSON request\)", r"refused \(\)",
+               "every bad request gets an answer; the reference drops the connection"),
+    Difference("handoff_large", STORY, r"ok \| run: StepStart StepComplete RunComplete, completed",
+               r"refused \(Request too large\).*", "requests may have 64 MiB instead of 64 KiB"),
+    Difference("handoff_unsafe_run_id_*", STORY, BAD_ID, "ok .*", RUN_ID),
+    Difference("handoff_unicode_id", STORY, BAD_ID, "ok .*", RUN_ID),
+    Difference("launch_un*_run_id", STORY, BAD_ID, "ok .*", RUN_ID),
+    Difference("handoff_id_of_ended_run", STORY, r"ok \| refused .*used before.*completed",
+               r"ok \| ok \| .*", "an id names one run for ever; the reference overwrites its state"),
+    Difference("handoff_nested_project", STORY, r"ok \| .*RunComplete, completed",
+               r"refused \(Project runtime is missing .*",
+               "only what uses Python wants the project's virtual environment"),
+    Difference("handoff_snapshot_nameless", STORY, r"refused \(workflow_id is required .*",
+               r"ok \| run: RunFailed\(workflow_id is required .*", UNWRITABLE),
+    Difference("handoff_snapshot_unknown_type", STORY, r"refused \(Step 'a': unknown type 'zz'.*",
+               r"ok \| .*StepFailed\('a'\) .*",
+               "snapshots are checked for what would make the interpreter complain in the middle"),
+    Difference("handoff_snapshot_retry_odd", STORY, r"refused \(Step 'a': retry.attempts must .*",
+               r"ok \| .*StepFailed\(can only concatenate .*",
+               "snapshots are checked for what would make the interpreter complain in the middle"),
+    Difference("input_value_date", STORY, r"refused \(Object of type date .*",
+               r"ok \| run: RunFailed\(Object of type date .*", UNWRITABLE),
+    Difference("launch_plan_date_id", STORY, r"refused internal_error\(Object of type date .*",
+               r"ok \| run: RunFailed\(Object of type date .*", UNWRITABLE),
+    Difference("handoff_manifest_not_yaml", "/answers/0/error", "while parsing a flow node.*",
+               "while parsing a flow node.*", YAML),
+    Difference("launch_manifest_not_yaml", "/answers/0/message", "while parsing a flow node.*",
+               "while parsing a flow node.*", YAML),
+    Difference("launch_plan_not_yaml", "/answers/0/message",
+               ".*Invalid YAML: while parsing a flow node.*",
+               ".*Invalid YAML: while parsing a flow node.*", YAML),
+    Difference("launch_plan_tab", "/answers/0/message", r".*Invalid YAML: .*found character .*",
+               r".*Invalid YAML: .*found character '\\t' .*", YAML),
+    Difference("handoff_plan_alias_loop", "/answers/0/error", ".*inside what it stands for.*",
+               "Each step must be a mapping", "an alias that holds itself has no end to expand"),
+    Difference("shell_invalid_utf8", STORY, ".*RunComplete, completed",
+               ".*StepFailed.*codec can't decode.*", BAD_UTF8),
+    Difference("shell_escapes", STORY, ".*RunComplete, completed",
+               ".*StepFailed.*surrogates not allowed.*", BAD_UTF8),
+    Difference("input_surrogate", STORY, ".*RunComplete, completed",
+               ".*StepFailed.*surrogates not allowed.*", BAD_UTF8),
+    Difference("shell_sensitive_error", "*/error",
+               "Shell step 'b' failed with exit code 9: <redacted: sensitive>",
+               "Shell step 'b' failed with exit code 9: hunter2-long",
+               "sensitive values known to the run are masked in error texts"),
+]

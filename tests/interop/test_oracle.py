@@ -1,0 +1,157 @@
+"""Runs every scenario on our daemon and on the reference, and compares what is seen.
+
+    build/reference/bin/python tests/interop/test_oracle.py [--only PATTERN] [--keep] [--at-once N]
+
+Answers of the hand-off socket, results of commands, events with their fields and order, wire
+statuses, final state files, kv.json, artifacts and exported files must be equal but for times,
+ids, durations and temporary paths; what may differ is listed in oracle/differences.py.
+"""
+
+import argparse
+import asyncio
+import importlib
+import os
+import pkgutil
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from fnmatch import fnmatch, fnmatchcase
+from pathlib import Path
+
+import scenarios
+from oracle.compare import compare, story
+from oracle.differences import DIFFERENCES
+from oracle.normal import Normal, errors
+from oracle.scenario import SCENARIOS, Scenario
+from oracle.side import ENVIRONMENT, Side
+from oracle.stage import Stage
+
+TROUBLE = ("gave up", "broke", "daemon")
+REFUSAL = "This version of charter-daemon does not run:"
+
+
+class Outcome:
+    """How the scenarios ended, and the figures to print."""
+
+    def __init__(self) -> None:
+        self.counts: Counter = Counter()
+        self.used: Counter = Counter()
+        self.with_errors = self.equal_errors = 0
+
+    def say(self, scenario: Scenario, word: str, detail: str = "") -> None:
+        self.counts[word] += 1
+        if word != "passed":
+            print(f"{word}: {scenario.name}{detail}", flush=True)
+
+    def judge(self, scenario: Scenario, ours: dict, reference: dict) -> None:
+        texts = errors(ours), errors(reference)
+        if any(REFUSAL in text for text in texts[0]) and scenario.needs:
+            return self.say(scenario, "skipped", f" (needs {scenario.needs})")
+        if texts[0] or texts[1]:
+            self.with_errors += 1
+            self.equal_errors += texts[0] == texts[1]
+        mismatches = compare(scenario.name, ours, reference)
+        self.used.update(m.difference for m in mismatches if m.difference)
+        unnamed = [m for m in mismatches if not m.difference]
+        # What went wrong in the same way on both sides went wrong.
+        unnamed += [f"{key}: {text}" for key, text in ours["notes"].items() if key in TROUBLE]
+        if unnamed:
+            shown = "".join(f"\n    {mismatch}" for mismatch in unnamed[:8])
+            more = f"\n    … and {len(unnamed) - 8} more" if len(unnamed) > 8 else ""
+            told = f"\n    ours:      {story(ours)}\n    reference: {story(reference)}"
+            return self.say(scenario, "failed", told + shown + more)
+        self.say(scenario, "passed")
+
+    def stale(self, ran: list[Scenario]) -> int:
+        """Named differences that did not occur although all of their scenarios ran."""
+        found = 0
+        for difference in DIFFERENCES:
+            covered = any(fnmatchcase(s.name, difference.scenario) for s in ran)
+            if covered and not self.used[difference]:
+                print(f"named difference that no longer occurs: {difference}")
+                found += 1
+        return found
+
+
+async def perform(scenario: Scenario, side: Side) -> dict:
+    stage = Stage(scenario, side)
+    try:
+        await (scenario.act(stage) if scenario.act else stage.run())
+    except TimeoutError as error:
+        stage.notes["gave up"] = str(error)
+    except Exception:
+        stage.notes["broke"] = f"{side.name}: {traceback.format_exc()}"
+    if not side.alive():
+        stage.notes["daemon"] = f"{side.name} died"
+    try:
+        return Normal({str(side.project): "<project>"}).value(stage.observed())
+    except Exception:
+        return {"answers": [], "runs": {}, "notes": {"broke": traceback.format_exc()}}
+
+
+async def run_world(world: str, chosen: list[Scenario], place: Path, at_once: int,
+                    outcome: Outcome, times: dict) -> None:
+    sides = [Side(name, world, place) for name in ("ours", "reference")]
+    documents = {}
+    for scenario in chosen:
+        documents.update(scenario.documents())
+    try:
+        for side in sides:
+            side.lay_out(documents)
+        await asyncio.gather(*(side.start() for side in sides))
+        turns = asyncio.Semaphore(at_once)
+
+        async def one(scenario: Scenario) -> None:
+            async with turns:
+                begin = time.monotonic()
+                seen = await asyncio.gather(*(perform(scenario, side) for side in sides))
+                times[scenario.name] = time.monotonic() - begin
+                outcome.judge(scenario, *seen)
+
+        await asyncio.gather(*(one(scenario) for scenario in chosen))
+    finally:
+        await asyncio.gather(*(side.stop() for side in sides))
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", default="*", help="a pattern of scenarios' names")
+    parser.add_argument("--keep", action="store_true", help="leave the directory behind")
+    parser.add_argument("--at-once", type=int, default=8)
+    options = parser.parse_args()
+    for module in pkgutil.iter_modules(scenarios.__path__):
+        importlib.import_module(f"scenarios.{module.name}")
+    chosen = [s for s in SCENARIOS.values() if fnmatch(s.name, options.only)]
+    # The CLI's part of a hand-off runs in this process, and reads secrets from its environment.
+    os.environ.update(ENVIRONMENT)
+    place = Path(tempfile.mkdtemp(prefix="charter-oracle-"))
+    outcome, times, begin = Outcome(), {}, time.monotonic()
+    try:
+        # The worlds one after the other keep the number of daemons on the machine small.
+        for world in dict.fromkeys(scenario.world for scenario in chosen):
+            inside = [s for s in chosen if s.world == world]
+            at_once = options.at_once if world == "common" else 1
+            await run_world(world, inside, place, at_once, outcome, times)
+    finally:
+        if options.keep:
+            print(place)
+        else:
+            shutil.rmtree(place, ignore_errors=True)
+    stale = outcome.stale(chosen) if options.only == "*" else 0
+    slowest = sorted(times.items(), key=lambda item: -item[1])[:3]
+    print("slowest: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest))
+    print(f"{outcome.counts.total()} scenarios in {time.monotonic() - begin:.0f} s")
+    print(f"{len(outcome.used)} named differences of {len(DIFFERENCES)} seen")
+    share = 100 * outcome.equal_errors / max(1, outcome.with_errors)
+    print(f"error texts equal in {outcome.equal_errors} of {outcome.with_errors} scenarios that "
+          f"have one: {share:.1f} %")
+    failed = outcome.counts["failed"] + stale
+    print(f"{outcome.counts['passed']} passed, {failed} failed, {outcome.counts['skipped']} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
