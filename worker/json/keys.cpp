@@ -42,41 +42,22 @@ bool less(const Value& left, const Value& right) {
   return as_double(left) < as_double(right);
 }
 
-// Insertion sort as list.sort does it for short lists, which fixes the pair it trips over.
-std::optional<std::string> insertion_sort(std::vector<Value>& keys) {
-  for (std::size_t place = 1; place < keys.size(); ++place) {
-    std::size_t low = 0;
-    std::size_t high = place;
-    // The run so far is tried at its end first.
-    if (auto fault = comparison_fault(keys[place], keys[place - 1])) return fault;
-    while (low < high) {
-      const std::size_t middle = low + (high - low) / 2;
-      if (auto fault = comparison_fault(keys[place], keys[middle])) return fault;
-      if (less(keys[place], keys[middle])) {
-        high = middle;
-      } else {
-        low = middle + 1;
-      }
-    }
-    const auto at = [&](std::size_t i) { return keys.begin() + static_cast<std::ptrdiff_t>(i); };
-    std::rotate(at(low), at(place), at(place + 1));
-  }
-  return std::nullopt;
-}
-
-// Puts views into `object` in the order of its decoded, sorted keys.
+// Each key with its decoded form, so that they sort by that.
 SortedKeys sort_mixed(const Object& object) {
-  std::vector<Value> keys;
-  for (const auto& member : object) keys.push_back(decode_key(member.first));
+  std::vector<std::pair<Value, std::string_view>> keys;
+  keys.reserve(object.size());
   SortedKeys sorted;
-  sorted.fault = insertion_sort(keys);
-  if (sorted.fault) return sorted;
-  for (const Value& key : keys) {
-    const std::string encoded = encode_key(key);
-    for (const auto& member : object) {
-      if (member.first == encoded) sorted.keys.push_back(member.first);
-    }
+  for (const auto& member : object) {
+    keys.emplace_back(decode_key(member.first), member.first);
+    if (keys.size() < 2) continue;
+    // All before are comparable with one another, so this is where sorting would trip.
+    sorted.fault = comparison_fault(keys.back().first, keys[keys.size() - 2].first);
+    if (sorted.fault) return sorted;
   }
+  std::stable_sort(keys.begin(), keys.end(), [](const auto& left, const auto& right) {
+    return less(left.first, right.first);
+  });
+  for (const auto& key : keys) sorted.keys.push_back(key.second);
   return sorted;
 }
 

@@ -102,33 +102,37 @@ class TomlReader {
     Value* table = &root;
     for (std::size_t i = 0; ok() && i + 1 < key.size(); ++i) table = descend(table, key[i]);
     if (!ok()) return &root;
-    Value* found = repeated ? append_table(*table, key.back()) : open_table(table, key);
+    Value* found = repeated ? append_table(*table, key) : open_table(table, key);
     return found == nullptr ? &root : found;
   }
 
-  Value* open_table(Value* parent, const Key& key) {
+  static std::string whole_name(const Key& key) {
     std::string whole;
     for (const std::string& part : key) whole += part + '\0';
+    return whole;
+  }
+
+  Value* open_table(Value* parent, const Key& key) {
     Value* known = parent->as_object().find(key.back());
-    if ((known != nullptr && known->is_array()) || !tables_.insert(whole).second) {
+    if ((known != nullptr && known->is_array()) || !tables_.insert(whole_name(key)).second) {
       in_.fail("table declared twice");
       return nullptr;
     }
     return descend(parent, key.back());
   }
 
-  Value* append_table(Value& parent, const std::string& name) {
+  Value* append_table(Value& parent, const Key& key) {
     Object& members = parent.as_object();
-    if (members.find(name) == nullptr) members.set(name, Value(Array()));
-    Value* list = members.find(name);
+    if (members.find(key.back()) == nullptr) members.set(key.back(), Value(Array()));
+    Value* list = members.find(key.back());
     if (!list->is_array()) {
       in_.fail("key is no array of tables");
       return nullptr;
     }
     // Tables below an earlier element may be declared again below this one.
-    std::erase_if(tables_, [&](const std::string& table) {
-      return table.find(name + '\0') != std::string::npos;
-    });
+    const std::string whole = whole_name(key);
+    auto below = tables_.lower_bound(whole);
+    while (below != tables_.end() && below->starts_with(whole)) below = tables_.erase(below);
     list->as_array().emplace_back(Object());
     return &list->as_array().back();
   }
