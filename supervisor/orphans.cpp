@@ -136,14 +136,14 @@ std::size_t end_trees(const std::vector<pid_t>& roots) {
   return signalled;
 }
 
-bool carries_marker(pid_t pid, const std::unordered_set<std::string>& runs) {
+bool carries_marker(pid_t pid, const std::unordered_set<std::string>& journals) {
   const std::string environment = read_proc("/proc/" + std::to_string(pid) + "/environ");
   const std::string name = std::string(kRunMarker) + "=";
   std::string_view rest = environment;
   while (!rest.empty()) {
     const std::string_view variable = rest.substr(0, rest.find('\0'));
     if (variable.starts_with(name)) {
-      return runs.contains(std::string(variable.substr(name.size())));
+      return journals.contains(std::string(variable.substr(name.size())));
     }
     rest.remove_prefix(std::min(rest.size(), variable.size() + 1));
   }
@@ -169,12 +169,12 @@ std::size_t sweep_orphans(const ChildTable& known) {
   return met;
 }
 
-std::size_t end_marked_processes(const std::unordered_set<std::string>& runs) {
-  if (runs.empty()) return 0;
+std::size_t end_marked_processes(const std::unordered_set<std::string>& journals) {
+  if (journals.empty()) return 0;
   std::vector<pid_t> roots;
   const pid_t self = ::getpid();
   for (const pid_t pid : numbers_in("/proc")) {
-    if (pid != self && pid != 1 && carries_marker(pid, runs)) roots.push_back(pid);
+    if (pid != self && pid != 1 && carries_marker(pid, journals)) roots.push_back(pid);
   }
   return roots.empty() ? 0 : end_trees(roots);
 }

@@ -12,8 +12,9 @@
 
 namespace charter::supervisor {
 
-// The variable that marks every process of a run's steps.
-inline constexpr const char* kRunMarker = "CHARTER_RUN_ID";
+// The variable that marks every process of a run's steps with the run's journal: a run's id may be
+// used in another project too.
+inline constexpr const char* kRunMarker = "CHARTER_RUN_JOURNAL";
 
 // Makes this process the parent of what dead runs leave behind.
 void become_subreaper();
@@ -22,8 +23,8 @@ void become_subreaper();
 // Returns how many such children were met. Cheap when there are none.
 std::size_t sweep_orphans(const ChildTable& known);
 
-// Kills, with everything below them, the processes whose environment says that they belong to one
-// of `runs`. No worker of these runs may live. Returns how many processes were signalled.
-std::size_t end_marked_processes(const std::unordered_set<std::string>& runs);
+// Kills, with everything below them, the processes whose environment says that they belong to the
+// run of one of `journals`. No worker of these runs may live. Returns how many were signalled.
+std::size_t end_marked_processes(const std::unordered_set<std::string>& journals);
 
 }  // namespace charter::supervisor

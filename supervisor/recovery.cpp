@@ -174,7 +174,7 @@ void Recovery::act(Conductor& conductor) {
   for (const Found& one : found_) {
     if (one.run->burst == nullptr) continue;
     if (decide(one.facts, one.run->burst->summary) == Action::project_lost)
-      dead.insert(one.run->id);
+      dead.insert(layout_.journal(one.run->id));
   }
   if (const std::size_t ended = end_marked_processes(dead); ended > 0) {
     log::info("Ended {} processes of runs whose workers are gone", ended);

@@ -80,7 +80,7 @@ void Conductor::settle(const RunPtr& run) {
     }
   }
   const Action action = decide(facts, burst.summary);
-  if (action == Action::project_lost) end_marked_processes({run->id});
+  if (action == Action::project_lost) end_marked_processes({parts_.layout.journal(run->id)});
   act(run, action);
 }
 
