@@ -58,7 +58,7 @@ TEST(Lifecycle, SocketThatAnswersIsNeverTakenWhoeverListens) {
   std::strcpy(address.sun_path, project.socket().c_str());
   const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  ASSERT_EQ(listen(listener, 5), 0);
+  ASSERT_EQ(listen(listener, 128), 0);
   const auto end = charter_daemon(project, {"start", "--project-path", project.root()});
   EXPECT_EQ(end.code, 1);
   EXPECT_THAT(end.err, HasSubstr(project.socket()));
