@@ -55,8 +55,8 @@ void print_banner(const StartOptions& options, const GatewayAddress& gateway) {
 // worker: what seems to be in use is looked at again before it is believed.
 template <class Attempt>
 auto patiently(Attempt attempt) {
-  constexpr int kAttempts = 30;
-  constexpr timespec kPause{0, 10'000'000};
+  constexpr int kAttempts = 4;
+  constexpr timespec kPause{0, 25'000'000};
   for (int i = 1;; ++i) {
     auto result = attempt();
     if (result || i == kAttempts) return result;
