@@ -27,10 +27,10 @@ from oracle.differences import DIFFERENCES
 from oracle.normal import Normal, errors
 from oracle.scenario import SCENARIOS, Scenario
 from oracle.side import ENVIRONMENT, Side
-from oracle.stage import Stage
+from oracle.stage import REFUSAL, Stage
 
+GROUP = 50
 TROUBLE = ("gave up", "broke", "daemon")
-REFUSAL = "This version of charter-daemon does not run:"
 
 
 class Outcome:
@@ -58,6 +58,7 @@ class Outcome:
         unnamed = [m for m in mismatches if not m.difference]
         # What went wrong in the same way on both sides went wrong.
         unnamed += [f"{key}: {text}" for key, text in ours["notes"].items() if key in TROUBLE]
+        unnamed += [answer for answer in ours["answers"] if isinstance(answer, str)]
         if unnamed:
             shown = "".join(f"\n    {mismatch}" for mismatch in unnamed[:8])
             more = f"\n    … and {len(unnamed) - 8} more" if len(unnamed) > 8 else ""
@@ -92,25 +93,36 @@ async def perform(scenario: Scenario, side: Side) -> dict:
         return {"answers": [], "runs": {}, "notes": {"broke": traceback.format_exc()}}
 
 
-async def run_world(world: str, chosen: list[Scenario], place: Path, at_once: int,
-                    outcome: Outcome, times: dict) -> None:
+def groups(chosen: list[Scenario]) -> list[list[Scenario]]:
+    """Those that share a project and its daemons. They are small, since every run.start of the
+    reference reads the manifests of all workflows of a project."""
+    found: list[list[Scenario]] = []
+    for world in dict.fromkeys(scenario.world for scenario in chosen):
+        inside = [s for s in chosen if s.world == world]
+        found += [inside[n:n + GROUP] for n in range(0, len(inside), GROUP)]
+    return found
+
+
+async def run_group(chosen: list[Scenario], place: Path, at_once: int, outcome: Outcome,
+                    times: dict) -> None:
+    world = chosen[0].world
     sides = [Side(name, world, place) for name in ("ours", "reference")]
     documents = {}
     for scenario in chosen:
         documents.update(scenario.documents())
+    turns = asyncio.Semaphore(at_once if world == "common" else 1)
+
+    async def one(scenario: Scenario) -> None:
+        async with turns:
+            begin = time.monotonic()
+            seen = await asyncio.gather(*(perform(scenario, side) for side in sides))
+            times[scenario.name] = time.monotonic() - begin
+            outcome.judge(scenario, *seen)
+
     try:
         for side in sides:
             side.lay_out(documents)
         await asyncio.gather(*(side.start() for side in sides))
-        turns = asyncio.Semaphore(at_once)
-
-        async def one(scenario: Scenario) -> None:
-            async with turns:
-                begin = time.monotonic()
-                seen = await asyncio.gather(*(perform(scenario, side) for side in sides))
-                times[scenario.name] = time.monotonic() - begin
-                outcome.judge(scenario, *seen)
-
         await asyncio.gather(*(one(scenario) for scenario in chosen))
     finally:
         await asyncio.gather(*(side.stop() for side in sides))
@@ -120,7 +132,8 @@ async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", default="*", help="a pattern of scenarios' names")
     parser.add_argument("--keep", action="store_true", help="leave the directory behind")
-    parser.add_argument("--at-once", type=int, default=8)
+    parser.add_argument("--at-once", type=int, default=5,
+                        help="scenarios at once in each of the two groups that run")
     options = parser.parse_args()
     for module in pkgutil.iter_modules(scenarios.__path__):
         importlib.import_module(f"scenarios.{module.name}")
@@ -130,11 +143,13 @@ async def main() -> int:
     place = Path(tempfile.mkdtemp(prefix="charter-oracle-"))
     outcome, times, begin = Outcome(), {}, time.monotonic()
     try:
-        # The worlds one after the other keep the number of daemons on the machine small.
-        for world in dict.fromkeys(scenario.world for scenario in chosen):
-            inside = [s for s in chosen if s.world == world]
-            at_once = options.at_once if world == "common" else 1
-            await run_world(world, inside, place, at_once, outcome, times)
+        turns = asyncio.Semaphore(2)
+
+        async def one(number: int, group: list[Scenario]) -> None:
+            async with turns:
+                await run_group(group, place / str(number), options.at_once, outcome, times)
+
+        await asyncio.gather(*(one(n, group) for n, group in enumerate(groups(chosen))))
     finally:
         if options.keep:
             print(place)

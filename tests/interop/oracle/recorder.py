@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+from collections import defaultdict
 
 from aiohttp import WSMsgType, web
 
 
 class Recorder:
-    """One daemon's gateway; `messages` holds what was received, in order."""
+    """One daemon's gateway. `messages` holds what was received, in order; `runs` and `commands`
+    hold it by run id and by command id, since thousands of messages are looked through often."""
 
     def __init__(self) -> None:
         self.messages: list[dict] = []
+        self.runs: dict[str, list[dict]] = defaultdict(list)
+        self.commands: dict[str, list[dict]] = defaultdict(list)
         self.headers: dict = {}
         self.port = 0
         self._socket: web.WebSocketResponse | None = None
@@ -38,9 +42,16 @@ class Recorder:
         self.headers = dict(request.headers)
         async for frame in self._socket:
             if frame.type == WSMsgType.TEXT:
-                self.messages.append(json.loads(frame.data))
-                self._changed.set()
+                self._take(json.loads(frame.data))
         return self._socket
+
+    def _take(self, message: dict) -> None:
+        self.messages.append(message)
+        if message.get("run_id"):
+            self.runs[message["run_id"]].append(message)
+        if message.get("command_id"):
+            self.commands[message["command_id"]].append(message)
+        self._changed.set()
 
     async def send(self, message) -> None:
         """A value goes as JSON, text and bytes go as they are."""
@@ -51,10 +62,10 @@ class Recorder:
             await self._socket.send_str(text)
 
     async def until(self, condition, limit: float) -> bool:
-        """Whether the condition over `messages` came true within the limit, in seconds."""
+        """Whether the condition came true within the limit, in seconds."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limit
-        while not condition(self.messages):
+        while not condition():
             left = deadline - loop.time()
             if left <= 0:
                 return False

@@ -34,7 +34,7 @@ class Side:
         # Short, because a socket's path may have 107 bytes only.
         self._sockets = Path(tempfile.mkdtemp(prefix="co-"))
         self.socket = self._sockets / "s"
-        self.log = place / f"{name}-{world}.log"
+        self.log = place / f"{name}.log"
         self._daemon: asyncio.subprocess.Process | None = None
 
     def lay_out(self, documents: dict[str, str]) -> None:
@@ -56,7 +56,7 @@ class Side:
         command = [program, "start", "--project-path", self.project,
                    "--gateway", f"http://127.0.0.1:{self.recorder.port}",
                    "--socket-path", self.socket, "--worker-id", "oracle",
-                   "--heartbeat-interval", "1", "--max-runs", "32"]
+                   "--heartbeat-interval", "10", "--max-runs", "32"]
         with self.log.open("w") as log:
             self._daemon = await asyncio.create_subprocess_exec(
                 *map(str, command), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,

@@ -240,7 +240,8 @@ async def handoff_capability_without_kind(s):
 async def handoff_register(s):
     """What the daemon says first on its connection, and its heartbeat."""
     messages = s.side.recorder.messages
-    await s.side.recorder.until(lambda m: any(x["type"] == "worker.heartbeat" for x in m), 10)
+    await s.side.recorder.until(
+        lambda: any(m["type"] == "worker.heartbeat" for m in messages), 60)
     s.notes["first"] = messages[0]
     beat = next(m for m in messages if m["type"] == "worker.heartbeat")
     s.notes["heartbeat"] = {**beat, "load": list(beat["load"])}

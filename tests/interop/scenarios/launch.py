@@ -38,8 +38,7 @@ for number, name in enumerate(["", " ", "../x", "a/b", "/etc", ".", "..", "x\u00
 async def launch_answers_in_order(s):
     """The answer comes before the announcement, that before the events."""
     await s.launch()
-    messages = [m for m in s.side.recorder.messages if m.get("run_id") == s.id()]
-    s.notes["order"] = [m["type"] for m in messages]
+    s.notes["order"] = [m["type"] for m in s.messages()]
 
 
 @acts(STEP)
@@ -48,7 +47,7 @@ async def launch_unanswered(s):
                  '{"type": "run.begin", "command_id": "never"}', '[{"type": "run.start", "command_id": "never"}]'):
         await s.send(text)
     await s.launch()
-    s.notes["never"] = sum(m.get("command_id") == "never" for m in s.side.recorder.messages)
+    s.notes["never"] = len(s.side.recorder.commands["never"])
 
 
 @acts("  - {id: g, type: gate, show: s, message: m}\n" + STEP)
