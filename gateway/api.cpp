@@ -57,7 +57,7 @@ const Api::Route* Api::find(const ApiRequest& request, std::string& allowed) {
   return nullptr;
 }
 
-void Api::handle(ApiRequest request, Respond respond) {
+void Api::handle(const ApiRequest& request, const Respond& respond) {
   std::string allowed;
   const Route* route = find(request, allowed);
   if (route != nullptr) return (this->*route->handler)(request, respond);

@@ -19,7 +19,7 @@ class Api {
   Api(StoreThread& store, Hub& hub) : store_(store), hub_(hub) {}
 
   // Answers exactly once, on the loop, perhaps before it returns.
-  void handle(ApiRequest request, Respond respond);
+  void handle(const ApiRequest& request, const Respond& respond);
 
  private:
   using Handler = void (Api::*)(const ApiRequest&, const Respond&);

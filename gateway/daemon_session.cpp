@@ -24,7 +24,7 @@ constexpr std::uint64_t kLoggedDrops = 10;
 
 }  // namespace
 
-DaemonSession::DaemonSession(boost::asio::any_io_executor loop, StoreThread& store,
+DaemonSession::DaemonSession(const boost::asio::any_io_executor& loop, StoreThread& store,
                              SessionWatcher& watcher, std::int64_t connection, std::string peer)
     : store_(store),
       watcher_(watcher),
@@ -32,7 +32,7 @@ DaemonSession::DaemonSession(boost::asio::any_io_executor loop, StoreThread& sto
       peer_(std::move(peer)),
       connected_us_(ipc::now_us()),
       last_seen_us_(connected_us_),
-      retry_(std::move(loop)),
+      retry_(loop),
       moved_ms_(ipc::boot_ms()),
       opened_ms_(moved_ms_) {}
 

@@ -42,8 +42,8 @@ class SessionWatcher {
 class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_this<DaemonSession> {
  public:
   // `watcher` and `store` outlive it.
-  DaemonSession(boost::asio::any_io_executor loop, StoreThread& store, SessionWatcher& watcher,
-                std::int64_t connection, std::string peer);
+  DaemonSession(const boost::asio::any_io_executor& loop, StoreThread& store,
+                SessionWatcher& watcher, std::int64_t connection, std::string peer);
 
   // `place` is given back when the connection ends.
   void attach(std::shared_ptr<DaemonSocket> socket, ConnectionCount::Place place) {

@@ -99,10 +99,10 @@ void HttpSession::on_body(Error error) {
     return answer(to_response({400, "bad_request", "the request target is malformed"}));
   }
   request.body = std::move(message.body());
-  if (wants_stream(request)) return become_stream(std::move(request));
+  if (wants_stream(request)) return become_stream(request);
   // The store answers in its own time, which no deadline of the connection may cut short.
   stream_.expires_never();
-  services_.api.handle(std::move(request), [self = shared_from_this()](ApiResponse response) {
+  services_.api.handle(request, [self = shared_from_this()](ApiResponse response) {
     self->answer(std::move(response));
   });
 }
@@ -127,7 +127,7 @@ bool HttpSession::wants_stream(const ApiRequest& request) const {
          path[3] == "events" && accepted.find("text/event-stream") != std::string_view::npos;
 }
 
-void HttpSession::become_stream(ApiRequest request) {
+void HttpSession::become_stream(const ApiRequest& request) {
   StreamRequest wanted;
   const std::string_view last_seen = parser_->get()["Last-Event-ID"];
   if (auto refusal = read_stream_request(request, last_seen, wanted)) {

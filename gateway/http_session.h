@@ -41,7 +41,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void read_body();
   void on_body(Error error);
   void become_daemon();
-  void become_stream(ApiRequest request);
+  void become_stream(const ApiRequest& request);
   [[nodiscard]] bool wants_stream(const ApiRequest& request) const;
   // Refuses what could not be read; the connection ends behind the answer.
   void refuse_unreadable(Error error);

@@ -11,7 +11,7 @@ constexpr std::chrono::seconds kTick{1};
 
 }  // namespace
 
-Hub::Hub(boost::asio::any_io_executor loop, StoreThread& store)
+Hub::Hub(const boost::asio::any_io_executor& loop, StoreThread& store)
     : loop_(loop), store_(store), desk_(store, sessions_), timer_(loop) {
   Store& rows = store_.store();
   last_connection_ = rows.workers.reset();

@@ -22,7 +22,7 @@ inline constexpr std::size_t kMaxDaemons = 512;
 class Hub : public SessionWatcher {
  public:
   // Reads what is open from the store, which is not started yet and outlives the hub.
-  Hub(boost::asio::any_io_executor loop, StoreThread& store);
+  Hub(const boost::asio::any_io_executor& loop, StoreThread& store);
 
   void start();
   // Ends every connection with a close frame.

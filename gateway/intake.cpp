@@ -120,7 +120,7 @@ Intake::KnownRun Intake::known(Taking& taking, const std::string& run_id) {
                  .updated_us = taking.batch.received_us};
     runs_.insert(*row);
   }
-  const KnownRun run = share(std::move(*row));
+  KnownRun run = share(std::move(*row));
   taking.runs.emplace(run_id, run);
   return run;
 }
