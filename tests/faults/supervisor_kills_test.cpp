@@ -138,7 +138,7 @@ TEST(SupervisorKills, AcceptedCancelCompletesAfterTheKill) {
   scene.project.add_workflow("deaf", shell_step("wait", "trap '' TERM; while [ ! -e " + marker +
                                                             " ]; do sleep 0.05; done"));
   ASSERT_TRUE(scene.run("r1", "deaf").ok);
-  ASSERT_TRUE(eventually(kSoon, [&] { return !with_variable("CHARTER_RUN_ID", "r1").empty(); }));
+  ASSERT_TRUE(eventually(kSoon, [&] { return !scene.project.processes_of("r1").empty(); }));
   scene.gateway.send({{"type", "run.cancel"}, {"run_id", "r1"}, {"note", "enough"}});
   ASSERT_TRUE(reaches_state(scene.daemon.socket(), "r1", "ending"));
   scene.daemon.kill();
@@ -146,7 +146,7 @@ TEST(SupervisorKills, AcceptedCancelCompletesAfterTheKill) {
   EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCancelledEvent");
   EXPECT_EQ(text_of(scene.gateway.events("r1").back(), "note"), "enough");
   EXPECT_EQ(scene.gateway.order_faults("r1"), "");
-  EXPECT_TRUE(with_variable("CHARTER_RUN_ID", "r1").empty());
+  EXPECT_TRUE(scene.project.processes_of("r1").empty());
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ TEST_P(WorkerDeath, EndsTheRunOnceWithItsCauseAndHarmsNoOther) {
   ASSERT_TRUE(scene.run("r1", "victim").ok);
   ASSERT_TRUE(scene.gateway.wait_for_event("other", "StepStartEvent"));
   ASSERT_TRUE(eventually(kSoon, [&] { return scene.gateway.events("r1").size() == 3; }));
-  ASSERT_TRUE(eventually(kSoon, [&] { return with_variable("CHARTER_RUN_ID", "r1").size() >= 3; }));
+  ASSERT_TRUE(eventually(kSoon, [&] { return scene.project.processes_of("r1").size() >= 3; }));
   const pid_t guardian = guardian_of(scene.daemon.socket(), "r1");
   const pid_t engine = engine_of(scene.daemon.socket(), "r1");
   ASSERT_GT(guardian, 0);
@@ -64,7 +64,7 @@ TEST_P(WorkerDeath, EndsTheRunOnceWithItsCauseAndHarmsNoOther) {
   EXPECT_EQ(text_of(events[3], "error"), text_of(events[4], "error"));
   EXPECT_EQ(text_of(events[3], "step_id"), "open");
   EXPECT_EQ(scene.gateway.order_faults("r1"), "");
-  EXPECT_TRUE(eventually(kSoon, [&] { return with_variable("CHARTER_RUN_ID", "r1").empty(); }));
+  EXPECT_TRUE(eventually(kSoon, [&] { return scene.project.processes_of("r1").empty(); }));
   const auto state = boost::json::parse(read_file(scene.project.state_file("r1"))).as_object();
   EXPECT_EQ(text_of(state, "status"), "failed");
   EXPECT_EQ(text_of(state, "error"), text_of(events[4], "error"));

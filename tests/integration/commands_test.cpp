@@ -202,14 +202,14 @@ TEST_F(Commands, StartRepeatedWithItsIdIsAnsweredAgainAndRunsOnce) {
 TEST_F(Commands, CancelEndsAnExecutingRunWithItsTree) {
   ASSERT_TRUE(scene.run("r1", "hold").ok);
   ASSERT_TRUE(scene.gateway.wait_for_event("r1", "StepStartEvent"));
-  ASSERT_FALSE(with_variable("CHARTER_RUN_ID", "r1").empty());
+  ASSERT_FALSE(scene.project.processes_of("r1").empty());
   send({{"type", "run.cancel"}, {"run_id", "r1"}, {"note", "enough"}});
   EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCancelledEvent");
   EXPECT_THAT(scene.gateway.event_kinds("r1"), ElementsAre("StepStartEvent", "RunCancelledEvent"));
   const auto last = scene.gateway.events("r1").back();
   EXPECT_EQ(text_of(last, "note"), "enough");
   EXPECT_EQ(text_of(last, "step_id"), "wait");
-  EXPECT_TRUE(with_variable("CHARTER_RUN_ID", "r1").empty());
+  EXPECT_TRUE(scene.project.processes_of("r1").empty());
   EXPECT_THAT(read_file(scene.project.state_file("r1")), HasSubstr("\"status\": \"cancelled\""));
 }
 

@@ -31,7 +31,7 @@ TEST(Isolation, TokenIsInNoChildsEnvironmentCommandLineOrLog) {
   scene.project.add_workflow("hold", hold_step("wait", release));
   ASSERT_TRUE(scene.run("r1", "hold").ok);
   ASSERT_TRUE(scene.gateway.wait_for_event("r1", "StepStartEvent"));
-  ASSERT_TRUE(eventually(kSoon, [&] { return !with_variable("CHARTER_RUN_ID", "r1").empty(); }));
+  ASSERT_TRUE(eventually(kSoon, [&] { return !scene.project.processes_of("r1").empty(); }));
   const auto below = descendants_of(scene.daemon.pid());
   EXPECT_GE(below.size(), 3U) << "guardian, engine, step";
   for (const pid_t pid : below) {
@@ -63,7 +63,7 @@ TEST(Isolation, StepHasOnlyItsOwnDescriptorsAndDefaultSignals) {
   ASSERT_TRUE(scene.run("r1", "hold").ok);
   pid_t step = 0;
   ASSERT_TRUE(eventually(kSoon, [&] {
-    for (const pid_t pid : with_variable("CHARTER_RUN_ID", "r1")) {
+    for (const pid_t pid : scene.project.processes_of("r1")) {
       if (command_line_of(pid).starts_with("sleep")) step = pid;
     }
     return step != 0;

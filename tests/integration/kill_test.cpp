@@ -54,7 +54,7 @@ class Kill : public ::testing::Test {
     return charter_daemon(scene.project, std::move(arguments));
   }
   std::vector<pid_t> of_run(const std::string& run) const {
-    return with_variable("CHARTER_RUN_ID", run);
+    return scene.project.processes_of(run);
   }
 
   Started scene;
@@ -196,7 +196,7 @@ TEST(Leftovers, BackgroundProcessOfASuccessfulStepLivesUntilTheEnd) {
   ASSERT_TRUE(eventually(kRunTime, [&] { return scene.gateway.events("r1").size() >= 3; }));
   const auto background = [&] {
     std::size_t count = 0;
-    for (const pid_t pid : with_variable("CHARTER_RUN_ID", "r1")) {
+    for (const pid_t pid : scene.project.processes_of("r1")) {
       count += command_line_of(pid).find("1000") != std::string::npos ? 1U : 0U;
     }
     return count;
@@ -217,9 +217,8 @@ TEST(Leftovers, NothingIsLeftOfAFailedATimedOutOrARetriedStep) {
   for (const auto* workflow : {"failed", "slow", "again"}) {
     ASSERT_TRUE(scene.run(workflow, workflow).ok);
     ASSERT_EQ(scene.gateway.wait_for_end(workflow), "RunFailedEvent");
-    EXPECT_TRUE(eventually(kSoon, [&] {
-      return with_variable("CHARTER_RUN_ID", workflow).empty();
-    })) << workflow;
+    EXPECT_TRUE(eventually(kSoon, [&] { return scene.project.processes_of(workflow).empty(); }))
+        << workflow;
   }
   EXPECT_EQ(scene.gateway.event_kinds("again").size(), 5U) << "start, two retries, failed, failed";
 }

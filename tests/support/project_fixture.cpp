@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <unistd.h>
+#include <algorithm>
 
 #include <cstdlib>
 #include <filesystem>
@@ -35,6 +36,15 @@ void ProjectFixture::install_for_the_reference() const {
   write_file(venv + "/bin/python", "");
   write_file(venv + "/pyvenv.cfg", "version = 3.11.2\n");
   write_file(root_ + "/.charter/install-state.json", R"({"requirements": [], "workflows": []})");
+}
+
+std::vector<pid_t> ProjectFixture::processes_of(std::string_view run) const {
+  const auto ours = with_variable("TEST_MARK", mark_);
+  std::vector<pid_t> found;
+  for (const pid_t pid : with_variable("CHARTER_RUN_ID", run)) {
+    if (std::ranges::find(ours, pid) != ours.end()) found.push_back(pid);
+  }
+  return found;
 }
 
 std::string ProjectFixture::plan(const std::string& id) const {

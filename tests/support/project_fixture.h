@@ -1,8 +1,11 @@
 // A Charter project in a directory of its own, with workflows written by the test.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tests/support/files.h"
 
@@ -34,6 +37,8 @@ class ProjectFixture {
   // A value that daemons of this project carry in their environment as TEST_MARK, and so
   // everything that descends from them.
   [[nodiscard]] const std::string& mark() const { return mark_; }
+  // The living processes of a run of this project's: another test may use the same run id.
+  [[nodiscard]] std::vector<pid_t> processes_of(std::string_view run) const;
 
  private:
   void install_for_the_reference() const;
