@@ -72,8 +72,9 @@ class Finder {
     const auto id = manifest_id(files_, resolved->path);
     if (!id) return bare(id.error().text);
     // The named folder has been looked at, and one plan reached twice is a match each time but
-    // for it.
-    if (id->id == id_ && resolved->path != candidate_) matches_.push_back(resolved->path);
+    // for it. A manifest without an id is no match for an empty one.
+    if (!id->id.empty() && id->id == id_ && resolved->path != candidate_)
+      matches_.push_back(resolved->path);
     return std::nullopt;
   }
 

@@ -32,11 +32,14 @@ class Event {
   yaml_event_t raw_{};
 };
 
-// A tag without YAML's own prefix; nothing where the text decides.
+// A tag without YAML's own prefix, but for tags that would then look like foreign ones; nothing
+// where the text decides.
 std::optional<std::string> tag_of(const yaml_char_t* tag) {
   std::string_view text = text_of(tag);
   if (text.empty() || text == "!") return std::nullopt;
-  if (text.starts_with(kYamlTags)) text.remove_prefix(kYamlTags.size());
+  if (text.starts_with(kYamlTags) && text.find(':', kYamlTags.size()) == std::string_view::npos) {
+    text.remove_prefix(kYamlTags.size());
+  }
   return std::string(text);
 }
 
