@@ -194,6 +194,8 @@ struct Job {
   nextSeq @11 :UInt64;         # least seq the burst may use
   reason @12 :Text;            # project: why the run ends, when the journal cannot tell
   pauses @13 :UInt32;          # pauses so far
+  setupTimeoutMs @14 :UInt64;  # of an integration; 0: the default
+  teardownTimeoutMs @15 :UInt64;
 }
 
 struct Hello {
@@ -205,12 +207,13 @@ struct Hello {
 
 struct PrepareRequest {
   version @0 :UInt32;
-  kind @1 :Text;               # handoff: a detached run of the CLI; launch: run.start and our client
+  kind @1 :Text;               # handoff: a detached run of the CLI; launch: run.start and our client;
+                               # input: a submission to a paused run
   projectRoot @2 :Text;
   runId @3 :Text;
   workflowId @4 :Text;
-  workflowPath @5 :Text;       # handoff
-  variables @6 :Data;          # JSON object
+  workflowPath @5 :Text;       # handoff; input: the state file
+  variables @6 :Data;          # JSON object; input: the submission
   snapshot @7 :Data;           # JSON object, handoff with a snapshot
   hasSnapshot @8 :Bool;
   capabilities @9 :Data;       # JSON object, handoff

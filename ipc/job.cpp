@@ -36,6 +36,8 @@ Result<Job> read_job(schema::Job::Reader in) {
   out.state = str(in.getState());
   if (in.hasCommand()) out.command = read_command(in.getCommand());
   out.kill_grace_ms = in.getKillGraceMs();
+  out.setup_timeout_ms = in.getSetupTimeoutMs();
+  out.teardown_timeout_ms = in.getTeardownTimeoutMs();
   out.next_seq = in.getNextSeq();
   out.reason = str(in.getReason());
   out.pauses = in.getPauses();
@@ -69,6 +71,8 @@ std::string encode(const Job& job) {
     out.setState(data(job.state));
     if (job.command) write_command(*job.command, out.initCommand());
     out.setKillGraceMs(job.kill_grace_ms);
+    out.setSetupTimeoutMs(job.setup_timeout_ms);
+    out.setTeardownTimeoutMs(job.teardown_timeout_ms);
     out.setNextSeq(job.next_seq);
     out.setReason(text(job.reason));
     out.setPauses(job.pauses);

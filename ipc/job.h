@@ -32,6 +32,8 @@ struct Job {
   std::uint64_t next_seq = 0;
   std::string reason;
   std::uint32_t pauses = 0;
+  std::uint64_t setup_timeout_ms = 0;     // of an integration's setup; 0: the default
+  std::uint64_t teardown_timeout_ms = 0;  // the same of its teardown
 };
 
 [[nodiscard]] std::string encode(const Job& job);

@@ -3,6 +3,10 @@
 #include <charter.capnp.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include "ipc/message.h"
 
 namespace charter::ipc {
@@ -14,14 +18,20 @@ using message::text;
 
 constexpr std::uint32_t kPrepareVersion = 1;
 
+using Kind = PrepareRequest::Kind;
+constexpr std::array<std::pair<Kind, const char*>, 3> kKinds{
+    {{Kind::handoff, "handoff"}, {Kind::launch, "launch"}, {Kind::input, "input"}}};
+
 Result<PrepareRequest> read_request(schema::PrepareRequest::Reader in) {
   if (in.getVersion() != kPrepareVersion) {
     return message::version_error("preparation request", in.getVersion(), kPrepareVersion);
   }
   PrepareRequest out;
   const std::string kind = str(in.getKind());
-  if (kind != "handoff" && kind != "launch") return plain_error("unknown kind of preparation");
-  out.kind = kind == "launch" ? PrepareRequest::Kind::launch : PrepareRequest::Kind::handoff;
+  const auto known = std::find_if(kKinds.begin(), kKinds.end(),
+                                  [&kind](const auto& one) { return kind == one.second; });
+  if (known == kKinds.end()) return plain_error("unknown kind of preparation");
+  out.kind = known->first;
   out.project_root = str(in.getProjectRoot());
   out.run_id = str(in.getRunId());
   out.workflow_id = str(in.getWorkflowId());
@@ -76,7 +86,10 @@ std::string encode(const PrepareRequest& request) {
                             request.capabilities.size();
   return message::write<schema::PrepareRequest>(bytes, [&](auto out) {
     out.setVersion(kPrepareVersion);
-    out.setKind(request.kind == PrepareRequest::Kind::launch ? "launch" : "handoff");
+    const auto known = std::find_if(kKinds.begin(), kKinds.end(), [&request](const auto& one) {
+      return request.kind == one.first;
+    });
+    out.setKind(known->second);
     out.setProjectRoot(text(request.project_root));
     out.setRunId(text(request.run_id));
     out.setWorkflowId(text(request.workflow_id));

@@ -12,7 +12,9 @@
 namespace charter::ipc {
 
 struct PrepareRequest {
-  enum class Kind { handoff, launch };
+  // `input`: whether the run that waits in the state file `workflow_path` takes the submission
+  // `variables` ({"kind":"form","answers":{...}}).
+  enum class Kind { handoff, launch, input };
   Kind kind = Kind::handoff;
   std::string project_root;
   std::string run_id;

@@ -10,6 +10,7 @@
 #include "worker/endings.h"
 #include "worker/json/python.h"
 #include "worker/kill.h"
+#include "worker/plan/answers.h"
 #include "worker/report.h"
 #include "worker/step_tree.h"
 #include "worker/steps/gate.h"
@@ -20,22 +21,10 @@ namespace {
 
 constexpr std::int64_t kCallAgainMs = 250;  // while the supervisor is away
 
-// Why the plan cannot be executed from step `first` on; empty when it can.
-std::string obstacle(const Workflow& workflow, std::size_t first) {
-  for (std::size_t at = first; at < workflow.steps.size(); ++at) {
-    const Step& step = workflow.steps[at];
-    if (step.type == StepType::integration || step.type == StepType::exporting) {
-      return "Step '" + step.id_text() + "': this version executes no steps of type '" +
-             std::string(name_of(step.type)) + "'";
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 Burst::Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Recorder recorder,
-             RunState state, Workflow workflow)
+             RunState state, Workflow workflow, IntegrationTimeouts timeouts)
     : layout_(layout),
       attention_(attention),
       reaper_(reaper),
@@ -43,7 +32,9 @@ Burst::Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Re
       state_(std::move(state)),
       workflow_(std::move(workflow)),
       file_(layout.state_file(state_.run_id()), spares_directory(layout), state_),
-      environment_(layout, state_.run_id()) {
+      artifacts_({layout.artifacts_dir(state_.run_id()), state_.run_id()}, workflow_),
+      environment_(layout, state_.run_id()),
+      capabilities_(attention, timeouts) {
   attention_.set_chores(this);
 }
 
@@ -78,28 +69,38 @@ void Burst::tell() {
 void Burst::start() {
   state_.set_status("running", ipc::file_time(ipc::now_us()));
   file_.changed();
-  if (const std::string reason = obstacle(workflow_, 0); !reason.empty()) {
-    fail(reason);
-    return;
+  if (set_up()) execute(0);
+}
+
+// Before anything is done or told; when it fails, so has the run.
+bool Burst::set_up() {
+  const auto record = [this](const std::string& uses, pid_t pid) {
+    recorder_.add_frame(ipc::StepProcess{uses, 0, pid, ipc::start_time(pid).value_or(0)},
+                        ipc::now_us());
+    must(recorder_.flush());
+  };
+  const auto done = capabilities_.set_up(state_, workflow_, environment_, record);
+  attention_.check();
+  if (!done) fail(done.error().message());
+  return static_cast<bool>(done);
+}
+
+// The step of this type that the state says the run is at.
+const Step* Burst::paused_step(StepType type) const {
+  for (const Step& step : workflow_.steps) {
+    if (step.id == state_.current_step()) return step.type == type ? &step : nullptr;
   }
-  execute(0);
+  return nullptr;
 }
 
 void Burst::decide(GateRecord decision, bool recorded) {
-  const auto& steps = workflow_.steps;
-  const auto gate = std::find_if(steps.begin(), steps.end(), [this](const Step& step) {
-    return step.id == state_.current_step();
-  });
-  if (gate == steps.end() || gate->type != StepType::gate) {
+  const Step* gate = paused_step(StepType::gate);
+  if (gate == nullptr) {
     stay_paused();
     return;
   }
-  const auto next = static_cast<std::size_t>(gate - steps.begin()) + 1;
-  const std::string reason = decision.approved ? obstacle(workflow_, next) : std::string();
-  if (!reason.empty()) {
-    fail(reason);
-    return;
-  }
+  const std::size_t next = place_of(*gate) + 1;
+  if (decision.approved && !set_up()) return;
   decision.step_id = gate->id;
   if (!recorded) {
     const std::int64_t now = ipc::now_us();
@@ -118,6 +119,30 @@ void Burst::decide(GateRecord decision, bool recorded) {
     fail(saved.error().message());
     return;
   }
+  execute(next);
+}
+
+void Burst::answer(const std::string& submission) {
+  const Step* form = paused_step(StepType::input);
+  const auto payload = parse_json(submission);
+  const bool readable = form != nullptr && payload && payload->is_object();
+  const auto outputs =
+      readable ? check_answers(*form, payload->as_object()) : Outcome<Object>(internal("no form"));
+  if (!outputs) {
+    log_line("an input that is no answer is ignored: " + outputs.error().code);
+    stay_paused();
+    return;
+  }
+  const std::size_t next = place_of(*form) + 1;
+  if (!set_up()) return;
+  const std::int64_t now = ipc::now_us();
+  state_.set_status("running", ipc::file_time(now));
+  if (auto done = finish_step(*form, *outputs, 0, now); !done) {
+    fail(done.error().message());
+    return;
+  }
+  state_.add_outputs(form->id_key(), *outputs, ipc::file_time(now));
+  tell();
   execute(next);
 }
 
@@ -147,12 +172,12 @@ void Burst::execute(std::size_t first) {
       const std::size_t done = run_states(at);
       if (done == 0) return;
       at += done;
-    } else if (step.type == StepType::shell) {
-      if (!run_shell(step)) return;
-      ++at;
-    } else {
+    } else if (step.type == StepType::gate || step.type == StepType::input) {
       pause_at(step);
       return;
+    } else {
+      if (!run_step(step)) return;
+      ++at;
     }
   }
   attention_.check();
@@ -164,9 +189,9 @@ void Burst::execute(std::size_t first) {
 void Burst::pause_at(const Step& step) {
   const std::int64_t now = ipc::now_us();
   state_.enter_step(step.id, ipc::file_time(now));
-  auto pending = pending_event(step, state_);
+  auto pending = pending_event(step, state_, artifacts_);
   if (!pending) {
-    fail(pending.error().what);
+    fail(pending.error().message());
     return;
   }
   attention_.check();
@@ -191,12 +216,19 @@ void Burst::end(const char* status) {
 
 void Burst::fail(const std::string& error) {
   attention_.check();
-  const MaskedText masked = mask(error, workflow_, state_);
-  state_.fail(masked.text, ipc::file_time(ipc::now_us()));
-  recorder_.add(run_failed(masked), ipc::now_us());
+  const MaskedText text = masked(error);
+  state_.fail(text.text, ipc::file_time(ipc::now_us()));
+  recorder_.add(run_failed(text), ipc::now_us());
   end("failed");
 }
 
-void Burst::clear_up() { end_tree(attention_, reaper_, {}, {}); }
+MaskedText Burst::masked(const std::string& text) const {
+  return mask(text, workflow_, state_, capabilities_.secrets());
+}
+
+void Burst::clear_up() {
+  capabilities_.tear_down();
+  end_tree(attention_, reaper_, {}, {});
+}
 
 }  // namespace charter::worker

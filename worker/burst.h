@@ -1,7 +1,7 @@
 // One burst of a run's execution: steps in order, from where it begins to the next pause or the
 // end. What becomes durable or known, and in which order:
 //
-//   before a shell step's process   StepStart and intent are in the journal, synced with all that
+//   before a step acts             StepStart and intent are in the journal, synced with all that
 //                                   came before; the process frame follows the process
 //   a finished step                 StepComplete and checkpoint, in one append with what comes next
 //   state steps in a row            the key-value file is published, then one append tells all
@@ -19,9 +19,12 @@
 
 #include "ipc/layout.h"
 #include "worker/attention.h"
+#include "worker/integrations/capabilities.h"
 #include "worker/plan/workflow.h"
+#include "worker/process_tree.h"
 #include "worker/reaper.h"
 #include "worker/recorder.h"
+#include "worker/steps/artifacts.h"
 #include "worker/steps/environment.h"
 #include "worker/steps/shell.h"
 #include "worker/stores/kv_store.h"
@@ -34,7 +37,7 @@ class Burst : private Chores {
  public:
   // `layout`, `attention` and `reaper` outlive this.
   Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Recorder recorder,
-        RunState state, Workflow workflow);
+        RunState state, Workflow workflow, IntegrationTimeouts timeouts);
   ~Burst() override;
   Burst(const Burst&) = delete;
   Burst& operator=(const Burst&) = delete;
@@ -46,12 +49,16 @@ class Burst : private Chores {
   // The gate the run is paused at is decided; `recorded`: the journal says so already, else the
   // decision has no time yet. At anything but a gate the run stays paused.
   void decide(GateRecord decision, bool recorded);
+  // The form of the input step the run is paused at is answered (JSON, as run.input has it).
+  // Anything that is no answer to it leaves the run paused.
+  void answer(const std::string& submission);
   // The command does not apply: the run stays paused as it was.
   void stay_paused();
   // The run fails before any step.
   void fail(const std::string& error);
 
-  // Ends what the run has left behind, as the last thing a burst does.
+  // Tears the capabilities down and ends what the run has left behind, as the last thing a burst
+  // does.
   void clear_up();
 
  private:
@@ -59,16 +66,28 @@ class Burst : private Chores {
   void work() override;
   [[nodiscard]] int hang_up() const override;
 
+  bool set_up();
   void execute(std::size_t first);
   std::size_t run_states(std::size_t first);
-  bool run_shell(const Step& step);
+  bool run_step(const Step& step);
   ipc::Result<Object> attempt_all(const Step& step);
   ipc::Result<Object> attempt(const Step& step, long long number);
+  ipc::Result<Object> attempt_shell(const Step& step, long long number);
+  ipc::Result<Object> attempt_export(const Step& step);
+  ipc::Result<Object> attempt_integration(const Step& step, long long number);
+  [[nodiscard]] ProcessTree::Spare others_than(const std::string& mark) const;
+  [[nodiscard]] MaskedText masked(const std::string& text) const;
   ipc::Result<void> begin_attempt(const Step& step, const std::string& mark, long long number,
                                   ShellAttempt& shell);
   void retry_later(const Step& step, long long failed, const std::string& error);
   void pause_at(const Step& step);
+  [[nodiscard]] const Step* paused_step(StepType type) const;
+  [[nodiscard]] std::size_t place_of(const Step& step) const {
+    return static_cast<std::size_t>(&step - workflow_.steps.data());
+  }
   void refuse(const GateRecord& decision);
+
+  void make_begun_durable();
 
   void begin_step(const Step& step, std::int64_t at_us);
   ipc::Result<void> finish_step(const Step& step, const Object& outputs, std::int64_t duration_ms,
@@ -85,7 +104,9 @@ class Burst : private Chores {
   RunState state_;
   Workflow workflow_;
   StateFile file_;
+  Artifacts artifacts_;
   Environment environment_;
+  Capabilities capabilities_;
   std::optional<KvStore> store_;
   std::int64_t call_again_ = 0;  // boot clock
 };

@@ -7,9 +7,8 @@
 #include "ipc/peer.h"
 #include "worker/burst.h"
 #include "worker/clock.h"
-#include "worker/endings.h"
 #include "worker/step_tree.h"
-#include "worker/steps/masking.h"
+#include "worker/steps/exporting.h"
 #include "worker/steps/outputs.h"
 #include "worker/steps/state_group.h"
 #include "worker/stores/blobs.h"
@@ -33,14 +32,6 @@ std::int64_t after(const Value& delay_seconds) {
   return ipc::boot_ms() + static_cast<std::int64_t>(std::min(std::ceil(seconds * 1000), kMostMs));
 }
 
-// Leaves alone what belongs to steps before, which have succeeded and may keep their processes.
-ProcessTree::Spare others_than(const std::string& mark) {
-  return [mark](pid_t pid) {
-    const std::string other = step_mark_of(pid);
-    return !other.empty() && other != mark;
-  };
-}
-
 }  // namespace
 
 void Burst::begin_step(const Step& step, std::int64_t at_us) {
@@ -62,11 +53,11 @@ ipc::Result<void> Burst::finish_step(const Step& step, const Object& outputs,
 
 void Burst::fail_step(const Step& step, const std::string& error, std::int64_t duration_ms) {
   attention_.check();
-  const MaskedText masked = mask(error, workflow_, state_);
+  const MaskedText text = masked(error);
   const std::int64_t now = ipc::now_us();
-  state_.fail(masked.text, ipc::file_time(now));
-  recorder_.add(step_failed(step.id, duration_ms, masked), now);
-  recorder_.add(run_failed(masked), now);
+  state_.fail(text.text, ipc::file_time(now));
+  recorder_.add(step_failed(step.id, duration_ms, text), now);
+  recorder_.add(run_failed(text), now);
   end("failed");
 }
 
@@ -79,7 +70,8 @@ std::size_t Burst::run_states(std::size_t first) {
     store_.emplace(layout_.kv_file(), layout_.kv_lock(), spares_directory(layout_), attention_);
   }
   const std::size_t done_before = state_.steps_done();
-  const auto results = run_state_group(rest.first(state_group_size(rest, state_)), state_, *store_);
+  const auto group = rest.first(state_group_size(rest, state_));
+  const auto results = run_state_group(group, state_, *store_, artifacts_);
   for (std::size_t at = 0; at < results.size(); ++at) {
     const StateStepResult& result = results[at];
     begin_step(*result.step, result.begun_us);
@@ -100,13 +92,13 @@ std::size_t Burst::run_states(std::size_t first) {
   return results.size();
 }
 
-bool Burst::run_shell(const Step& step) {
+bool Burst::run_step(const Step& step) {
   const Stopwatch watch;
   begin_step(step, ipc::now_us());
   auto outputs = attempt_all(step);
-  if (outputs) outputs = check_outputs(step, *outputs);
+  if (outputs) outputs = check_outputs(step, *outputs, artifacts_.store());
   if (!outputs) {
-    fail_step(step, outputs.error().what, watch.elapsed_ms());
+    fail_step(step, outputs.error().message(), watch.elapsed_ms());
     return false;
   }
   const std::int64_t now = ipc::now_us();
@@ -123,12 +115,59 @@ ipc::Result<Object> Burst::attempt_all(const Step& step) {
   for (long long number = 1;; ++number) {
     auto outputs = attempt(step, number);
     if (outputs || number >= attempts) return outputs;
-    retry_later(step, number, outputs.error().what);
+    retry_later(step, number, outputs.error().message());
   }
 }
 
-// A failed attempt's processes are ended before anything else happens.
 ipc::Result<Object> Burst::attempt(const Step& step, long long number) {
+  if (step.type == StepType::exporting) return attempt_export(step);
+  if (step.type == StepType::integration) return attempt_integration(step, number);
+  return attempt_shell(step, number);
+}
+
+// A process that cannot be talked to any more is gone, and what it left is ended here.
+ipc::Result<Object> Burst::attempt_integration(const Step& step, long long number) {
+  const auto count = static_cast<std::uint32_t>(number);
+  const std::int64_t deadline = deadline_of(step);
+  recorder_.add_frame(ipc::Intent{step.id_text(), count, "step"}, ipc::now_us());
+  LoadedArtifacts loaded(artifacts_, state_);
+  if (auto done = loaded.load(names_in_inputs(step)); !done) return done.error();
+  const auto inputs = resolve_inputs(step, state_);
+  if (!inputs) return inputs.error();
+  const std::string params = execute_params(step, state_, *inputs);
+  make_begun_durable();
+  Integration& integration = *capabilities_.find(*step.uses);
+  auto value = integration.execute(params, deadline);
+  attention_.check();
+  if (value) return map_integration_outputs(step, std::move(*value));
+  if (integration.lost()) {
+    end_tree(attention_, reaper_, others_than(capability_mark(state_.run_id(), *step.uses)), {});
+  }
+  if (!integration.late()) return value.error();
+  return ipc::plain_error("Step '" + step.id_text() + "' exceeded timeout limit of " +
+                          step.timeout->label);
+}
+
+// Leaves alone the capabilities, and what belongs to steps before, which have succeeded and may
+// keep their processes.
+ProcessTree::Spare Burst::others_than(const std::string& mark) const {
+  return [this, mark](pid_t pid) {
+    if (capabilities_.own(pid)) return true;
+    const std::string other = step_mark_of(pid);
+    return !other.empty() && other != mark;
+  };
+}
+
+ipc::Result<Object> Burst::attempt_export(const Step& step) {
+  recorder_.add_frame(ipc::Intent{step.id_text(), 1, "export"}, ipc::now_us());
+  LoadedArtifacts loaded(artifacts_, state_);
+  if (auto done = loaded.load({step.export_input}); !done) return done.error();
+  make_begun_durable();
+  return export_output(step, state_, layout_.root());
+}
+
+// A failed attempt's processes are ended before anything else happens.
+ipc::Result<Object> Burst::attempt_shell(const Step& step, long long number) {
   const std::string mark = state_.run_id() + ":" + step.id_text() + ":" + std::to_string(number);
   const std::int64_t deadline = deadline_of(step);
   ShellAttempt shell(step, attention_, reaper_);
@@ -138,20 +177,27 @@ ipc::Result<Object> Burst::attempt(const Step& step, long long number) {
   return outputs;
 }
 
+// One sync for what was begun and all that came before it.
+void Burst::make_begun_durable() {
+  must(recorder_.flush());
+  must(recorder_.sync());
+  recorder_.ring();
+  attention_.check();
+}
+
 // The intent is durable before there is a process. What fails before that needs no sync.
 ipc::Result<void> Burst::begin_attempt(const Step& step, const std::string& mark, long long number,
                                        ShellAttempt& shell) {
   const auto count = static_cast<std::uint32_t>(number);
   recorder_.add_frame(ipc::Intent{step.id_text(), count, "shell"}, ipc::now_us());
+  LoadedArtifacts loaded(artifacts_, state_);
+  if (auto done = loaded.load(names_in_inputs(step)); !done) return done.error();
   const auto inputs = resolve_inputs(step, state_);
   if (!inputs) return inputs.error();
   auto environment = environment_.for_step(mark, *inputs);
   if (!environment) return environment.error();
   if (auto prepared = shell.prepare(std::move(*environment)); !prepared) return prepared;
-  must(recorder_.flush());
-  must(recorder_.sync());
-  recorder_.ring();
-  attention_.check();
+  make_begun_durable();
   const auto pid = shell.begin();
   if (!pid) return pid.error();
   recorder_.add_frame(
@@ -162,7 +208,7 @@ ipc::Result<void> Burst::begin_attempt(const Step& step, const std::string& mark
 }
 
 void Burst::retry_later(const Step& step, long long failed, const std::string& error) {
-  recorder_.add(step_retry(step, failed, mask(error, workflow_, state_)), ipc::now_us());
+  recorder_.add(step_retry(step, failed, masked(error)), ipc::now_us());
   tell();
   const std::int64_t due = after(step.retry->delay_seconds);
   while (ipc::boot_ms() < due) (void)attention_.wait({}, due);

@@ -62,8 +62,7 @@ std::optional<GateRecord> decision_of(const ipc::Job& job, const Opening& openin
   return std::nullopt;
 }
 
-int report(Recorder recorder, const RunState& file, const ipc::Layout& layout,
-           const Replay& replay) {
+int report(Recorder recorder, RunState& file, const ipc::Layout& layout, const Replay& replay) {
   const bool known = !replay.first_base.empty();
   const std::size_t reported = known ? reported_decisions(replay) : file.gate_history().size();
   const auto told = report_progress(recorder, file, layout.state_file(file.run_id()), reported);
@@ -71,6 +70,17 @@ int report(Recorder recorder, const RunState& file, const ipc::Layout& layout,
   if (auto flushed = recorder.flush(); !flushed) return give_up(kExitJournal, flushed.error());
   recorder.ring();
   return kExitDone;
+}
+
+IntegrationTimeouts timeouts_of(const ipc::Job& job) {
+  IntegrationTimeouts timeouts;
+  if (job.setup_timeout_ms > 0) {
+    timeouts.setup_ms = static_cast<std::int64_t>(job.setup_timeout_ms);
+  }
+  if (job.teardown_timeout_ms > 0) {
+    timeouts.teardown_ms = static_cast<std::int64_t>(job.teardown_timeout_ms);
+  }
+  return timeouts;
 }
 
 int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& replay,
@@ -86,11 +96,13 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   Reaper reaper;
   Attention attention(guardian, reaper);
   Burst burst(layout, attention, reaper, std::move(recorder), std::move(*state),
-              workflow ? std::move(*workflow) : Workflow{});
+              workflow ? std::move(*workflow) : Workflow{}, timeouts_of(job));
   if (!workflow) {
     burst.fail(workflow.error().what);
   } else if (opening.kind == Opening::Kind::start) {
     burst.start();
+  } else if (job.command && job.command->kind == "input") {
+    burst.answer(job.command->input);
   } else if (auto decision = decision_of(job, opening, replay)) {
     burst.decide(std::move(*decision), opening.decided);
   } else {

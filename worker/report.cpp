@@ -18,7 +18,7 @@ constexpr std::size_t kMostStateBytes = std::size_t{1} << 30;
 
 // The pending event of the step the file says the run waits at; nothing when the file's plan does
 // not have it or its texts cannot be made.
-std::optional<EventDraft> pending_of(const RunState& file) {
+std::optional<EventDraft> pending_of(RunState& file, const ArtifactStore& store) {
   const auto snapshot = file.snapshot();
   if (!snapshot) return std::nullopt;
   const auto workflow = workflow_from_snapshot(*snapshot);
@@ -28,9 +28,13 @@ std::optional<EventDraft> pending_of(const RunState& file) {
                    [&file](const Step& one) { return one.id == file.current_step(); });
   if (step == workflow->steps.end()) return std::nullopt;
   if (step->type != StepType::gate && step->type != StepType::input) return std::nullopt;
-  auto event = pending_event(*step, file);
+  auto event = pending_event(*step, file, Artifacts(store, *workflow));
   if (!event) return std::nullopt;
   return std::move(*event);
+}
+
+std::string artifacts_beside(const std::string& state_file) {
+  return state_file.substr(0, state_file.rfind('.')) + ".artifacts";
 }
 
 EventDraft end_of(const RunState& file) {
@@ -57,7 +61,7 @@ ipc::Result<ipc::Pause> identify_state_file(const std::string& path) {
   return identify_file(file.get(), *bytes);
 }
 
-ipc::Result<void> report_progress(Recorder& recorder, const RunState& file, const std::string& path,
+ipc::Result<void> report_progress(Recorder& recorder, RunState& file, const std::string& path,
                                   std::size_t reported) {
   const std::int64_t now = ipc::now_us();
   const auto& gates = file.gate_history();
@@ -74,7 +78,7 @@ ipc::Result<void> report_progress(Recorder& recorder, const RunState& file, cons
   }
   auto pause = identify_state_file(path);
   if (!pause) return pause.error();
-  auto pending = file.status() == "paused" ? pending_of(file) : std::nullopt;
+  auto pending = file.status() == "paused" ? pending_of(file, {artifacts_beside(path), file.run_id()}) : std::nullopt;
   if (pending) {
     recorder.add_pause(std::move(*pending), *pause, now);
   } else {

@@ -14,7 +14,7 @@ namespace charter::worker {
 // Adds the events and the pause or terminal frame. `file` was read from `path`; `reported` of its
 // gate_history are known to the gateway. A run that the other hand is still executing gets the
 // pause frame of before, renewed: the file stays the truth.
-[[nodiscard]] ipc::Result<void> report_progress(Recorder& recorder, const RunState& file,
+[[nodiscard]] ipc::Result<void> report_progress(Recorder& recorder, RunState& file,
                                                 const std::string& path, std::size_t reported);
 
 // How the file at `path` is at this moment.

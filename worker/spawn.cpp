@@ -24,6 +24,7 @@ struct Plan {
   std::vector<const char*> candidates;
   std::vector<char*> arguments;
   std::vector<char*> environment;
+  int input = -1;
   int output = -1;
   int errors = -1;
   volatile bool failed = false;
@@ -51,6 +52,9 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 __attribute__((no_sanitize("address", "undefined"))) int become(void* argument) {
   Plan& plan = *static_cast<Plan*>(argument);
   if (::setsid() < 0) fail(plan, SpawnFailure::Stage::session, errno);
+  if (plan.input >= 0 && ::dup2(plan.input, STDIN_FILENO) < 0) {
+    fail(plan, SpawnFailure::Stage::descriptors, errno);
+  }
   if (::dup2(plan.output, STDOUT_FILENO) < 0 || ::dup2(plan.errors, STDERR_FILENO) < 0) {
     fail(plan, SpawnFailure::Stage::descriptors, errno);
   }
@@ -71,6 +75,7 @@ std::variant<pid_t, SpawnFailure> spawn(const SpawnRequest& request) {
   plan.candidates.push_back(nullptr);
   plan.arguments = pointers_to(request.arguments);
   plan.environment = pointers_to(request.environment);
+  plan.input = request.input;
   plan.output = request.output;
   plan.errors = request.errors;
   const pid_t child =

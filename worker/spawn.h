@@ -15,8 +15,9 @@ struct SpawnRequest {
   std::vector<std::string> candidates;   // paths, tried in order as execvp does
   std::vector<std::string> arguments;    // with argv[0]
   std::vector<std::string> environment;  // NAME=value
+  int input = -1;                        // becomes descriptor 0; at least 3, or -1: the caller's
   int output = -1;                       // becomes descriptor 1; at least 3
-  int errors = -1;                       // becomes descriptor 2; at least 3
+  int errors = -1;                       // becomes descriptor 2; at least 3, or 2 itself
 };
 
 // What failed, with its errno.
@@ -26,8 +27,8 @@ struct SpawnFailure {
   int code = 0;
 };
 
-// The pid of the child: it leads a session of its own, its input is the caller's (/dev/null), its
-// directory the caller's. Returns when it has become the program or has failed to.
+// The pid of the child: it leads a session of its own, its directory is the caller's. Returns when
+// it has become the program or has failed to.
 //
 // The caller must have one thread and no signal handlers: until the exec the child runs in the
 // caller's memory (no page tables are copied, which is most of what a fork costs), and reports

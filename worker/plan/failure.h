@@ -16,7 +16,11 @@ inline constexpr std::string_view kInvalidConfig = "invalid_config";
 inline constexpr std::string_view kProjectNotFound = "project_not_found";
 inline constexpr std::string_view kRuntimeUnavailable = "runtime_unavailable";
 inline constexpr std::string_view kCapabilityError = "capability_error";
+inline constexpr std::string_view kMissingSecret = "missing_secret";
 inline constexpr std::string_view kInternalError = "internal_error";
+inline constexpr std::string_view kNotWaiting = "not_waiting_for_input";
+inline constexpr std::string_view kUnsupportedKind = "unsupported_input_kind";
+inline constexpr std::string_view kInvalidPayload = "invalid_input_payload";
 }  // namespace code
 
 // `code` is for machines, `text` for people; neither holds a secret.

@@ -47,7 +47,7 @@ Failed check_support(Files& files, const PreparedRun& run) {
   // A hand-off does not depend on pyproject.toml, so one that cannot be read requires nothing.
   std::vector<std::string> requirements;
   if (load_requirements(files, run.project_root, requirements)) requirements.clear();
-  return refuse({run.workflow, run.capabilities, requirements, driver.name});
+  return refuse({run.capabilities, requirements, driver.name});
 }
 
 }  // namespace

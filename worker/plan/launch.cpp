@@ -7,6 +7,7 @@
 #include "worker/plan/plan.h"
 #include "worker/plan/project.h"
 #include "worker/plan/requirements.h"
+#include "worker/plan/secrets.h"
 
 namespace charter::worker {
 namespace {
@@ -59,6 +60,7 @@ Outcome<HandOff> prepare_launch(Files& files, const LaunchRequest& request, Valu
   if (!variables) return variables.error();
   auto capabilities = resolve_capabilities(*workflow, project, manifest.plan_path);
   if (!capabilities) return capabilities.error();
+  if (auto failed = preflight_secrets(manifest.id, *capabilities)) return std::move(*failed);
   snapshot = snapshot_of(*workflow);
   return HandOff{project.root, manifest.id,           manifest.plan_path,
                  &snapshot,    std::move(*variables), std::move(*capabilities)};

@@ -8,6 +8,7 @@
 
 #include "ipc/job.h"
 #include "worker/json/python.h"
+#include "worker/plan/answers.h"
 #include "worker/plan/hand_off.h"
 #include "worker/plan/launch.h"
 
@@ -112,6 +113,18 @@ ipc::PrepareReply prepare_launched(Files& files, const ipc::PrepareRequest& requ
   return answer(check_hand_off(files, std::move(*hand_off)), true);
 }
 
+ipc::PrepareReply check_input(Files& files, const ipc::PrepareRequest& request) {
+  const auto submission = object_field("input", request.variables);
+  if (!submission) return refused(submission.error(), false);
+  const auto text = files.read(request.workflow_path);
+  if (!text) return refused(text.error(), false);
+  const auto outputs = check_submission(*text, *submission);
+  if (!outputs) return refused(outputs.error(), false);
+  ipc::PrepareReply reply;
+  reply.ok = true;
+  return reply;
+}
+
 void bound_resources() {
   if (!kSanitized) {
     const rlimit memory{kMemory, kMemory};
@@ -143,9 +156,18 @@ std::string encoded_answer() {
 
 ipc::PrepareReply prepare(const ipc::PrepareRequest& request) {
   Files files;
-  const bool launch = request.kind == ipc::PrepareRequest::Kind::launch;
-  ipc::PrepareReply reply =
-      launch ? prepare_launched(files, request) : prepare_hand_off(files, request);
+  ipc::PrepareReply reply;
+  switch (request.kind) {
+    case ipc::PrepareRequest::Kind::handoff:
+      reply = prepare_hand_off(files, request);
+      break;
+    case ipc::PrepareRequest::Kind::launch:
+      reply = prepare_launched(files, request);
+      break;
+    case ipc::PrepareRequest::Kind::input:
+      reply = check_input(files, request);
+      break;
+  }
   reply.reads = files.reads();
   return reply;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "worker/json/python.h"
+#include "worker/plan/secrets.h"
 
 namespace charter::worker {
 namespace {
@@ -29,26 +30,19 @@ class Refusals {
   std::vector<std::string> items_;
 };
 
-void refuse_step(const Step& step, Refusals& refusals) {
-  if (step.type == StepType::integration || step.type == StepType::exporting ||
-      step.type == StepType::input) {
-    refusals.add(
-        step.type == StepType::integration ? code::kCapabilityError : code::kInvalidInput,
-        "steps of type '" + std::string(name_of(step.type)) + "' (step '" + step.id_text() + "')");
-  }
-  for (const StepOutput& output : step.outputs) {
-    if (output.type != "artifact") continue;
-    refusals.add(code::kInvalidInput, "artifact outputs (output '" + output.name + "' of step '" +
-                                          step.id_text() + "')");
-  }
-}
-
 void refuse_capability(const std::string& uses, const Object& capability, Refusals& refusals) {
-  refusals.add(code::kCapabilityError,
-               "capabilities of kind '" + str(get(capability, "kind")) + "' ('" + uses + "')");
-  for (const std::string_view secrets : {"config_secret_refs", "env_secret_refs"}) {
-    if (!truthy(get(capability, secrets))) continue;
-    refusals.add(code::kCapabilityError, "secrets ('" + uses + "')");
+  const Value& kind = get(capability, "kind");
+  if (!(kind == Value("subprocess"))) {
+    refusals.add(code::kCapabilityError,
+                 "capabilities of kind '" + str(kind) + "' ('" + uses + "')");
+  }
+  for (const std::string_view field : {"config_secret_refs", "env_secret_refs"}) {
+    const Value& secrets = get(capability, field);
+    if (!secrets.is_object()) continue;
+    for (const auto& [name, reference] : secrets.as_object()) {
+      if (secret_scheme(str(reference)) != "registry") continue;
+      refusals.add(code::kCapabilityError, "secret backends ('" + str(reference) + "')");
+    }
   }
 }
 
@@ -56,7 +50,6 @@ void refuse_capability(const std::string& uses, const Object& capability, Refusa
 
 std::optional<Failure> refuse(const RunParts& parts) {
   Refusals refusals;
-  for (const Step& step : parts.workflow.steps) refuse_step(step, refusals);
   for (const auto& [uses, capability] : parts.capabilities) {
     refuse_capability(uses, capability.as_object(), refusals);
   }

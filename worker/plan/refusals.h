@@ -7,19 +7,18 @@
 #include <vector>
 
 #include "worker/plan/failure.h"
-#include "worker/plan/workflow.h"
+#include "worker/json/value.h"
 
 namespace charter::worker {
 
 // What a run would be made of, everything else about it having been found right.
 struct RunParts {
-  const Workflow& workflow;
   const Object& capabilities;                    // as a hand-off carries them
   const std::vector<std::string>& requirements;  // packages the project requires
   const std::string& storage_driver;
 };
 
-// Why this version refuses the run; names every item once, in the order of the steps.
+// Why this version refuses the run; names every item once, in the order of the request.
 [[nodiscard]] std::optional<Failure> refuse(const RunParts& parts);
 
 }  // namespace charter::worker

@@ -11,6 +11,7 @@
 namespace charter::worker {
 namespace {
 
+constexpr std::string_view kDefaultPath = "/bin:/usr/bin";
 constexpr std::size_t kMostEnvironment = 4U << 20;
 
 bool names(const std::string& entry, std::string_view name) {
@@ -40,20 +41,31 @@ Environment::Environment(const ipc::Layout& layout, const std::string& run_id)
   const std::string path(variable(base_, "PATH").value_or(""));
   if (!path.starts_with(first)) set(base_, "PATH", path.empty() ? first : first + ":" + path);
   set(base_, kRunMark, run_id);
+  set(base_, kJournalMark, layout.journal(run_id));
 }
 
 ipc::Result<std::vector<std::string>> Environment::for_step(
     const std::string& mark, const std::vector<ResolvedInput>& inputs) const {
+  std::vector<std::pair<std::string, std::string>> variables;
+  variables.reserve(inputs.size());
+  for (const ResolvedInput& input : inputs) {
+    variables.emplace_back(
+        *input.name, input.value->is_string() ? input.value->as_string() : dump(*input.value));
+  }
+  return for_capability(mark, variables);
+}
+
+ipc::Result<std::vector<std::string>> Environment::for_capability(
+    const std::string& mark,
+    const std::vector<std::pair<std::string, std::string>>& variables) const {
   std::vector<std::string> environment = base_;
   bool nul = false;
-  for (const ResolvedInput& input : inputs) {
-    if (input.name->find('=') != std::string::npos) {
+  for (const auto& [name, value] : variables) {
+    if (name.find('=') != std::string::npos) {
       return ipc::plain_error("illegal environment variable name");
     }
-    const std::string value =
-        input.value->is_string() ? input.value->as_string() : dump(*input.value);
-    nul = nul || holds_nul(*input.name) || holds_nul(value);
-    set(environment, *input.name, value);
+    nul = nul || holds_nul(name) || holds_nul(value);
+    set(environment, name, value);
   }
   if (nul) return ipc::plain_error("embedded null byte");
   set(environment, kStepMark, mark);
@@ -66,6 +78,21 @@ std::optional<std::string_view> variable(const std::vector<std::string>& environ
     if (names(entry, name)) return std::string_view(entry).substr(name.size() + 1);
   }
   return std::nullopt;
+}
+
+std::vector<std::string> candidates_of(const std::string& program,
+                                       const std::vector<std::string>& environment) {
+  if (program.find('/') != std::string::npos) return {program};
+  std::vector<std::string> candidates;
+  std::string_view path = variable(environment, "PATH").value_or(kDefaultPath);
+  for (;;) {
+    const std::size_t colon = path.find(':');
+    std::string candidate(path.substr(0, colon));
+    if (!candidate.empty() && candidate.back() != '/') candidate += '/';
+    candidates.push_back(candidate + program);
+    if (colon == std::string_view::npos) return candidates;
+    path.remove_prefix(colon + 1);
+  }
 }
 
 std::string step_mark_of(pid_t pid) {

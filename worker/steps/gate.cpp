@@ -15,7 +15,10 @@ ipc::Result<std::string> template_of(const Value& value) {
 
 }  // namespace
 
-ipc::Result<EventDraft> pending_event(const Step& step, const RunState& state) {
+ipc::Result<EventDraft> pending_event(const Step& step, RunState& state,
+                                      const Artifacts& artifacts) {
+  LoadedArtifacts loaded(artifacts, state);
+  if (auto done = loaded.load(names_in_texts(step)); !done) return done.error();
   const auto show = template_of(step.show);
   if (!show) return show.error();
   const auto message = template_of(step.message);

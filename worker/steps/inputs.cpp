@@ -10,7 +10,9 @@ namespace {
 
 constexpr long long kMostIndex = 1LL << 40;
 
-std::string quote(std::string_view text) { return std::string(1, '\'').append(text).append(1, '\''); }
+std::string quote(std::string_view text) {
+  return std::string(1, '\'').append(text).append(1, '\'');
+}
 
 // One step of a path. `source` is the whole reference, `traversed` what has been walked so far.
 ipc::Result<const Value*> descend(const Value& value, std::string_view segment,

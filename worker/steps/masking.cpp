@@ -38,8 +38,10 @@ void collect(const Value& value, std::vector<std::string>& secrets) {
 }
 
 // Longest first, so that one value inside another does not spoil it.
-std::vector<std::string> secrets_of(const Workflow& workflow, const RunState& state) {
+std::vector<std::string> secrets_of(const Workflow& workflow, const RunState& state,
+                                    const std::vector<std::string>& others) {
   std::vector<std::string> secrets;
+  for (const std::string& other : others) collect_text(other, secrets);
   for (const Step& step : workflow.steps) {
     for (const StepInput& input : step.inputs) {
       if (!input.sensitive) continue;
@@ -60,9 +62,10 @@ std::vector<std::string> secrets_of(const Workflow& workflow, const RunState& st
 
 }  // namespace
 
-MaskedText mask(const std::string& text, const Workflow& workflow, const RunState& state) {
+MaskedText mask(const std::string& text, const Workflow& workflow, const RunState& state,
+                const std::vector<std::string>& others) {
   MaskedText masked{text, false};
-  for (const std::string& secret : secrets_of(workflow, state)) {
+  for (const std::string& secret : secrets_of(workflow, state, others)) {
     for (std::size_t at = masked.text.find(secret); at != std::string::npos;
          at = masked.text.find(secret, at + kRedacted.size())) {
       masked.text.replace(at, secret.size(), kRedacted);

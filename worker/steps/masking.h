@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "worker/events.h"
 #include "worker/plan/workflow.h"
@@ -11,8 +12,8 @@
 namespace charter::worker {
 
 // Replaces every sensitive value of four characters or more that the run knows: inputs declared
-// sensitive, as far as they can be resolved, and outputs declared sensitive.
+// sensitive, as far as they can be resolved, outputs declared sensitive, and the others given.
 [[nodiscard]] MaskedText mask(const std::string& text, const Workflow& workflow,
-                              const RunState& state);
+                              const RunState& state, const std::vector<std::string>& others = {});
 
 }  // namespace charter::worker

@@ -46,25 +46,38 @@ std::vector<std::string> missing(const std::vector<std::string>& names, const Ob
   return lacking;
 }
 
-// The outputs that are not builtin ones, from what was printed.
-ipc::Result<void> map_printed(const Step& step, const std::vector<std::string>& names,
-                              Value printed, Object& outputs) {
-  if (printed.is_object() && missing(names, printed.as_object()).empty()) {
-    for (const std::string& name : names) outputs.set(name, *printed.as_object().find(name));
-    return {};
-  }
+// The outputs of these names, from one value: of several each is a member of it.
+ipc::Result<void> map_value(const Step& step, const std::vector<std::string>& names, Value value,
+                            std::string_view source, Object& outputs) {
   if (names.size() == 1) {
-    outputs.set(names.front(), std::move(printed));
+    outputs.set(names.front(), std::move(value));
     return {};
   }
-  const std::string where = "Step '" + step.id_text() + "': Shell stdout returned ";
-  if (!printed.is_object()) {
-    return ipc::plain_error(where + "'" + std::string(output_type(printed)) +
+  const std::string where = "Step '" + step.id_text() + "': " + std::string(source) + " returned ";
+  if (!value.is_object()) {
+    return ipc::plain_error(where + "'" + std::string(output_type(value)) +
                             "' but multiple outputs " + repr(names) +
                             " are declared. Return an object keyed by output name.");
   }
-  return ipc::plain_error(where + "an object missing declared output key(s): " +
-                          repr(missing(names, printed.as_object())));
+  const auto lacking = missing(names, value.as_object());
+  if (!lacking.empty()) {
+    return ipc::plain_error(where + "an object missing declared output key(s): " + repr(lacking));
+  }
+  for (const std::string& name : names) outputs.set(name, *value.as_object().find(name));
+  return {};
+}
+
+// The outputs that are not builtin ones, from what was printed: also a single one may be a member.
+ipc::Result<void> map_printed(const Step& step, const std::vector<std::string>& names,
+                              Value printed, Object& outputs) {
+  const Value* member = names.size() == 1 && printed.is_object()
+                            ? std::as_const(printed).as_object().find(names.front())
+                            : nullptr;
+  if (member != nullptr) {
+    outputs.set(names.front(), *member);
+    return {};
+  }
+  return map_value(step, names, std::move(printed), "Shell stdout", outputs);
 }
 
 }  // namespace
@@ -90,14 +103,29 @@ ipc::Result<Object> map_shell_outputs(const Step& step, const std::string& outpu
   return outputs;
 }
 
-ipc::Result<Object> check_outputs(const Step& step, const Object& outputs) {
+ipc::Result<Object> map_integration_outputs(const Step& step, Value value) {
+  Object outputs;
+  if (step.outputs.empty()) return outputs;
+  std::vector<std::string> names;
+  for (const StepOutput& declared : step.outputs) names.push_back(declared.name);
+  auto mapped = map_value(step, names, std::move(value), "Integration", outputs);
+  if (!mapped) return mapped.error();
+  return outputs;
+}
+
+ipc::Result<Object> check_outputs(const Step& step, const Object& outputs,
+                                  const ArtifactStore& store) {
   Object checked;
   for (const StepOutput& declared : step.outputs) {
     const Value* value = outputs.find(declared.name);
     const std::string where = "Step '" + step.id_text() + "': output '" + declared.name + "' ";
-    if (declared.type == "artifact")
-      return ipc::plain_error(where + "is an artifact, which this version does not store");
     if (value == nullptr) return ipc::plain_error(where + "is missing");
+    if (declared.type == "artifact") {
+      auto reference = store.store(step, declared, *value);
+      if (!reference) return reference.error();
+      checked.set(declared.name, std::move(*reference));
+      continue;
+    }
     if (output_type(*value) != declared.type) {
       return ipc::plain_error(where + "expected type '" + declared.type + "' but got '" +
                               std::string(output_type(*value)) + "'");

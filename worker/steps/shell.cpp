@@ -18,25 +18,8 @@ namespace charter::worker {
 namespace {
 
 constexpr const char* kDefaultShell = "/bin/sh";
-constexpr std::string_view kDefaultPath = "/bin:/usr/bin";
 constexpr std::int64_t kOwnEndMs = 200;
 constexpr std::size_t kChunk = 64UL * 1024;
-
-// A shell without a slash is looked up on the step's PATH.
-std::vector<std::string> candidates_of(const std::string& shell,
-                                       const std::vector<std::string>& environment) {
-  if (shell.find('/') != std::string::npos) return {shell};
-  std::vector<std::string> candidates;
-  std::string_view path = variable(environment, "PATH").value_or(kDefaultPath);
-  for (;;) {
-    const std::size_t colon = path.find(':');
-    std::string candidate(path.substr(0, colon));
-    if (!candidate.empty() && candidate.back() != '/') candidate += '/';
-    candidates.push_back(candidate + shell);
-    if (colon == std::string_view::npos) return candidates;
-    path.remove_prefix(colon + 1);
-  }
-}
 
 // As the reference counts: the exit code, or minus the signal.
 int exit_code_of(int status) {

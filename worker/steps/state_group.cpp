@@ -23,7 +23,10 @@ ipc::Result<Object> get(const Step& step, KvStore& store) {
   return outputs;
 }
 
-ipc::Result<Object> set(const Step& step, const RunState& state, KvStore& store) {
+ipc::Result<Object> set(const Step& step, RunState& state, KvStore& store,
+                        const Artifacts& artifacts) {
+  LoadedArtifacts loaded(artifacts, state);
+  if (auto done = loaded.load(names_in_inputs(step)); !done) return done.error();
   const auto inputs = resolve_inputs(step, state);
   if (!inputs) return inputs.error();
   const auto value = std::find_if(inputs->begin(), inputs->end(), [](const ResolvedInput& input) {
@@ -36,10 +39,11 @@ ipc::Result<Object> set(const Step& step, const RunState& state, KvStore& store)
   return outputs;
 }
 
-ipc::Result<Object> execute(const Step& step, const RunState& state, KvStore& store) {
-  auto outputs = step.action == "get" ? get(step, store) : set(step, state, store);
+ipc::Result<Object> execute(const Step& step, RunState& state, KvStore& store,
+                            const Artifacts& artifacts) {
+  auto outputs = step.action == "get" ? get(step, store) : set(step, state, store, artifacts);
   if (!outputs) return outputs;
-  return check_outputs(step, *outputs);
+  return check_outputs(step, *outputs, artifacts.store());
 }
 
 // Nothing that was set is stored: back to before the first step that did.
@@ -76,7 +80,7 @@ std::size_t state_group_size(std::span<const Step> steps, const RunState& state)
 }
 
 std::vector<StateStepResult> run_state_group(std::span<const Step> steps, RunState& state,
-                                             KvStore& store) {
+                                             KvStore& store, const Artifacts& artifacts) {
   std::vector<StateStepResult> results;
   const std::size_t done_before = state.steps_done();
   std::size_t bytes = 0;
@@ -87,7 +91,7 @@ std::vector<StateStepResult> run_state_group(std::span<const Step> steps, RunSta
     result.step = &step;
     result.begun_us = ipc::now_us();
     const Stopwatch watch;
-    auto outputs = execute(step, state, store);
+    auto outputs = execute(step, state, store, artifacts);
     result.duration_ms = watch.elapsed_ms();
     result.ended_us = ipc::now_us();
     if (!outputs) {

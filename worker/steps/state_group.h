@@ -10,6 +10,7 @@
 
 #include "worker/json/value.h"
 #include "worker/plan/workflow.h"
+#include "worker/steps/artifacts.h"
 #include "worker/stores/kv_store.h"
 #include "worker/stores/run_state.h"
 
@@ -31,6 +32,7 @@ struct StateStepResult {
 // Does them. The outputs of those that succeeded are in `state` afterwards, and what they set is
 // durable. When publishing fails, that is the error of the first step that sets anything.
 [[nodiscard]] std::vector<StateStepResult> run_state_group(std::span<const Step> steps,
-                                                           RunState& state, KvStore& store);
+                                                           RunState& state, KvStore& store,
+                                                           const Artifacts& artifacts);
 
 }  // namespace charter::worker

@@ -64,4 +64,14 @@ ipc::Result<std::string> fill_template(std::string_view text, const RunState& st
   }
 }
 
+std::vector<std::string> template_names(std::string_view text) {
+  std::vector<std::string> names;
+  for (std::size_t at = text.find("{{"); at != std::string_view::npos; at = text.find("{{", at)) {
+    const Placeholder found = placeholder_at(text, at);
+    if (found.end != 0) names.emplace_back(found.name);
+    at = found.end != 0 ? found.end : at + 1;
+  }
+  return names;
+}
+
 }  // namespace charter::worker

@@ -129,6 +129,8 @@ ipc::Result<void> RunState::read_gates(std::string_view raw) {
 
 ipc::Result<Value> RunState::snapshot() const { return parse_json(snapshot_); }
 
+ipc::Result<Value> RunState::metadata() const { return parse_json(metadata_); }
+
 void RunState::set_status(std::string status, const std::string& at) {
   status_ = std::move(status);
   updated_at_ = at;
@@ -167,7 +169,48 @@ void RunState::add_outputs(const std::string& step, Object outputs, const std::s
 }
 
 void RunState::name_outputs(const Done& done) {
-  for (const auto& [name, value] : done.outputs.as_object()) named_[name] = &value;
+  for (const auto& [name, value] : done.outputs.as_object()) {
+    named_[name] = &shown(done, name, value);
+  }
+}
+
+const Value& RunState::shown(const Done& done, const std::string& name, const Value& value) const {
+  if (contents_.empty()) return value;
+  const auto contents = contents_.find({done.step, name});
+  return contents == contents_.end() ? value : contents->second;
+}
+
+void RunState::show_contents(const std::string& step, const std::string& name, Value contents) {
+  contents_.insert_or_assign({step, name}, std::move(contents));
+  name_all_outputs();
+}
+
+void RunState::show_references() {
+  if (contents_.empty()) return;
+  contents_.clear();
+  name_all_outputs();
+}
+
+Object RunState::all_outputs() const {
+  Object all;
+  for (const Done& done : done_) {
+    Object outputs;
+    for (const auto& [name, value] : done.outputs.as_object()) {
+      outputs.set(name, shown(done, name, value));
+    }
+    all.set(done.step, Value(std::move(outputs)));
+  }
+  return all;
+}
+
+Object RunState::named_outputs() const {
+  Object named;
+  for (const Done& done : done_) {
+    for (const auto& [name, value] : done.outputs.as_object()) {
+      named.set(name, shown(done, name, value));
+    }
+  }
+  return named;
 }
 
 void RunState::name_all_outputs() {
@@ -190,9 +233,14 @@ const Object* RunState::outputs_of(const std::string& step) const {
   return found == index_.end() ? nullptr : &done_[found->second].outputs.as_object();
 }
 
-const Value* RunState::find(const std::string& name) const {
+const Value* RunState::find_output(const std::string& name) const {
   const auto output = named_.find(name);
-  return output != named_.end() ? output->second : variable_values_.find(name);
+  return output == named_.end() ? nullptr : output->second;
+}
+
+const Value* RunState::find(const std::string& name) const {
+  const Value* output = find_output(name);
+  return output != nullptr ? output : variable_values_.find(name);
 }
 
 std::string RunState::render() const {

@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "ipc/error.h"
@@ -40,6 +42,7 @@ class RunState {
   [[nodiscard]] const std::string& error() const { return error_; }
   [[nodiscard]] const std::vector<GateRecord>& gate_history() const { return gates_; }
   [[nodiscard]] ipc::Result<Value> snapshot() const;
+  [[nodiscard]] ipc::Result<Value> metadata() const;
 
   // Each of these sets updated_at, too; times are the file's form.
   void set_status(std::string status, const std::string& at);
@@ -56,6 +59,17 @@ class RunState {
 
   // A variable, or the output of that name of the latest step that has one.
   [[nodiscard]] const Value* find(const std::string& name) const;
+  [[nodiscard]] const Value* find_output(const std::string& name) const;
+
+  // Until show_references(), find() and the two below give `contents` for this output; the file
+  // and outputs_of() keep the reference.
+  void show_contents(const std::string& step, const std::string& name, Value contents);
+  void show_references();
+
+  // Every step's outputs; every output by its name; the variables.
+  [[nodiscard]] Object all_outputs() const;
+  [[nodiscard]] Object named_outputs() const;
+  [[nodiscard]] const Object& variables() const { return variable_values_; }
 
   [[nodiscard]] std::string render() const;
 
@@ -70,6 +84,8 @@ class RunState {
   };
   void name_outputs(const Done& done);
   void name_all_outputs();
+  [[nodiscard]] const Value& shown(const Done& done, const std::string& name,
+                                   const Value& value) const;
 
   std::string run_id_;
   std::string workflow_id_;  // this and the next three: JSON text
@@ -87,6 +103,7 @@ class RunState {
   std::deque<Done> done_;
   std::unordered_map<std::string, std::size_t> index_;   // step id to its place in done_
   std::unordered_map<std::string, const Value*> named_;  // output name to the latest value
+  std::map<std::pair<std::string, std::string>, Value> contents_;  // by step and output
 };
 
 }  // namespace charter::worker

@@ -128,19 +128,20 @@ TEST(Outputs, ComeFromWhatWasPrinted) {
 }
 
 TEST(Outputs, AreCheckedWithoutConversion) {
+  const ArtifactStore no_store("/nonexistent", "r");
   const std::pair<const char*, const char*> wrong[] = {{"number", "true"}, {"boolean", "1"},
                                                        {"string", "1"},    {"array", "{}"},
                                                        {"object", "[]"},   {"string", "null"}};
   for (const auto& [type, value] : wrong) {
     Object outputs;
     outputs.set("o", json(value));
-    const auto checked = check_outputs(step_with({{"o", type}}), outputs);
+    const auto checked = check_outputs(step_with({{"o", type}}), outputs, no_store);
     ASSERT_FALSE(checked) << type << " " << value;
     EXPECT_THAT(checked.error().what, ::testing::HasSubstr(std::string("expected type '") + type));
   }
   Object null;
   null.set("o", Value());
-  EXPECT_EQ(check_outputs(step_with({{"o", "string"}}), null).error().what,
+  EXPECT_EQ(check_outputs(step_with({{"o", "string"}}), null, no_store).error().what,
             "Step 's': output 'o' expected type 'string' but got 'NoneType'");
 }
 

@@ -1,0 +1,59 @@
+// Lines to and from a capability's process: its standard input and output, no reading that waits
+// longer than it may, and no writing that waits for a process which itself waits to be read.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ipc/error.h"
+#include "ipc/unique_fd.h"
+#include "worker/attention.h"
+
+namespace charter::worker {
+
+// What a process may answer in one line.
+inline constexpr std::size_t kMostLineBytes = std::size_t{64} << 20;
+
+class Channel {
+ public:
+  enum class Outcome { line, closed, late, too_long };
+
+  explicit Channel(Attention& attention) : attention_(attention) {}
+
+  // Starts the program, its errors going to the run's log. `arguments` has the program first, as it
+  // was asked for. Errors are the step's.
+  ipc::Result<pid_t> start(std::vector<std::string> arguments,
+                           std::vector<std::string> environment);
+
+  // Sends a line and waits for one, which it puts into `answer`. A process that has ended, or
+  // closed its output, has closed the channel.
+  Outcome exchange(std::string line, std::int64_t deadline_ms, std::string& answer);
+
+  // Tells the process that nothing more will come; true when it ends by the deadline.
+  bool close(std::int64_t deadline_ms);
+
+  [[nodiscard]] bool ended() const;
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  // To its whole group, as long as it lives and leads it: then the number is its own.
+  void signal(int signal) const;
+  [[nodiscard]] bool await_end(std::int64_t deadline_ms);
+
+ private:
+  bool take_line(std::string& answer);
+  void write_some(std::string_view line, std::size_t& written);
+  enum class Read { some, nothing, end };
+  Read read_some();
+
+  Attention& attention_;
+  ipc::UniqueFd input_;    // of the process, for writing
+  ipc::UniqueFd output_;   // of the process, for reading
+  ipc::UniqueFd process_;  // pidfd
+  pid_t pid_ = 0;
+  std::string received_;
+  std::size_t searched_ = 0;  // no line end before this
+};
+
+}  // namespace charter::worker

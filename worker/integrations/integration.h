@@ -1,0 +1,70 @@
+// One capability of kind `subprocess`: a process of its own for a burst of the run, set up before
+// the first step and torn down after the last.
+//
+// An answer with an error keeps the process. One that came too late, a broken conversation or an
+// ended process does not: the next attempt starts it again, and numbers its requests on.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "ipc/error.h"
+#include "worker/attention.h"
+#include "worker/integrations/channel.h"
+#include "worker/integrations/message.h"
+#include "worker/json/value.h"
+
+namespace charter::worker {
+
+class Integration {
+ public:
+  struct Definition {
+    std::string uses;
+    std::vector<std::string> command;
+    std::vector<std::string> environment;
+    std::string run_id;
+    std::int64_t setup_timeout_ms = 0;
+    std::int64_t teardown_timeout_ms = 0;
+  };
+  // Told of every process that is started.
+  using Started = std::function<void(const std::string& uses, pid_t pid)>;
+
+  Integration(Definition definition, Attention& attention, Started started)
+      : definition_(std::move(definition)), attention_(attention), started_(std::move(started)) {}
+
+  [[nodiscard]] const std::string& uses() const { return definition_.uses; }
+
+  // Starts the process and waits for its consent.
+  ipc::Result<void> set_up() { return start(kNever); }
+  // One attempt: the value it returned. Sets it up again first where that is needed.
+  ipc::Result<Value> execute(std::string_view params, std::int64_t deadline_ms);
+  // The latest execute() ran out of time.
+  [[nodiscard]] bool late() const { return late_; }
+  // There is no process to go on with.
+  [[nodiscard]] bool lost() const { return !channel_; }
+  // Ends the process, with notice. A failure is logged.
+  void tear_down();
+
+  [[nodiscard]] bool owns(pid_t pid) const { return channel_ && channel_->pid() == pid; }
+
+ private:
+  ipc::Result<void> start(std::int64_t deadline_ms);
+  ipc::Result<Object> call(std::string_view method, std::string_view params,
+                           std::int64_t deadline_ms, std::int64_t limit_ms);
+  [[nodiscard]] ipc::Error about(const std::string& what) const;
+  void abandon();
+
+  Definition definition_;
+  Attention& attention_;
+  Started started_;
+  std::unique_ptr<Channel> channel_;
+  std::uint64_t requests_ = 0;
+  bool late_ = false;
+};
+
+}  // namespace charter::worker
