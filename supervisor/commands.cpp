@@ -31,6 +31,44 @@ Refusal not_paused(const Run& run) {
           fmt::format("Run '{}' is not paused (state: '{}')", run.id, name_of(run.state))};
 }
 
+// The answer a repeated input gets: the one it got.
+CommandRefusal first_answer(const Run& run, const std::string& command_id) {
+  for (const AnsweredCommand& one : run.answered) {
+    if (one.command_id == command_id && one.kind == "input" && !one.ok) {
+      return Refusal{one.code, one.message};
+    }
+  }
+  return std::nullopt;
+}
+
+// In the words of the Python daemon, which gateways know; here and below.
+Refusal not_tracked(const std::string& run_id) {
+  return {"not_waiting_for_input", fmt::format("Run '{}' is not tracked by this worker", run_id)};
+}
+
+// Why the run takes no form input at present.
+CommandRefusal input_refusal(const Run& run) {
+  const char* code = "not_waiting_for_input";
+  const bool untold = run.state == RunState::queued;
+  if (untold || is_terminal(run.wire) || run.state == RunState::finished) {
+    return not_tracked(run.id);
+  }
+  if (run.waits_at == PauseKind::gate && waits(run)) {
+    return Refusal{code, fmt::format("Run '{}' is waiting at approval gate '{}', not an input step",
+                                     run.id, run.step)};
+  }
+  const bool decided =
+      run.decision() != nullptr || run.cancellation() != nullptr || run.decision_under_way;
+  if (!waits(run) || decided) {
+    return Refusal{code,
+                   fmt::format("Run '{}' is still executing and not waiting for input", run.id)};
+  }
+  if (run.waits_at != PauseKind::input) {
+    return Refusal{code, fmt::format("Run '{}' is not waiting at an input step", run.id)};
+  }
+  return std::nullopt;
+}
+
 Refusal unknown(const std::string& run_id) {
   return {"unknown_run", fmt::format("No run '{}'", run_id)};
 }
@@ -74,6 +112,10 @@ void Commands::decide_known(const RunPtr& run, Decision decision, Done done) {
   command.kind = decision.approved ? "approve" : "refuse";
   command.note = std::move(decision.note);
   command.asker_uid = decision.asker_uid;
+  write_decision(run, std::move(command), std::move(done));
+}
+
+void Commands::write_decision(const RunPtr& run, ipc::Command command, Done done) {
   command.pause = run->pauses;
   run->decision_under_way = true;
   ledger_.append({0, command}, [this, run, command, done = std::move(done)](const auto& result) {
@@ -120,21 +162,55 @@ void Commands::accepted(const RunPtr& run, const ipc::Command& command) {
   conductor_.command_accepted(run);
 }
 
-// In the words of the Python daemon, which gateways know.
-Refusal Commands::input_refusal(const std::string& run_id) const {
-  const RunPtr run = registry_.find(run_id);
-  const char* code = "not_waiting_for_input";
-  if (run == nullptr || !run->delivery.visible || is_terminal(run->wire)) {
-    return {code, fmt::format("Run '{}' is not tracked by this worker", run_id)};
+void Commands::submit(Submission submission, Done done) {
+  if (const RunPtr run = registry_.find(submission.run_id)) {
+    submit_known(run, std::move(submission), std::move(done));
+    return;
   }
-  if (run->state != RunState::paused) {
-    return {code, fmt::format("Run '{}' is still executing and not waiting for input", run_id)};
+  if (registry_.find_finished(submission.run_id) != nullptr) {
+    return done(not_tracked(submission.run_id));
   }
-  if (run->waits_at == PauseKind::gate) {
-    return {code, fmt::format("Run '{}' is waiting at approval gate '{}', not an input step",
-                              run_id, run->step)};
+  intake_.adopt_paused(submission.run_id, [this, submission, done](const Intake::Taken& taken) {
+    if (taken.run != nullptr) return submit_known(taken.run, submission, done);
+    const bool unknown = taken.refusal->code == "unknown_run";
+    done(unknown ? not_tracked(submission.run_id) : *taken.refusal);
+  });
+}
+
+void Commands::submit_known(const RunPtr& run, Submission submission, Done done) {
+  if (seen(*run, submission.command_id)) return done(first_answer(*run, submission.command_id));
+  if (auto refusal = input_refusal(*run)) return done(*refusal);
+  ipc::PrepareRequest question;
+  question.kind = ipc::PrepareRequest::Kind::input;
+  question.workflow_path = layout_.state_file(run->id);
+  question.variables = submission.input;
+  run->decision_under_way = true;
+  preparer_.prepare(std::move(question), [this, run, submission = std::move(submission),
+                                          done = std::move(done)](const Verdict& verdict) {
+    run->decision_under_way = false;
+    submission_checked(run, submission, verdict, done);
+  });
+}
+
+// A cancellation may have come while the answers were looked at.
+void Commands::submission_checked(const RunPtr& run, Submission submission, const Verdict& verdict,
+                                  Done done) {
+  if (!verdict->ok) {
+    if (!submission.command_id.empty()) {
+      run->answered.push_back(
+          {next_number_++, submission.command_id, "input", false, verdict->code, verdict->message});
+    }
+    return done(Refusal{verdict->code, verdict->message});
   }
-  return {code, fmt::format("Run '{}' is not waiting at an input step", run_id)};
+  if (auto refusal = input_refusal(*run)) return done(*refusal);
+  ipc::Command command;
+  command.run_id = run->id;
+  command.number = next_number_++;
+  command.command_id = std::move(submission.command_id);
+  command.kind = "input";
+  command.input = std::move(submission.input);
+  command.asker_uid = submission.asker_uid;
+  write_decision(run, std::move(command), std::move(done));
 }
 
 }  // namespace charter::supervisor

@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 
+#include "ipc/layout.h"
 #include "supervisor/conductor.h"
 #include "supervisor/intake.h"
 #include "supervisor/ledger.h"
+#include "supervisor/preparer.h"
 #include "supervisor/registry.h"
 
 namespace charter::supervisor {
@@ -20,8 +22,14 @@ class Commands {
  public:
   using Done = std::function<void(const CommandRefusal&)>;
 
-  Commands(Ledger& ledger, Registry& registry, Intake& intake, Conductor& conductor)
-      : ledger_(ledger), registry_(registry), intake_(intake), conductor_(conductor) {}
+  Commands(const ipc::Layout& layout, Ledger& ledger, Registry& registry, Preparer& preparer,
+           Intake& intake, Conductor& conductor)
+      : layout_(layout),
+        ledger_(ledger),
+        registry_(registry),
+        preparer_(preparer),
+        intake_(intake),
+        conductor_(conductor) {}
 
   struct Decision {
     std::string run_id;
@@ -45,17 +53,29 @@ class Commands {
   // Ends a run wherever it is. A client's kill goes on even when it cannot be written down.
   void cancel(Cancellation cancellation, Done done);
 
-  // Why a run does not take form input: code and text.
-  [[nodiscard]] Refusal input_refusal(const std::string& run_id) const;
+  struct Submission {
+    std::string run_id;
+    std::string input;            // JSON: {"kind":"form","answers":{...}}
+    std::string command_id;       // empty: none
+    std::int64_t asker_uid = -1;  // -1: the gateway
+  };
+  // Answers the form a run waits at, once `prepare` has found the answers right.
+  void submit(Submission submission, Done done);
 
   void continue_numbers_from(std::uint64_t next) { next_number_ = next; }
 
  private:
   void decide_known(const RunPtr& run, Decision decision, Done done);
+  void submit_known(const RunPtr& run, Submission submission, Done done);
+  void submission_checked(const RunPtr& run, Submission submission, const Verdict& verdict,
+                          Done done);
+  void write_decision(const RunPtr& run, ipc::Command command, Done done);
   void accepted(const RunPtr& run, const ipc::Command& command);
 
+  const ipc::Layout& layout_;
   Ledger& ledger_;
   Registry& registry_;
+  Preparer& preparer_;
   Intake& intake_;
   Conductor& conductor_;
   std::uint64_t next_number_ = 1;

@@ -119,9 +119,17 @@ void Inbox::handle(const RunCancel& message) {
 
 void Inbox::handle(const RunInput& message) {
   log::info("Routing gateway input command: run_id={} kind={}", message.run_id, message.kind);
-  const Refusal refusal = commands_.input_refusal(message.run_id);
-  answer_(command_result_message(settings_.worker_id, message.run_id, message.command_id,
-                                 {false, refusal.code, refusal.message}));
+  Commands::Submission submission;
+  submission.run_id = message.run_id;
+  submission.input = message.input;
+  submission.command_id = message.command_id;
+  commands_.submit(
+      std::move(submission), [this, run_id = message.run_id,
+                              command_id = message.command_id](const CommandRefusal& refusal) {
+        CommandOutcome outcome{true, {}, {}};
+        if (refusal) outcome = {false, refusal->code, refusal->message};
+        answer_(command_result_message(settings_.worker_id, run_id, command_id, outcome));
+      });
 }
 
 void Inbox::handle(const Malformed& message) {

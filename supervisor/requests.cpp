@@ -247,13 +247,21 @@ void Requests::resume(const SessionPtr& session, Fields& fields) {
 }
 
 void Requests::submit(const SessionPtr& session, Fields& fields) {
-  const std::string run_id = fields.text("run_id");
-  [[maybe_unused]] const std::string answers = fields.object("answers");
+  Commands::Submission submission;
+  submission.run_id = fields.text("run_id");
+  submission.input = R"({"kind":"form","answers":)" + fields.object("answers") + "}";
+  submission.asker_uid = session->peer();
   if (!fields.good()) return refuse(session, "invalid_request", fields.problem());
-  if (registry_.find(run_id) == nullptr && registry_.find_finished(run_id) == nullptr) {
-    return unknown_run(session, run_id);
-  }
-  refuse(session, commands_.input_refusal(run_id));
+  const std::string run_id = submission.run_id;
+  commands_.submit(std::move(submission), [this, session, run_id](const CommandRefusal& refusal) {
+    if (!refusal) {
+      session->send_last(JsonObject().flag("ok", true).text("run_id", run_id).str());
+    } else if (registry_.find(run_id) == nullptr && registry_.find_finished(run_id) == nullptr) {
+      unknown_run(session, run_id);
+    } else {
+      refuse(session, *refusal);
+    }
+  });
 }
 
 void Requests::stop(const SessionPtr& session, Fields& fields) {

@@ -39,7 +39,7 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
           static_cast<std::size_t>(base_.options.max_runs), conductor_hooks()),
       intake_(base_.layout, ledger_, registry_, preparer_,
               [this](const RunPtr& run) { run_accepted(run); }),
-      commands_(ledger_, registry_, intake_, conductor_),
+      commands_(base_.layout, ledger_, registry_, preparer_, intake_, conductor_),
       relay_({base_.options.worker_id, base_.options.max_runs, base_.options.replay}, base_.layout,
              registry_, relay_hooks()),
       requests_({base_.options.worker_id, base_.options.kill_grace}, base_.layout, registry_,

@@ -45,7 +45,7 @@ class Life {
                    slots, conductor_hooks()),
         intake_(layout, ledger_, registry_, preparer_,
                 [this](const RunPtr& run) { conductor_.enqueue(run); }),
-        commands_(ledger_, registry_, intake_, conductor_),
+        commands_(layout, ledger_, registry_, preparer_, intake_, conductor_),
         doorbells_(
             context_.get_executor(), registry_,
             [this](const RunPtr& run) { conductor_.hello(run); },
