@@ -107,19 +107,21 @@ TEST(Snapshot, FaultsAreTheReferencesWords) {
 }
 
 TEST(Refusals, NameEachItemOnceAndNothingElse) {
-  const auto workflow = parse_plan(
-      "steps:\n- {id: e, type: export, input: a, path: b}\n"
-      "- {id: s, type: shell, run: x, outputs: {o: artifact}}\n",
-      "w");
-  ASSERT_TRUE(workflow);
-  const auto refused = refuse({*workflow, Object(), {"requests>=2"}, "redis"});
+  const auto capabilities = parse_json(
+      R"({"a": {"kind": "python", "spec": "m:C", "config_secret_refs": {"/t": "env://T"}},)"
+      R"("b": {"kind": "subprocess", "command": ["x"], "env_secret_refs": {"T": "env://T",)"
+      R"("U": "registry://vault/u", "V": "registry://vault/u"}},)"
+      R"("c": {"kind": "entry_point", "name": "n"}})");
+  ASSERT_TRUE(capabilities);
+  const auto refused = refuse({capabilities->as_object(), {"requests>=2"}, "redis"});
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->text,
-            "This version of charter-daemon does not run: steps of type 'export' (step 'e'), "
-            "artifact outputs (output 'o' of step 's'), projects that require packages "
-            "('requests>=2'), storage driver 'redis'");
-  const auto plain = parse_plan("steps: [{id: s, type: shell, run: x}]", "w");
-  EXPECT_FALSE(refuse({*plain, Object(), {}, "file"}));
+            "This version of charter-daemon does not run: capabilities of kind 'python' ('a'), "
+            "secret backends ('registry://vault/u'), capabilities of kind 'entry_point' ('c'), "
+            "projects that require packages ('requests>=2'), storage driver 'redis'");
+  const auto plain = parse_json(
+      R"({"b": {"kind": "subprocess", "command": ["x"], "env_secret_refs": {"T": "env://T"}}})");
+  EXPECT_FALSE(refuse({plain->as_object(), {}, "file"}));
 }
 
 TEST(CommandLine, IsSplitAsAShellSplitsIt) {

@@ -151,14 +151,16 @@ TEST_F(Prepare, HandOffOfAnotherIdIsRefused) {
   EXPECT_EQ(prepare(request).message, "workflow_id mismatch: request=\"it's\" manifest='w'");
 }
 
-TEST_F(Prepare, UnusedCapabilitiesOfAProjectAreFineAndUsedOnesRefusedByName) {
+TEST_F(Prepare, CapabilitiesAreCommandsOrRefusedByName) {
   write("charter.yml", "capabilities: {c: {command: x, env: {A: {from_secret: a/b}}}}\n");
   EXPECT_TRUE(prepare(hand_off()).ok);
   ipc::PrepareRequest request = hand_off();
   request.capabilities = R"({"capability/c": {"kind": "subprocess", "command": ["x"]}})";
+  EXPECT_TRUE(prepare(request).ok);
+  request.capabilities = R"({"capability/c": {"kind": "python", "spec": "m:C"}})";
   const ipc::PrepareReply reply = prepare(request);
   EXPECT_EQ(reply.code, "capability_error");
-  EXPECT_THAT(reply.message, HasSubstr("capabilities of kind 'subprocess' ('capability/c')"));
+  EXPECT_THAT(reply.message, HasSubstr("capabilities of kind 'python' ('capability/c')"));
 }
 
 TEST_F(Prepare, DatesInAPlanAreRefusedBecauseNoStateFileHoldsThem) {
