@@ -14,21 +14,13 @@
 namespace charter::worker {
 namespace {
 
-constexpr std::uint32_t kSlots = 64;
-constexpr std::uint32_t kTries = 8;
+constexpr int kSlots = 32;
 constexpr std::int64_t kRestMs = 20;
 
 std::int64_t wall_ms() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
-}
-
-// Where this process begins to look, so that many at once seldom meet.
-std::uint32_t first_slot() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint32_t>(::getpid()) * 7 + static_cast<std::uint32_t>(now.tv_nsec >> 10);
 }
 
 ipc::Result<void> write_all(int fd, std::string_view bytes, const std::string& what) {
@@ -60,17 +52,13 @@ ipc::Result<void> settle(const std::string& target, bool durable) {
   return durable ? ipc::sync_directory(directory_of(target)) : ipc::Result<void>{};
 }
 
-bool is_plain(int fd) {
+// Whether there is a spare under this name that nobody can be reading any more.
+bool has_rested(const std::string& path) {
   struct stat info {};
-  return ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink == 1;
-}
-
-bool has_rested(int fd) {
-  struct stat info {};
-  if (::fstat(fd, &info) != 0) return false;
-  const std::int64_t rested =
-      wall_ms() - (std::int64_t{info.st_mtim.tv_sec} * 1000 + info.st_mtim.tv_nsec / 1'000'000);
-  return rested >= kRestMs;
+  if (::lstat(path.c_str(), &info) != 0) return false;
+  const std::int64_t since =
+      std::int64_t{info.st_mtim.tv_sec} * 1000 + info.st_mtim.tv_nsec / 1'000'000;
+  return S_ISREG(info.st_mode) && info.st_nlink == 1 && wall_ms() - since >= kRestMs;
 }
 
 // After a loss of power a file must not show what its inode once held for another one, so a spare
@@ -85,9 +73,7 @@ bool empty(const std::string& path) {
 
 std::string spares_directory(const ipc::Layout& layout) { return layout.runs_dir() + "/.spares"; }
 
-std::string Spares::slot(std::uint32_t number) const {
-  return directory_ + "/" + std::to_string(number % kSlots);
-}
+std::string Spares::slot(int number) const { return directory_ + "/" + std::to_string(number); }
 
 // Unlike a process id such a name is nobody else's in any pid namespace.
 std::string Spares::own_name() const {
@@ -100,18 +86,13 @@ std::string Spares::own_name() const {
 
 // A slot is taken by renaming what is in it to a name only this process uses.
 ipc::Result<Spares::Spare> Spares::take(bool durable) {
-  const std::uint32_t first = first_slot();
   const std::string own = own_name();
-  for (std::uint32_t tried = 0; tried < kTries; ++tried) {
-    const std::string from = slot(first + tried);
-    if (::rename(from.c_str(), own.c_str()) != 0) continue;
+  for (int number = 0; number < kSlots; ++number) {
+    const std::string from = slot(number);
+    if (!has_rested(from) || ::rename(from.c_str(), own.c_str()) != 0) continue;
     Spare spare{own, ipc::UniqueFd(::open(own.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW))};
-    const bool usable = spare.file && is_plain(spare.file.get());
-    if (usable && has_rested(spare.file.get()) && (durable || empty(own))) return spare;
-    if (!usable ||
-        ::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, from.c_str(), RENAME_NOREPLACE) != 0) {
-      (void)::unlink(own.c_str());
-    }
+    if (spare.file && (durable || empty(own))) return spare;
+    (void)::unlink(own.c_str());
   }
   return make();
 }
@@ -129,12 +110,9 @@ ipc::Result<Spares::Spare> Spares::make() {
 // The time of the last change says since when it rests. A full directory gets no more spares.
 void Spares::keep(const std::string& path) {
   (void)::utimensat(AT_FDCWD, path.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
-  const std::uint32_t first = first_slot();
-  for (std::uint32_t tried = 0; tried < kTries; ++tried) {
-    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, slot(first + tried).c_str(),
-                    RENAME_NOREPLACE) == 0) {
-      return;
-    }
+  for (int number = 0; number < kSlots; ++number) {
+    const std::string to = slot(number);
+    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
   }
   (void)::unlink(path.c_str());
 }

@@ -8,7 +8,6 @@
 // spares.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -40,7 +39,7 @@ class Spares {
   ipc::Result<Spare> take(bool durable);
   ipc::Result<Spare> make();
   void keep(const std::string& path);
-  std::string slot(std::uint32_t number) const;
+  std::string slot(int number) const;
   std::string own_name() const;
 
   std::string directory_;

@@ -225,7 +225,10 @@ class Worker {
 inline std::vector<ipc::JournalFrame> run_to_end(const Project& project, const ipc::Job& job,
                                                  const char* mode = "run") {
   Worker worker(project, job, mode);
-  EXPECT_EQ(worker.wait(), 0) << read_text(project.layout().run_log(job.run_id));
+  const int status = worker.wait();
+  const std::string log = read_text(project.layout().run_log(job.run_id));
+  EXPECT_EQ(status, 0) << log;
+  EXPECT_EQ(log, "");
   return frames_of(project, job.run_id);
 }
 
