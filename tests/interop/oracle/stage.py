@@ -224,8 +224,11 @@ class Stage:
         artifacts = {}
         for file in (self.project / f".charter/runs/{run_id}.artifacts").glob("*.json"):
             envelope = file.read_text()
-            value = json.loads(envelope)
-            artifacts[f"{value['step_id']}.{value['output_name']}"] = envelope
+            try:
+                value = json.loads(envelope)
+                artifacts[f"{value['step_id']}.{value['output_name']}"] = envelope
+            except ValueError:
+                artifacts["damaged"] = envelope
         return {"value": state, "form": text == json.dumps(state, indent=2),
                 "mode": oct(path.stat().st_mode & 0o777),
                 "artifacts": dict(sorted(artifacts.items()))}

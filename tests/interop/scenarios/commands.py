@@ -54,7 +54,7 @@ for name, text in {
 launches("retry", step("mode: flaky, times: 3", OUT % "string" + ", retry: {attempts: 3, delay_seconds: 0}"))
 launches("retry_exhausted", step("mode: flaky, times: 9", OUT % "string" + ", retry: {attempts: 2, delay_seconds: 0}"))
 launches("timeout", step("mode: sleep, seconds: 60", ", timeout: 1s"))
-launches("timeout_retried", step("mode: once, file: been-here.txt", OUT % "string" + ", timeout: 1s, retry: {attempts: 2, delay_seconds: 0}"))
+launches("timeout_retried", step("mode: once, file: been-here.txt", OUT % "string" + ", timeout: 3s, retry: {attempts: 2, delay_seconds: 0}"))
 launches("ids", "".join(step("mode: id", ", outputs: {got%d: string}" % n, name=f"s{n}") for n in range(3)))
 launches("setup_fails", step("mode: id", uses="capability/setup-fails"))
 launches("setup_dies", step("mode: id", uses="capability/setup-dies"))
