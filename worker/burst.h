@@ -1,7 +1,7 @@
 // One burst of a run's execution: steps in order, from where it begins to the next pause or the
 // end. What becomes durable or known, and in which order:
 //
-//   before a step acts             StepStart and intent are in the journal, synced with all that
+//   before a step acts              StepStart and intent are in the journal, synced with all that
 //                                   came before; the process frame follows the process
 //   a finished step                 StepComplete and checkpoint, in one append with what comes next
 //   state steps in a row            the key-value file is published, then one append tells all
