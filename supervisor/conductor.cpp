@@ -28,6 +28,7 @@ Conductor::Conductor(Parts parts, std::size_t slots, Hooks hooks)
                      [this](const RunPtr& run) {
                        if (run->state == RunState::starting) begin(run);
                      }),
+      paused_watch_(parts_.layout),
       boot_id_(ipc::boot_id()),
       pulse_(parts_.executor),
       linger_(parts_.executor),
@@ -235,6 +236,22 @@ void Conductor::pulse() {
   sweep_orphans(parts_.children);
   const std::vector<RunPtr> runs(live_.begin(), live_.end());
   for (const RunPtr& run : runs) check(run);
+  look_into_changed_files();
+}
+
+// The worker reports what another hand did to a paused run, and leaves it paused where that hand
+// still executes.
+void Conductor::look_into_changed_files() {
+  if (!may_start()) return;
+  for (const RunPtr& run : paused_watch_.changed()) {
+    if (run->burst != nullptr || run->holds_slot || run->decision_under_way ||
+        !run->commands.empty()) {
+      continue;  // its command's own worker looks first, too
+    }
+    log::info("Run {} was gone on with by another hand", run->id);
+    hooks_.announce(run);
+    project(run, nullptr, {});
+  }
 }
 
 void Conductor::check(const RunPtr& run) {

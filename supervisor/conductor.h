@@ -18,6 +18,7 @@
 #include "supervisor/kill_ladder.h"
 #include "supervisor/launcher.h"
 #include "supervisor/ledger.h"
+#include "supervisor/paused_watch.h"
 #include "supervisor/pending_files.h"
 #include "supervisor/run.h"
 #include "supervisor/slot_queue.h"
@@ -85,6 +86,7 @@ class Conductor {
   void drop_late_decisions(Run& run);
   void done(Run& run, const ipc::Command& command, bool ok, const char* code);
   void pulse();
+  void look_into_changed_files();
   void check(const RunPtr& run);
   void arm_pulse();
   void retry_soon();
@@ -108,6 +110,7 @@ class Conductor {
   SlotQueue slots_;
   KillLadder kills_;
   PendingFiles pending_files_;
+  PausedWatch paused_watch_;
   bool holding_ = false;
   bool recovering_ = true;
   bool filling_ = false;

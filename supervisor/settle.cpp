@@ -73,7 +73,9 @@ void Conductor::settle(const RunPtr& run) {
   facts.silent = facts.silent && run->progress.end == burst.began_at;
   if (facts.silent) ++run->fruitless_starts;
   facts.fruitless_starts = run->fruitless_starts;
-  if (burst.projecting && burst.summary.last != Last::terminal) {
+  // A run that waits, and of which nothing is asked, was only looked into.
+  const bool looked = burst.summary.last == Last::paused && run->commands.empty();
+  if (burst.projecting && burst.summary.last != Last::terminal && !looked) {
     if (++run->failed_projects >= kMaxFailedProjects) {
       hold(run, "its end could not be written down");
       return;
@@ -210,6 +212,7 @@ void Conductor::conclude(const RunPtr& run) {
     finish(run);
     return;
   }
+  if (burst.summary.pause) paused_watch_.expect(run, *burst.summary.pause);
   close_burst(run);
   run->state = RunState::paused;
   log::info("Run paused: run_id={}", run->id);
