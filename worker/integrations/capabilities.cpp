@@ -42,6 +42,7 @@ ipc::Result<void> Capabilities::define(const std::string& uses, const Value& cap
     return ipc::plain_error("This version of charter-daemon does not run capabilities of kind '" +
                             kind.as_string() + "' ('" + uses + "')");
   }
+  if (fields.find("kind") == nullptr) return ipc::plain_error("'kind'");
   if (!(kind == Value("subprocess"))) {
     return ipc::plain_error("Unsupported integration kind '" + str(kind) + "'");
   }

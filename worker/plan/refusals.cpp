@@ -32,7 +32,7 @@ class Refusals {
 
 void refuse_capability(const std::string& uses, const Object& capability, Refusals& refusals) {
   const Value& kind = get(capability, "kind");
-  if (!(kind == Value("subprocess"))) {
+  if (kind == Value("python") || kind == Value("entry_point")) {
     refusals.add(code::kCapabilityError,
                  "capabilities of kind '" + str(kind) + "' ('" + uses + "')");
   }

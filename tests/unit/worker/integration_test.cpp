@@ -279,6 +279,9 @@ TEST_F(IntegrationTest, WhatCannotBeStartedOrBoundFailsTheRun) {
   EXPECT_EQ(failing(R"({"capability/i": {"kind": "python", "spec": "m:C"}})"),
             "This version of charter-daemon does not run capabilities of kind 'python' "
             "('capability/i')");
+  EXPECT_EQ(failing(R"({"capability/i": {"kind": "other"}})"),
+            "Unsupported integration kind 'other'");
+  EXPECT_EQ(failing(R"({"capability/i": {}})"), "'kind'");
   EXPECT_EQ(failing(R"({"i": {"kind": "subprocess", "command": ["x"], "env": null,)"
                     R"("env_secret_refs": {"T": "env://CHARTER_TEST_UNSET"}}})"),
             "Capability 'i': env var 'T' uses secret ref 'env://CHARTER_TEST_UNSET', but "
