@@ -63,9 +63,10 @@ std::vector<BadInput> bad_inputs() {
       {"RunIdOf5000Characters", request("\"" + std::string(5000, 'x') + "\"", "plan"),
        "[A-Za-z0-9][A-Za-z0-9._-]{0,127}"},
       {"RunIdWithANul", request(R"("a\u0000b")", "plan"), "[A-Za-z0-9][A-Za-z0-9._-]{0,127}"},
-      {"CapabilityOfAKindNotKnown",
-       request("\"r2\"", "plan", ",\"capabilities\":{\"capability/x\":{\"kind\":\"magic\"}}"),
-       "magic"},
+      {"CapabilityOfAKindNotBuilt",
+       request("\"r2\"", "plan",
+               ",\"capabilities\":{\"capability/x\":{\"kind\":\"python\",\"spec\":\"m:C\"}}"),
+       "python"},
   };
 }
 

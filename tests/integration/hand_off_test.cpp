@@ -64,6 +64,20 @@ TEST(HandOff, UnknownFieldsAndAByteOrderMarkAreAccepted) {
   EXPECT_TRUE(answer.ok) << answer.raw;
 }
 
+TEST(HandOff, CapabilityOfAnUnknownKindFailsTheRunAsItsOnlyEvent) {
+  Started scene;
+  const auto plan = scene.project.add_workflow("hello", shell_step("greet", "true"));
+  const boost::json::object capability{{"kind", "magic"}};
+  const auto answer = hand_off(scene.daemon.socket(),
+                               {"r1", "hello", plan, {}, {{"capability/x", capability}}, nullptr});
+  ASSERT_TRUE(answer.ok) << answer.error;
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunFailedEvent");
+  const auto events = scene.gateway.events("r1");
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(text_of(events[0], "error"), "Unsupported integration kind 'magic'");
+  EXPECT_THAT(read_file(scene.project.state_file("r1")), HasSubstr("\"status\": \"failed\""));
+}
+
 TEST(HandOff, ManifestOfAnotherIdIsRefusedWithBothNames) {
   Started scene;
   const auto plan = scene.project.add_workflow("hello", shell_step("greet", "true"));
