@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
+#include <ctime>
 #include <limits>
 
 #include "worker/json/keys.h"
@@ -13,6 +13,9 @@
 
 namespace charter::worker {
 namespace {
+
+// Processor time, so that a busy machine does not count.
+constexpr std::clock_t kQuickly = 20 * CLOCKS_PER_SEC;
 
 std::string again(std::string_view json, const DumpStyle& style = kPythonDefault) {
   const auto value = parse_json(json);
@@ -106,14 +109,14 @@ TEST(JsonValue, ReprIsPythons) {
 
 TEST(JsonValue, BigObjectsAreFilledAndSearchedInLinearTime) {
   constexpr int kMembers = 200'000;
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();
   Object object;
   for (int i = 0; i < kMembers; ++i) object.set(std::to_string(i), Value::integer(i));
   for (int i = 0; i < kMembers; ++i) {
     ASSERT_EQ(object.find(std::to_string(i))->small_integer(), i);
   }
   // A quadratic search would take minutes.
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+  EXPECT_LT(std::clock() - begin, kQuickly);
 }
 
 TEST(JsonValue, ErasedMembersAreGoneAndTheOthersFound) {
@@ -157,10 +160,10 @@ TEST(JsonKeys, OfDifferentKindsCannotBeSorted) {
 TEST(JsonKeys, HundredsOfThousandsOfNumbersAreSortedInTime) {
   Object object;
   for (int i = 300'000; i > 0; --i) set_scalar_key(object, Value::integer(i), Value());
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();
   EXPECT_EQ(key_text(sorted_keys(object).keys.front()), "1");
   // A quadratic sort would take minutes.
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+  EXPECT_LT(std::clock() - begin, kQuickly);
 }
 
 TEST(JsonFault, NamesWhatJsonCannotHold) {
