@@ -260,6 +260,8 @@ def main():
     parser.add_argument("--random", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("names", nargs="*")
+    # The secret that bindings of the cases name: what is compared ends before it is looked up there.
+    os.environ.setdefault("NAME", "value")
     options = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="plan-oracle-")).resolve()
     try:

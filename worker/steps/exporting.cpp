@@ -5,19 +5,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <optional>
 
 #include "ipc/layout.h"
 #include "ipc/unique_fd.h"
 #include "worker/json/python.h"
+#include "worker/plan/paths.h"
 #include "worker/steps/outputs.h"
 
 namespace charter::worker {
 namespace {
-
-namespace fs = std::filesystem;
 
 ipc::Error os_error(int code, const std::string& path) {
   const char* text = ::strerrordesc_np(code);
@@ -26,72 +25,61 @@ ipc::Error os_error(int code, const std::string& path) {
                           repr(std::string_view(path)));
 }
 
-bool is_below(const fs::path& path, const fs::path& root) {
-  const auto relative = path.lexically_relative(root);
-  return !relative.empty() && *relative.begin() != "..";
+bool is_link(const std::string& path) {
+  struct stat found = {};
+  return ::lstat(path.c_str(), &found) == 0 && S_ISLNK(found.st_mode);
 }
 
-// Where a link leads, also one to nothing yet, which whoever creates the file would follow.
-std::optional<fs::path> end_of_link(fs::path link) {
-  constexpr int kMostLinks = 40;
-  std::error_code failed;
-  for (int followed = 0; followed < kMostLinks; ++followed) {
-    if (!fs::is_symlink(link, failed)) {
-      fs::path end = fs::weakly_canonical(link, failed);
-      return failed ? std::nullopt : std::optional<fs::path>(std::move(end));
-    }
-    const fs::path target = fs::read_symlink(link, failed);
-    if (failed) return std::nullopt;
-    link = link.parent_path() / target;
-  }
-  return std::nullopt;
+bool is_directory(const std::string& path) {
+  struct stat found = {};
+  return ::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
 }
 
-// The file the step means; nothing when it lies outside, be it by way of a link.
-std::optional<fs::path> destination(const fs::path& root, const std::string& path) {
+// The file the step means; nothing when it lies outside, be it by way of a link, also one to
+// nothing yet, which whoever creates the file would follow.
+std::optional<std::string> destination(const std::string& root, std::string_view path) {
   if (path.starts_with('/')) return std::nullopt;
-  fs::path place = root;
-  for (const fs::path& part : fs::path(path)) {
+  std::string place = root;
+  while (!path.empty()) {
+    const std::string_view part = path.substr(0, path.find('/'));
+    path.remove_prefix(std::min(path.size(), part.size() + 1));
     if (part == "..") return std::nullopt;
     if (part.empty() || part == ".") continue;
-    place /= part;
-    std::error_code ignored;
-    if (!fs::is_symlink(place, ignored)) continue;
-    const auto real = end_of_link(place);
-    if (!real || !is_below(*real, root)) return std::nullopt;
+    place = join(place, part);
+    if (!is_link(place)) continue;
+    const auto real = resolve(place, root);
+    if (!real || !is_inside(real->path, root)) return std::nullopt;
   }
   return place;
 }
 
-ipc::Result<void> make_directories(const fs::path& directory) {
-  if (::mkdir(directory.c_str(), 0777) == 0) {
-    return ipc::sync_directory(directory.parent_path().string());
-  }
+ipc::Result<void> make_directories(const std::string& directory) {
+  const std::string above = parent(directory);
+  if (::mkdir(directory.c_str(), 0777) == 0) return ipc::sync_directory(above);
   const int code = errno;
-  if (code == ENOENT && directory.has_relative_path()) {
-    if (auto above = make_directories(directory.parent_path()); !above) return above;
+  if (code == ENOENT && above != directory) {
+    if (auto made = make_directories(above); !made) return made;
     return make_directories(directory);
   }
-  std::error_code ignored;
-  if (fs::is_directory(directory, ignored)) return {};
-  return os_error(code, directory.string());
+  if (is_directory(directory)) return {};
+  return os_error(code, directory);
 }
 
-ipc::Result<void> write_file(const fs::path& path, std::string_view bytes) {
+ipc::Result<void> write_file(const std::string& path, std::string_view bytes) {
   const ipc::UniqueFd file(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666));
-  if (!file) return os_error(errno, path.string());
+  if (!file) return os_error(errno, path);
   while (!bytes.empty()) {
     const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return os_error(errno, path.string());
+    if (put < 0) return os_error(errno, path);
     bytes.remove_prefix(static_cast<std::size_t>(put));
   }
   // What cannot be synced (a pipe, a device) holds nothing that could be lost.
   if (::fdatasync(file.get()) != 0 && errno != EINVAL && errno != EROFS) {
-    return os_error(errno, path.string());
+    return os_error(errno, path);
   }
-  return ipc::sync_directory(path.parent_path().string());
+  return ipc::sync_directory(parent(path));
 }
 
 }  // namespace
@@ -103,14 +91,13 @@ ipc::Result<Object> export_output(const Step& step, const RunState& state,
   if (payload == nullptr) {
     return ipc::plain_error(who + "input '" + step.export_input + "' not found in prior outputs");
   }
-  std::error_code failed;
-  const fs::path real_root = fs::canonical(root, failed);
-  if (failed) return os_error(failed.value(), root);
-  const auto file = destination(real_root, step.export_path);
+  const auto real_root = resolve(root, "/");
+  if (!real_root) return os_error(ELOOP, root);
+  const auto file = destination(real_root->path, step.export_path);
   if (!file) {
     return ipc::plain_error(who + "path '" + step.export_path + "' escapes the export directory");
   }
-  if (auto made = make_directories(file->parent_path()); !made) return made.error();
+  if (auto made = make_directories(parent(*file)); !made) return made.error();
   if (step.export_content_type && step.export_content_type->starts_with("text/") &&
       !payload->is_string()) {
     return ipc::plain_error(who + "content_type '" + *step.export_content_type +
@@ -120,7 +107,7 @@ ipc::Result<Object> export_output(const Step& step, const RunState& state,
       payload->is_string() ? decode_lossy(payload->as_string()) : dump(*payload, kStateFile);
   if (auto written = write_file(*file, text); !written) return written.error();
   Object outputs;
-  if (!step.outputs.empty()) outputs.set(step.outputs.front().name, Value(file->string()));
+  if (!step.outputs.empty()) outputs.set(step.outputs.front().name, Value(*file));
   return outputs;
 }
 
