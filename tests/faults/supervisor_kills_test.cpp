@@ -88,7 +88,8 @@ TEST(SupervisorKills, AnsweredHandOffsSurviveAKillRightBehindTheAnswer) {
   scene.project.add_workflow("hello", shell_step("greet", "true"));
   for (int i = 0; i < 10; ++i) {
     const auto run = "r" + std::to_string(i);
-    ASSERT_TRUE(scene.run(run, "hello").ok);
+    const Answer answer = scene.run(run, "hello");
+    ASSERT_TRUE(answer.ok) << answer.raw;
     scene.daemon.kill();
     scene.daemon.start();
   }

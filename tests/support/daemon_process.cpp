@@ -73,8 +73,8 @@ void DaemonProcess::start() {
   spec.output = log_;
   child_ = ChildProcess(spec);
   if (!options_.wait_for_socket) return;
-  const bool answers =
-      eventually(kSoon, [this] { return !child_.running() || can_connect(socket()); });
+  const bool answers = eventually(
+      kSoon, [this] { return !child_.running() || listener_of(socket()) == child_.pid(); });
   if (!answers || !child_.running())
     throw std::runtime_error("the daemon did not start:\n" + log());
 }

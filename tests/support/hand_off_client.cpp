@@ -31,6 +31,16 @@ bool can_connect(const std::string& socket) {
   return true;
 }
 
+pid_t listener_of(const std::string& socket) {
+  const int fd = connect_to(socket);
+  if (fd < 0) return 0;
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  const bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  close(fd);
+  return known ? peer.pid : 0;
+}
+
 std::optional<std::string> exchange(const std::string& socket, std::string_view bytes,
                                     milliseconds limit) {
   const int fd = connect_to(socket);

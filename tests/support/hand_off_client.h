@@ -1,6 +1,8 @@
 // The daemon's socket as its clients use it: one line out, lines back, until it closes.
 #pragma once
 
+#include <sys/types.h>
+
 #include <boost/json.hpp>
 #include <optional>
 #include <string>
@@ -12,6 +14,9 @@
 namespace charter::tests {
 
 [[nodiscard]] bool can_connect(const std::string& socket);
+// Who listens there, 0 when nobody does. A child of a killed daemon may hold the old socket until
+// it executes, so whoever waits for a new daemon asks for its pid.
+[[nodiscard]] pid_t listener_of(const std::string& socket);
 // A connected stream socket, or -1. The caller closes it.
 [[nodiscard]] int connect_to(const std::string& socket);
 
