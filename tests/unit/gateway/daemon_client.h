@@ -53,6 +53,8 @@ class DaemonClient {
   }
   bool send_raw(std::string_view bytes) { return socket_.send(bytes); }
 
+  void leave() { socket_.leave(); }
+
   // The next frame other than a ping; nothing at the end or when the time is over.
   std::optional<WsFrame> next(milliseconds limit = kSoon) {
     const auto deadline = Clock::now() + limit;

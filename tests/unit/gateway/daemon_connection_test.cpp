@@ -167,6 +167,7 @@ TEST_F(DaemonConnection, ADaemonThatLeavesAtOnceLosesNothing) {
     daemon.send(announced_text("r"));
     for (int seq = 0; seq < 100; ++seq) daemon.send(event_text("r", seq, kStepStart));
     daemon.send(event_text("r", 100, kComplete));
+    daemon.leave();
   }
   EXPECT_TRUE(eventually(tests::kSoon, [&] { return status_of("r") == "completed"; }));
   EXPECT_EQ(events_of("r"), 101);

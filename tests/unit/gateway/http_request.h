@@ -87,8 +87,8 @@ class EventReader {
   };
 
   EventReader(std::uint16_t port, std::string_view target,
-              const std::vector<std::string>& headers = {})
-      : socket_(port) {
+              const std::vector<std::string>& headers = {}, int receive_buffer = 0)
+      : socket_(port, receive_buffer) {
     std::vector<std::string> all{"Accept: text/event-stream"};
     all.insert(all.end(), headers.begin(), headers.end());
     socket_.send(request_text("GET", target, {}, all));

@@ -24,7 +24,12 @@ using tests::kSoon;
 
 class TestSocket {
  public:
-  explicit TestSocket(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  // `receive_buffer`: what the kernel keeps for a reader that does not read; 0 for the usual.
+  explicit TestSocket(std::uint16_t port, int receive_buffer = 0)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    if (receive_buffer > 0) {
+      ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    }
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -43,6 +48,12 @@ class TestSocket {
 
   void close() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+  // Ends its own side and reads the other's to its end: closing over unread bytes would make the
+  // kernel reset the connection and drop what the other side has not read yet.
+  void leave() {
+    ::shutdown(fd_, SHUT_WR);
+    receive_to_end();
   }
   // Whether everything could be handed over; false when the other side is gone.
   bool send(std::string_view bytes) {
