@@ -1,8 +1,12 @@
 // Encrypted connections, with real certificates against a real TLS server.
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 
 #include <fstream>
 
+#include "ipc/unique_fd.h"
 #include "supervisor/link/tls.h"
 #include "tests/support/certificates.h"
 #include "tests/support/ws_tls.h"
@@ -162,9 +166,18 @@ TEST_F(LinkTls, PlainServerIsSaidToBeNone) {
 }
 
 TEST_F(LinkTls, HandshakeThatHangsIsBounded) {
+  // The kernel accepts for a listener that never does, and nobody ever answers the handshake.
+  const ipc::UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in place{};
+  place.sin_family = AF_INET;
+  place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof place;
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&place), size), 0);
+  ASSERT_EQ(::listen(listener.get(), 8), 0);
+  ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&place), &size), 0);
   WsServer server({}, tls_streams({authority_.issue("gateway", kHere)}));
-  server.freeze();
   auto made = secure(server, authority_.certificate());
+  made.gateway.port = ntohs(place.sin_port);
   made.connect_timeout = milliseconds(200);
   const auto begun = Clock::now();
   EXPECT_THAT(refusal(made), HasSubstr("TLS handshake"));
