@@ -65,17 +65,17 @@ void StoreThread::enqueue(std::unique_ptr<Task> task) {
 
 void StoreThread::serve() {
   while (true) {
-    // Shared because the loop may end without running what is posted to it.
-    const auto group = std::make_shared<Group>();
+    Group group;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
       if (stopping_) break;
-      group->swap(queue_);
+      group.swap(queue_);
     }
-    run_group(*group);
-    boost::asio::post(loop_, [group, outstanding = outstanding_] {
-      for (const auto& task : *group) {
+    run_group(group);
+    // The tasks go over whole: what they hold belongs to the loop and must end there.
+    boost::asio::post(loop_, [group = std::move(group), outstanding = outstanding_] {
+      for (const auto& task : group) {
         --*outstanding;
         task->finish();
       }
