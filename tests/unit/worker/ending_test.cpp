@@ -120,8 +120,8 @@ TEST(Kill, WorksOnAStoppedEngine) {
 
 // Leaves a process behind that takes its time, so that the burst's end does.
 constexpr const char* kSlowLeftover =
-    R"j({"id": "s", "type": "shell", "run": "setsid sh -c 'trap \"\" TERM; )j"
-    R"j(while :; do sleep 0.1; done' > /dev/null 2>&1 &"})j";
+    R"j({"id": "s", "type": "shell", "run": "setsid sh -c 'trap \"\" TERM; touch armed; )j"
+    R"j(while :; do sleep 0.1; done' > /dev/null 2>&1 & until test -e armed; do sleep 0.01; done"})j";
 
 bool has_frame(const Project& project, std::size_t index) {
   return eventually([&] {
