@@ -26,8 +26,10 @@ struct Burst {
   std::shared_ptr<ipc::UniqueFd> journal;  // for reading and syncing; not the locked description
   ipc::LogReader reader;
   ipc::JournalSummary summary;
-  bool sync_under_way = false;
-  bool sync_wanted = false;
+  bool sync_due = false;        // in the tailer's next group
+  bool sync_under_way = false;  // in its present one
+  bool sync_wanted = false;     // and in the one after
+  bool sync_failed = false;     // nothing that was read since is ever durable
 
   int doorbell = 0;  // connections that said this run's hello
   BootClock::time_point begun = BootClock::now();

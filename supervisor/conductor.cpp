@@ -1,5 +1,6 @@
 #include "supervisor/conductor.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -24,10 +25,9 @@ Conductor::Conductor(Parts parts, std::size_t slots, Hooks hooks)
       hooks_(std::move(hooks)),
       slots_(slots),
       kills_(parts_.disk, parts_.layout),
+      fresh_journals_(parts_.disk, parts_.layout, [this](const RunPtr& run) { files_made(run); }),
       pending_files_(parts_.executor, parts_.disk, parts_.layout,
-                     [this](const RunPtr& run) {
-                       if (run->state == RunState::starting) begin(run);
-                     }),
+                     [this](const RunPtr& run) { files_made(run); }),
       paused_watch_(parts_.layout),
       boot_id_(ipc::boot_id()),
       pulse_(parts_.executor),
@@ -38,12 +38,17 @@ Conductor::Conductor(Parts parts, std::size_t slots, Hooks hooks)
 
 void Conductor::enqueue(const RunPtr& run) {
   run->state = RunState::queued;
+  fresh_journals_.make(run);
   slots_.add_start(run);
   fill_slots();
-  if (run->state == RunState::queued) {
-    run->fresh_journal.reset();  // a waiting run holds no descriptor
-    pending_files_.expect(run);
-  }
+  if (run->state == RunState::queued) pending_files_.expect(run);
+}
+
+// No worker may begin before: the file would replace the engine's.
+void Conductor::files_made(const RunPtr& run) {
+  if (run->files_busy > 0) return;
+  if (run->state == RunState::starting) begin(run);
+  start_projects();
 }
 
 void Conductor::recovered() {
@@ -65,7 +70,7 @@ void Conductor::fill_slots() {
     const RunPtr run = slots_.take();
     if (run == nullptr) break;
     run->state = RunState::starting;
-    if (!run->pending_file_busy) begin(run);
+    if (run->files_busy == 0) begin(run);
   }
   filling_ = false;
 }
@@ -136,9 +141,12 @@ void Conductor::project(const RunPtr& run, const ipc::Command* command, std::str
 }
 
 void Conductor::start_projects() {
-  while (may_start() && !projects_.empty() && projecting_ < kProjectsAtOnce) {
-    Project order = std::move(projects_.front());
-    projects_.pop_front();
+  while (may_start() && projecting_ < kProjectsAtOnce) {
+    const auto next = std::find_if(projects_.begin(), projects_.end(),
+                                   [](const Project& one) { return one.run->files_busy == 0; });
+    if (next == projects_.end()) return;
+    Project order = std::move(*next);
+    projects_.erase(next);
     LaunchOrder launch;
     launch.cause = Cause::project;
     launch.command = order.command ? &*order.command : nullptr;
@@ -292,6 +300,12 @@ void Conductor::frames_read(const RunPtr& run) {
     run->delivery.visible = true;
     hooks_.announce(run);
   }
+}
+
+// What was read of its journal may be lost, and nobody can say how much. Its worker goes on, finds
+// out by a sync of its own or ends; nothing more of it is shown.
+void Conductor::sync_failed(const RunPtr& run) {
+  if (run->burst->closing != Burst::Closing::no) hold(run, "its journal cannot be made durable");
 }
 
 void Conductor::durable(const RunPtr& run) {

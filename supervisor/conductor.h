@@ -15,6 +15,7 @@
 #include "supervisor/burst.h"
 #include "supervisor/clock.h"
 #include "supervisor/decide.h"
+#include "supervisor/fresh_journals.h"
 #include "supervisor/kill_ladder.h"
 #include "supervisor/launcher.h"
 #include "supervisor/ledger.h"
@@ -58,6 +59,7 @@ class Conductor {
   void worker_ended(const RunPtr& run, std::optional<int> status);
   void frames_read(const RunPtr& run);
   void durable(const RunPtr& run);
+  void sync_failed(const RunPtr& run);
   void step_begun(const RunPtr& run);
   void hello(const RunPtr& run);
 
@@ -76,6 +78,7 @@ class Conductor {
   // conductor.cpp: slots and launches
   void fill_slots();
   [[nodiscard]] bool may_start() const { return !holding_ && !recovering_ && !backing_off_; }
+  void files_made(const RunPtr& run);
   void begin(const RunPtr& run);
   void step_back(const RunPtr& run);
   void launched(const RunPtr& run, bool announce);
@@ -109,6 +112,7 @@ class Conductor {
   Hooks hooks_;
   SlotQueue slots_;
   KillLadder kills_;
+  FreshJournals fresh_journals_;
   PendingFiles pending_files_;
   PausedWatch paused_watch_;
   bool holding_ = false;

@@ -32,15 +32,16 @@ ipc::Result<void> write_request_file(const std::string& path, const std::string&
 
 }  // namespace
 
-// One request on its way. The files are made on the sync thread before the record that speaks of
-// them is written, and belong to the run afterwards.
+// One request on its way. The files are made on the ledger's thread before the record that speaks
+// of them is written, and belong to the run afterwards. Of a new run that is its state, when large:
+// the journal can be made from the record. A run that is taken on waits, and what says so is a
+// journal.
 struct Intake::Pending {
   Order order;
   Done done;
   ipc::Accepted accepted;
-  ipc::UniqueFd journal;
-  std::string journal_path;
-  std::string state;  // of a large run: goes into state_path
+  std::string journal_path;  // of a run that is taken on
+  std::string state;         // of a large run: goes into state_path
   std::string state_path;
   std::string requests_dir;
   bool journal_made = false;
@@ -51,9 +52,9 @@ struct Intake::Pending {
       if (auto written = write_request_file(state_path, state); !written) return written;
       if (auto synced = ipc::sync_directory(requests_dir); !synced) return synced;
     }
+    if (journal_path.empty()) return {};
     auto made = ipc::create_journal(journal_path);
     if (!made) return made.error();
-    journal = std::move(*made);
     journal_made = true;
     return {};
   }
@@ -156,7 +157,7 @@ void Intake::write_down(const std::shared_ptr<Pending>& pending, ipc::Accepted a
   accepted.run_id = pending->order.run_id;
   accepted.order = next_order_++;
   pending->accepted = accepted;
-  pending->journal_path = layout_.journal(accepted.run_id);
+  if (pending->paused) pending->journal_path = layout_.journal(accepted.run_id);
   std::vector<ipc::LedgerRecord> records;
   if (pending->order.command_id) {
     ipc::Started started;
@@ -168,7 +169,8 @@ void Intake::write_down(const std::shared_ptr<Pending>& pending, ipc::Accepted a
   ledger_.append(
       std::move(records),
       [this, pending](const ipc::Result<void>& result) { written(pending, result); },
-      [pending] { return pending->make_files(); }, layout_.journals_dir());
+      [pending] { return pending->make_files(); },
+      pending->paused ? layout_.journals_dir() : std::string());
 }
 
 void Intake::written(const std::shared_ptr<Pending>& pending, const ipc::Result<void>& result) {
@@ -184,14 +186,12 @@ void Intake::written(const std::shared_ptr<Pending>& pending, const ipc::Result<
   run->state_bytes = std::move(pending->accepted.state);
   run->state_path = std::move(pending->accepted.state_file);
   run->adopted_paused = pending->accepted.adopted_paused;
-  run->fresh_journal = std::move(pending->journal);
   run->updated_us = ipc::now_us();
   if (pending->paused) {
     run->state = RunState::paused;
     run->wire = WireStatus::paused;
     run->waits_at = pending->paused->waits_at;
     run->step = pending->paused->step;
-    run->fresh_journal.reset();
   }
   pending->done({run, std::nullopt});
   accepted_(run);

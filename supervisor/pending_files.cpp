@@ -80,7 +80,7 @@ void PendingFiles::tick() {
 }
 
 void PendingFiles::write(const RunPtr& run) {
-  run->pending_file_busy = true;
+  ++run->files_busy;
   auto result = std::make_shared<ipc::Result<void>>();
   disk_.run(
       [result, directory = layout_.runs_dir(), path = layout_.state_file(run->id),
@@ -94,7 +94,7 @@ void PendingFiles::write(const RunPtr& run) {
         *result = large ? place_state_file(directory, path, *large) : large.error();
       },
       [this, run, result] {
-        run->pending_file_busy = false;
+        --run->files_busy;
         if (!*result) log::warning("Run {}: {}", run->id, result->error().message());
         written_(run);
       });

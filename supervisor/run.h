@@ -76,8 +76,8 @@ struct Run {
   PauseKind waits_at = PauseKind::none;
   bool holds_slot = false;
   bool adopted_paused = false;     // taken on from a paused state file
-  bool pending_file_busy = false;  // its first state file is being written right now
   bool started_burst = false;      // a burst's first frame has been seen
+  std::uint32_t files_busy = 0;    // of its first files, how many are being made right now
   std::uint32_t bursts = 0;
   std::uint32_t pauses = 0;
   std::uint32_t fruitless_starts = 0;  // bursts in a row that died before any step
@@ -90,7 +90,7 @@ struct Run {
 
   std::string state_bytes;      // the initial run state, until a burst has begun
   std::string state_path;       // or the file that holds it, when large
-  ipc::UniqueFd fresh_journal;  // created at acceptance and not yet used
+  ipc::UniqueFd fresh_journal;  // made for a run that begins at once, and not yet used
 
   bool decision_under_way = false;        // one is being written down
   std::vector<ipc::Command> commands;     // accepted, their effect still to come

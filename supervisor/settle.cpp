@@ -197,7 +197,9 @@ void Conductor::close_when_durable(const RunPtr& run, Burst::Closing how) {
   run->burst->closing = how;
   run->state = RunState::ending;
   free_slot(*run);
-  if (run->progress.synced_end >= run->progress.end) {
+  if (run->burst->sync_failed) {
+    hold(run, "its journal cannot be made durable");
+  } else if (run->progress.synced_end >= run->progress.end) {
     conclude(run);
     tell_watchers(*run);
   } else {

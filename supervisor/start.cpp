@@ -19,6 +19,7 @@
 #include "supervisor/log.h"
 #include "supervisor/orphans.h"
 #include "supervisor/place.h"
+#include "supervisor/short_slices.h"
 #include "supervisor/socket_place.h"
 #include "supervisor/supervisor.h"
 
@@ -181,6 +182,7 @@ int start(const StartOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
   become_subreaper();
+  ask_for_short_slices();
   if (auto served = serve(options); !served) {
     std::fprintf(stderr, "Error: %s\n", served.error().message().c_str());
     return 1;

@@ -24,11 +24,12 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
     : context_(context),
       base_(std::move(base)),
       started_at_(ipc::wire_time(ipc::now_us())),
+      ledger_disk_(context.get_executor()),
       disk_(context.get_executor()),
-      ledger_(context.get_executor(), disk_, std::move(base_.ledger)),
+      ledger_(context.get_executor(), ledger_disk_, std::move(base_.ledger)),
       registry_(base_.layout),
       preparer_(context.get_executor(), base_.worker, base_.layout.root(), children_),
-      tailer_(disk_, tailer_hooks()),
+      tailer_(context.get_executor(), disk_, tailer_hooks()),
       launcher_(context.get_executor(), base_.worker, base_.layout, children_,
                 {base_.doorbell, base_.options.kill_grace},
                 [this](const RunPtr& run, std::optional<int> status) {
@@ -103,6 +104,7 @@ Tailer::Hooks Supervisor::tailer_hooks() {
   hooks.wanted = [this](const Run& run) { return relay_.up() || !run.watchers.empty(); };
   hooks.read = [this](const RunPtr& run) { conductor_.frames_read(run); };
   hooks.durable = [this](const RunPtr& run) { conductor_.durable(run); };
+  hooks.sync_failed = [this](const RunPtr& run) { conductor_.sync_failed(run); };
   hooks.step_begun = [this](const RunPtr& run) { conductor_.step_begun(run); };
   return hooks;
 }

@@ -80,7 +80,8 @@ class Supervisor {
   Base base_;
   std::string started_at_;
   ChildTable children_;
-  SyncThread disk_;
+  SyncThread ledger_disk_;
+  SyncThread disk_;  // journals and state files
   Ledger ledger_;
   Registry registry_;
   StartedCommands started_;

@@ -4,6 +4,8 @@
 #include <csignal>
 #include <utility>
 
+#include "supervisor/short_slices.h"
+
 namespace charter::supervisor {
 
 SyncThread::SyncThread(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {
@@ -34,6 +36,7 @@ void SyncThread::submit(std::unique_ptr<DiskJob> job) {
 }
 
 void SyncThread::loop() {
+  ask_for_short_slices();
   std::vector<std::unique_ptr<DiskJob>> group;
   for (;;) {
     {

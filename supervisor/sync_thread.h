@@ -1,4 +1,5 @@
-// The one thread besides the event loop: whatever may wait for a disk is done on it, in order.
+// A thread beside the event loop: whatever may wait for a disk is done on one, in order. The ledger
+// has one of its own, because a client waits for it and for nothing else.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

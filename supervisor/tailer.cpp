@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <chrono>
+#include <memory>
 #include <utility>
 
 #include "ipc/codec.h"
@@ -12,6 +14,8 @@ namespace charter::supervisor {
 namespace {
 
 using Last = ipc::JournalSummary::Last;
+
+constexpr std::chrono::milliseconds kGroupSpacing{3};
 
 void apply_event(Run& run, const ipc::Event& event) {
   if (event.kind == "GatePendingEvent") run.waits_at = PauseKind::gate;
@@ -107,20 +111,81 @@ void Tailer::take(const RunPtr& run, const ipc::JournalFrame& frame, std::uint64
   if (!begun && run->burst->summary.step_begun) hooks_.step_begun(run);
 }
 
+// The journals of one group, synced one after the other: the first sync commits what the others
+// share with it.
+class Tailer::Group final : public DiskJob {
+ public:
+  Group(Tailer& tailer, std::vector<RunPtr> runs) : tailer_(tailer) {
+    entries_.reserve(runs.size());
+    for (RunPtr& run : runs) {
+      entries_.push_back({run, run->burst->journal, run->progress, {}});
+    }
+  }
+  void work() override {
+    for (Entry& entry : entries_) {
+      if (::fdatasync(entry.journal->get()) != 0) entry.result = ipc::errno_error("sync a journal");
+    }
+  }
+  void done() override {
+    for (const Entry& entry : entries_) tailer_.synced(entry.run, entry.reached, entry.result);
+    tailer_.group_done();
+  }
+
+ private:
+  struct Entry {
+    RunPtr run;
+    std::shared_ptr<ipc::UniqueFd> journal;
+    Progress reached;
+    ipc::Result<void> result;
+  };
+  Tailer& tailer_;
+  std::vector<Entry> entries_;
+};
+
 void Tailer::sync(const RunPtr& run) {
   const std::shared_ptr<Burst> burst = run->burst;
-  if (burst == nullptr || run->progress.synced_end >= run->progress.end) return;
+  if (burst == nullptr || burst->sync_failed || burst->sync_due) return;
+  if (run->progress.synced_end >= run->progress.end) return;
   if (burst->sync_under_way) {
     burst->sync_wanted = true;
     return;
   }
-  burst->sync_under_way = true;
-  auto result = std::make_shared<ipc::Result<void>>();
-  disk_.run(
-      [journal = burst->journal, result] {
-        if (::fdatasync(journal->get()) != 0) *result = ipc::errno_error("sync a journal");
-      },
-      [this, run, reached = run->progress, result] { synced(run, reached, *result); });
+  burst->sync_due = true;
+  due_.push_back(run);
+  sync_next_group();
+}
+
+// The first of a quiet time goes at once; those that follow closely share a group, so that a run of
+// many short steps does not keep the disk from everyone.
+void Tailer::sync_next_group() {
+  if (group_under_way_ || timer_set_ || due_.empty()) return;
+  const auto now = BootClock::now();
+  if (now < next_group_at_) {
+    timer_set_ = true;
+    timer_.expires_at(next_group_at_);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      timer_set_ = false;
+      sync_next_group();
+    });
+    return;
+  }
+  std::vector<RunPtr> runs;
+  for (RunPtr& run : std::exchange(due_, {})) {
+    if (run->burst == nullptr) continue;
+    run->burst->sync_due = false;
+    run->burst->sync_under_way = true;
+    runs.push_back(std::move(run));
+  }
+  if (runs.empty()) return;
+  group_under_way_ = true;
+  next_group_at_ = now + kGroupSpacing;
+  disk_.submit(std::make_unique<Group>(*this, std::move(runs)));
+}
+
+void Tailer::group_done() {
+  group_under_way_ = false;
+  sync_next_group();
 }
 
 void Tailer::synced(const RunPtr& run, const Progress& reached, const ipc::Result<void>& result) {
@@ -128,9 +193,11 @@ void Tailer::synced(const RunPtr& run, const Progress& reached, const ipc::Resul
   if (burst == nullptr) return;
   burst->sync_under_way = false;
   if (!result) {
-    // The kernel may have dropped what was not written; nothing of it is ever shown as durable.
-    // Its worker finds out by its own sync; reading goes on, and the pulse tries again.
+    // The kernel may have dropped what was not written, and tells so only once: a later sync that
+    // succeeds proves nothing.
     log::error("Run {}: {}", run->id, result.error().message());
+    burst->sync_failed = true;
+    hooks_.sync_failed(run);
     return;
   }
   run->progress.synced_end = reached.end;

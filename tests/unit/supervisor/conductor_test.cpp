@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 
 #include <csignal>
 
@@ -75,6 +76,22 @@ TEST_F(ConductorTest, WaitingRunHasItsStateFileSoon) {
   ASSERT_TRUE(life_->until([&] { return std::filesystem::exists(path); }));
   EXPECT_EQ(std::filesystem::file_size(path), waiting->state_bytes.size());
   EXPECT_EQ(life_->cancel("hang"), std::nullopt);
+}
+
+TEST_F(ConductorTest, RunWhoseJournalCannotBeSyncedIsHeldAndNothingMoreOfItIsShown) {
+  life_->accept("hang");
+  ASSERT_TRUE(life_->reaches("hang", RunState::executing));
+  const RunPtr run = life_->find("hang");
+  ASSERT_TRUE(life_->until([&] { return run->progress.synced_end >= run->progress.end; }));
+  const std::uint64_t shown = run->progress.synced_seq;
+  const auto readable = run->burst->journal;  // the reader goes on with it
+  run->burst->journal = std::make_shared<ipc::UniqueFd>(::eventfd(0, EFD_CLOEXEC));
+  EXPECT_EQ(life_->cancel("hang"), std::nullopt);
+  ASSERT_TRUE(life_->reaches("hang", RunState::held));
+  EXPECT_EQ(run->progress.synced_seq, shown);
+  EXPECT_GT(run->progress.next_seq, shown);
+  EXPECT_TRUE(life_->finished.empty());
+  EXPECT_FALSE(run->holds_slot);
 }
 
 TEST_F(ConductorTest, ApprovedRunGoesOnAndIsAnnouncedAgain) {

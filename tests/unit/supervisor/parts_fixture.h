@@ -37,7 +37,7 @@ class Life {
         ledger_(context_.get_executor(), disk_, std::move(*store_)),
         registry_(layout),
         preparer_(context_.get_executor(), worker_, layout.root(), children_),
-        tailer_(disk_, tailer_hooks()),
+        tailer_(context_.get_executor(), disk_, tailer_hooks()),
         launcher_(context_.get_executor(), worker_, layout, children_,
                   {layout.data_dir() + "/bell", std::chrono::milliseconds(500)},
                   [this](const RunPtr& run, auto status) { conductor_.worker_ended(run, status); }),
@@ -149,6 +149,7 @@ class Life {
     return {[](const Run&) { return true; },
             [this](const RunPtr& run) { conductor_.frames_read(run); },
             [this](const RunPtr& run) { conductor_.durable(run); },
+            [this](const RunPtr& run) { conductor_.sync_failed(run); },
             [this](const RunPtr& run) { conductor_.step_begun(run); }};
   }
   Conductor::Hooks conductor_hooks() {
