@@ -88,27 +88,32 @@ void Conductor::begin(const RunPtr& run) {
     order.cause = decision->kind == "input" ? Cause::input : Cause::resume;
     order.command = decision;
   }
-  if (auto started = parts_.launcher.launch(run, order); !started) {
-    launch_failed(run, started.error());
-    return;
-  }
-  if (decision != nullptr && decision->kind == "approve") run->wire = WireStatus::running;
-  launched(run, decision == nullptr || decision->kind == "approve");
-  log::info("Tracking run: run_id={} status={} workflow_path={}", run->id, name_of(run->wire),
-            run->workflow_path);
+  const bool approved = decision != nullptr && decision->kind == "approve";
+  const bool announce = decision == nullptr || approved;
+  live_.insert(run);
+  parts_.launcher.launch(run, order, [=, this](const ipc::Result<void>& started) {
+    if (!started) return launch_failed(run, started.error());
+    if (approved) run->wire = WireStatus::running;
+    launched(run, announce);
+    log::info("Tracking run: run_id={} status={} workflow_path={}", run->id, name_of(run->wire),
+              run->workflow_path);
+    // What came while the worker was being made.
+    if (run->cancellation() != nullptr) command_accepted(run);
+  });
 }
 
 void Conductor::launched(const RunPtr& run, bool announce) {
   const Burst& burst = *run->burst;
-  live_.insert(run);
   parts_.ledger.note(
       {0, ipc::Spawned{run->id, burst.number, burst.guardian->pid(), 0, burst.secret}});
   if (!burst.projecting) run->delivery.visible = true;
   if (announce) hooks_.announce(run);
+  if (burst.doorbell > 0) hello(run);  // it was heard before
 }
 
 void Conductor::launch_failed(const RunPtr& run, const ipc::Error& error) {
   log::error("Cannot start a worker for run {}: {}", run->id, error.message());
+  live_.erase(run);
   step_back(run);
   slots_.return_to_front(run);
   retry_soon();
@@ -134,6 +139,7 @@ void Conductor::retry_soon() {
 
 void Conductor::project(const RunPtr& run, const ipc::Command* command, std::string reason) {
   run->state = RunState::ending;
+  run->project_due = true;
   Project order{run, std::nullopt, std::move(reason)};
   if (command != nullptr) order.command = *command;
   projects_.push_back(std::move(order));
@@ -147,19 +153,29 @@ void Conductor::start_projects() {
     if (next == projects_.end()) return;
     Project order = std::move(*next);
     projects_.erase(next);
-    LaunchOrder launch;
-    launch.cause = Cause::project;
-    launch.command = order.command ? &*order.command : nullptr;
-    launch.reason = order.reason;
-    if (auto started = parts_.launcher.launch(order.run, launch); !started) {
-      log::error("Cannot end run {}: {}", order.run->id, started.error().message());
-      projects_.push_front(std::move(order));
-      retry_soon();
+    ++projecting_;
+    start_project(std::move(order));
+  }
+}
+
+void Conductor::start_project(Project order) {
+  LaunchOrder launch;
+  launch.cause = Cause::project;
+  launch.command = order.command ? &*order.command : nullptr;
+  launch.reason = order.reason;
+  const RunPtr run = order.run;
+  live_.insert(run);
+  parts_.launcher.launch(run, launch, [=, this](const ipc::Result<void>& started) mutable {
+    if (started) {
+      run->project_due = false;
+      launched(run, false);
       return;
     }
-    ++projecting_;
-    launched(order.run, false);
-  }
+    log::error("Cannot end run {}: {}", run->id, started.error().message());
+    --projecting_;
+    projects_.push_front(std::move(order));
+    retry_soon();
+  });
 }
 
 void Conductor::command_accepted(const RunPtr& run) {
@@ -264,7 +280,7 @@ void Conductor::look_into_changed_files() {
 
 void Conductor::check(const RunPtr& run) {
   const std::shared_ptr<Burst> burst = run->burst;
-  if (burst == nullptr) return;
+  if (burst == nullptr || run->project_due) return;
   parts_.tailer.read(run);
   if (burst->closing != Burst::Closing::no) {
     parts_.tailer.sync(run);

@@ -85,6 +85,7 @@ class Conductor {
   void launch_failed(const RunPtr& run, const ipc::Error& error);
   void project(const RunPtr& run, const ipc::Command* command, std::string reason);
   void start_projects();
+  void start_project(Project order);
   void commands_take_effect(const RunPtr& run);
   void drop_late_decisions(Run& run);
   void done(Run& run, const ipc::Command& command, bool ok, const char* code);
@@ -118,7 +119,7 @@ class Conductor {
   bool holding_ = false;
   bool recovering_ = true;
   bool filling_ = false;
-  std::unordered_set<RunPtr> live_;  // with a burst
+  std::unordered_set<RunPtr> live_;  // with a burst, or about to have one
   std::vector<RunPtr> lingering_;    // guardian gone, lock still held
   std::deque<Project> projects_;
   std::size_t projecting_ = 0;

@@ -77,16 +77,19 @@ class DoorbellServer::Line : public std::enable_shared_from_this<Line> {
   // supervisor is believed from a process of our own user.
   bool believe(const ipc::Hello& hello) {
     const RunPtr run = server_.registry_.find(hello.run_id);
-    if (run == nullptr || run->burst == nullptr) return false;
-    const std::string& secret = run->burst->secret;
+    if (run == nullptr) return false;
+    // A worker may be heard before its maker's thread has said that it was made.
+    const auto& burst = run->launching != nullptr ? run->launching : run->burst;
+    if (burst == nullptr) return false;
+    const std::string& secret = burst->secret;
     if (!secret.empty() && secret != hello.secret) {
       log::warning("Refused a doorbell of run {}: it does not know the secret", run->id);
       return false;
     }
     said_hello_ = true;
     run_ = run;
-    burst_ = run->burst;
-    ++run->burst->doorbell;
+    burst_ = burst;
+    ++burst->doorbell;
     server_.hello_(run);
     return true;
   }

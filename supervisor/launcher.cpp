@@ -14,7 +14,7 @@
 #include "ipc/lock.h"
 #include "ipc/log_segment.h"
 #include "supervisor/burst.h"
-#include "supervisor/spawn.h"
+#include "supervisor/process_watch.h"
 
 namespace charter::supervisor {
 namespace {
@@ -91,24 +91,26 @@ std::string random_secret() {
 }
 
 Launcher::Launcher(boost::asio::any_io_executor executor, const WorkerProgram& worker,
-                   const ipc::Layout& layout, ChildTable& children, Settings settings, Ended ended)
+                   const ipc::Layout& layout, Spawner& spawner, Settings settings, Ended ended)
     : executor_(std::move(executor)),
       worker_(worker),
       layout_(layout),
-      children_(children),
+      spawner_(spawner),
       settings_(std::move(settings)),
       ended_(std::move(ended)) {}
 
-ipc::Result<void> Launcher::launch(const RunPtr& run, const LaunchOrder& order) {
+void Launcher::launch(const RunPtr& run, const LaunchOrder& order, Done done) {
   auto journal = open_journal(*run);
-  if (!journal) return journal.error();
+  if (!journal) return done(journal.error());
   auto locked = ipc::try_lock(journal->get());
-  if (!locked) return locked.error();
-  if (!*locked) return ipc::plain_error("another worker holds the journal of run " + run->id);
+  if (!locked) return done(locked.error());
+  if (!*locked) {
+    return done(ipc::plain_error("another worker holds the journal of run " + run->id));
+  }
   const std::uint32_t number = order.cause == Cause::project ? run->bursts : run->bursts + 1;
   auto job = make_job(*run, order, number);
-  if (!job) return job.error();
-  return spawn_worker(run, *job, *journal);
+  if (!job) return done(job.error());
+  if (auto begun = spawn_worker(run, *job, std::move(*journal), done); !begun) done(begun);
 }
 
 // A journal shorter than its header was created by a supervisor that died right then; nothing can
@@ -163,35 +165,49 @@ ipc::Result<ipc::Job> Launcher::make_job(const Run& run, const LaunchOrder& orde
 }
 
 ipc::Result<void> Launcher::spawn_worker(const RunPtr& run, const ipc::Job& job,
-                                         const ipc::UniqueFd& journal) {
+                                         ipc::UniqueFd journal, Done done) {
   auto memory = ipc::memory_file(ipc::encode(job));
   if (!memory) return memory.error();
   const std::string path = layout_.journal(run->id);
   auto reading = std::make_shared<ipc::UniqueFd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!*reading) return ipc::errno_error("open " + path);
 
-  SpawnSpec spec;
-  spec.program = worker_.program.get();
-  spec.arguments = {"charter-worker", job.cause == "project" ? "project" : "run"};
-  spec.environment = &worker_.environment;
-  spec.directory = layout_.root().c_str();
-  spec.descriptors = {worker_.null.get(), worker_.log.get(), worker_.log.get(), journal.get(),
-                      memory->get()};
-  auto process = spawn(spec);
-  if (!process) return process.error();
+  Spawner::Order order;
+  order.spec.program = worker_.program.get();
+  order.spec.arguments = {"charter-worker", job.cause == "project" ? "project" : "run"};
+  order.spec.environment = &worker_.environment;
+  order.spec.directory = layout_.root().c_str();
+  order.spec.descriptors = {worker_.null.get(), worker_.log.get(), worker_.log.get(), journal.get(),
+                            memory->get()};
+  order.owned.push_back(std::move(journal));
+  order.owned.push_back(std::move(*memory));
 
-  auto burst = std::make_shared<Burst>(std::move(reading), run->progress.end);
-  burst->number = job.burst;
-  burst->projecting = job.cause == "project";
-  burst->secret = job.secret;
+  run->launching = std::make_shared<Burst>(std::move(reading), run->progress.end);
+  run->launching->number = job.burst;
+  run->launching->projecting = job.cause == "project";
+  run->launching->secret = job.secret;
+  spawner_.spawn(std::move(order), [this, run, done = std::move(done)](auto process) {
+    if (!process) {
+      run->launching.reset();
+      return done(process.error());
+    }
+    spawned(run, std::move(*process));
+    done({});
+  });
+  return {};
+}
+
+void Launcher::spawned(const RunPtr& run, SpawnedProcess process) {
+  const auto burst = std::exchange(run->launching, nullptr);
+  // What an earlier burst's reader has read meanwhile is not read again.
+  burst->reader = ipc::LogReader(burst->journal->get(), run->progress.end);
   burst->summary = run->burst ? run->burst->summary : summary_between_bursts(*run);
   burst->guardian = std::make_unique<ProcessWatch>(
-      executor_, std::move(process->pidfd), process->pid, &children_,
+      executor_, std::move(process.pidfd), process.pid, &spawner_.children(),
       [this, weak = std::weak_ptr<Run>(run)](std::optional<int> status) {
         if (const RunPtr alive = weak.lock()) ended_(alive, status);
       });
-  run->burst = std::move(burst);
-  return {};
+  run->burst = burst;
 }
 
 }  // namespace charter::supervisor

@@ -10,8 +10,8 @@
 #include "ipc/error.h"
 #include "ipc/job.h"
 #include "ipc/layout.h"
-#include "supervisor/process_watch.h"
 #include "supervisor/run.h"
+#include "supervisor/spawner.h"
 #include "supervisor/worker_program.h"
 
 namespace charter::supervisor {
@@ -33,24 +33,28 @@ class Launcher {
   };
   using Ended = std::function<void(const RunPtr&, std::optional<int> status)>;
 
-  Launcher(boost::asio::any_io_executor executor, const WorkerProgram& worker,
-           const ipc::Layout& layout, ChildTable& children, Settings settings, Ended ended);
+  using Done = std::function<void(const ipc::Result<void>&)>;
 
-  // On success the run has a burst and its worker the lock. On error nothing has changed.
-  ipc::Result<void> launch(const RunPtr& run, const LaunchOrder& order);
+  Launcher(boost::asio::any_io_executor executor, const WorkerProgram& worker,
+           const ipc::Layout& layout, Spawner& spawner, Settings settings, Ended ended);
+
+  // Calls `done` later, or at once where nothing could be begun. On success the run has a burst and
+  // its worker the lock; until then the burst is in run->launching. On error nothing has changed.
+  void launch(const RunPtr& run, const LaunchOrder& order, Done done);
 
  private:
   ipc::Result<ipc::UniqueFd> open_journal(Run& run) const;
   ipc::Result<std::string> first_state(const Run& run) const;
   ipc::Result<ipc::Job> make_job(const Run& run, const LaunchOrder& order,
                                  std::uint32_t number) const;
-  ipc::Result<void> spawn_worker(const RunPtr& run, const ipc::Job& job,
-                                 const ipc::UniqueFd& journal);
+  ipc::Result<void> spawn_worker(const RunPtr& run, const ipc::Job& job, ipc::UniqueFd journal,
+                                 Done done);
+  void spawned(const RunPtr& run, SpawnedProcess process);
 
   boost::asio::any_io_executor executor_;
   const WorkerProgram& worker_;
   const ipc::Layout& layout_;
-  ChildTable& children_;
+  Spawner& spawner_;
   Settings settings_;
   Ended ended_;
 };

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -157,10 +158,13 @@ void become_subreaper() { ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 std::size_t sweep_orphans(const ChildTable& known) {
   std::vector<pid_t> living;
   std::size_t met = 0;
-  for (const pid_t child : own_children()) {
-    if (known.contains(child)) continue;
-    ++met;
-    if (::waitpid(child, nullptr, WNOHANG) == 0) living.push_back(child);
+  {
+    const std::lock_guard none_is_being_made(known.making());
+    for (const pid_t child : own_children()) {
+      if (known.contains(child)) continue;
+      ++met;
+      if (::waitpid(child, nullptr, WNOHANG) == 0) living.push_back(child);
+    }
   }
   if (living.empty()) return met;
   const std::size_t ended = end_trees(living);

@@ -8,7 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "supervisor/process_watch.h"
+#include "supervisor/child_table.h"
 
 namespace charter::supervisor {
 

@@ -16,7 +16,7 @@
 #include "ipc/peer.h"
 #include "supervisor/clock.h"
 #include "supervisor/log.h"
-#include "supervisor/spawn.h"
+#include "supervisor/process_watch.h"
 
 namespace charter::supervisor {
 namespace {
@@ -57,20 +57,26 @@ class Preparer::Inquiry : public std::enable_shared_from_this<Inquiry> {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return finish(refusal(ipc::errno_error("pipe").message()));
     ipc::UniqueFd reading(ends[0]);
-    const ipc::UniqueFd writing(ends[1]);
+    ipc::UniqueFd writing(ends[1]);
     ::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
-    SpawnSpec spec;
-    spec.program = preparer_.worker_.program.get();
-    spec.arguments = {"charter-worker", "prepare"};
-    spec.environment = &preparer_.worker_.environment;
-    spec.directory = preparer_.project_root_.c_str();
-    spec.descriptors = {question->get(), writing.get(), preparer_.worker_.log.get()};
-    auto process = spawn(spec);
-    if (!process) return finish(refusal(process.error().message()));
-    watch_ = std::make_unique<ProcessWatch>(preparer_.executor_, std::move(process->pidfd),
-                                            process->pid, &preparer_.children_,
-                                            [this](std::optional<int> status) { ended(status); });
+    Spawner::Order order;
+    order.spec.program = preparer_.worker_.program.get();
+    order.spec.arguments = {"charter-worker", "prepare"};
+    order.spec.environment = &preparer_.worker_.environment;
+    order.spec.directory = preparer_.project_root_.c_str();
+    order.spec.descriptors = {question->get(), writing.get(), preparer_.worker_.log.get()};
+    order.owned.push_back(std::move(*question));
+    order.owned.push_back(std::move(writing));
     output_.assign(reading.release());
+    preparer_.spawner_.spawn(std::move(order),
+                             [self = weak_from_this(), &children = preparer_.spawner_.children()](
+                                 ipc::Result<SpawnedProcess> process) {
+                               if (const auto inquiry = self.lock())
+                                 return inquiry->spawned(std::move(process));
+                               if (!process) return;
+                               (void)ipc::signal_process(process->pidfd.get(), SIGKILL);
+                               children.erase(process->pid);  // whoever looks for orphans reaps it
+                             });
     timer_.expires_after(kTimeout);
     timer_.async_wait([self = weak_from_this()](const boost::system::error_code& error) {
       const auto inquiry = self.lock();
@@ -80,6 +86,13 @@ class Preparer::Inquiry : public std::enable_shared_from_this<Inquiry> {
   }
 
  private:
+  void spawned(ipc::Result<SpawnedProcess> process) {
+    if (!process) return finish(refusal(process.error().message()));
+    watch_ = std::make_unique<ProcessWatch>(preparer_.executor_, std::move(process->pidfd),
+                                            process->pid, &preparer_.spawner_.children(),
+                                            [this](std::optional<int> status) { ended(status); });
+  }
+
   void wait() {
     output_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                        [self = weak_from_this()](const boost::system::error_code& error) {
@@ -141,11 +154,11 @@ class Preparer::Inquiry : public std::enable_shared_from_this<Inquiry> {
 };
 
 Preparer::Preparer(boost::asio::any_io_executor executor, const WorkerProgram& worker,
-                   const std::string& project_root, ChildTable& children)
+                   const std::string& project_root, Spawner& spawner)
     : executor_(std::move(executor)),
       worker_(worker),
       project_root_(project_root),
-      children_(children),
+      spawner_(spawner),
       cache_(kCacheBytes) {}
 
 Preparer::~Preparer() = default;

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "ipc/prepare.h"
-#include "supervisor/process_watch.h"
+#include "supervisor/spawner.h"
 #include "supervisor/verdict_cache.h"
 #include "supervisor/worker_program.h"
 
@@ -23,7 +23,7 @@ class Preparer {
   using Done = std::function<void(const Verdict&)>;
 
   Preparer(boost::asio::any_io_executor executor, const WorkerProgram& worker,
-           const std::string& project_root, ChildTable& children);
+           const std::string& project_root, Spawner& spawner);
   ~Preparer();
 
   // Equal questions share one worker; a known answer comes at once. `request.run_id` is no part of
@@ -39,7 +39,7 @@ class Preparer {
   boost::asio::any_io_executor executor_;
   const WorkerProgram& worker_;
   const std::string& project_root_;
-  ChildTable& children_;
+  Spawner& spawner_;
   VerdictCache cache_;
   std::unordered_map<std::string, std::vector<Done>> waiting_;  // by question
   std::deque<std::string> questions_;                           // not asked yet

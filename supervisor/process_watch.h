@@ -9,14 +9,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_set>
 
 #include "ipc/unique_fd.h"
+#include "supervisor/child_table.h"
 
 namespace charter::supervisor {
-
-// Children this process made on purpose. Any other child is an orphan of a dead run.
-using ChildTable = std::unordered_set<pid_t>;
 
 // Watches one process through its pidfd. Destroying it early stops the watching and disowns a
 // child: whoever looks for orphans will end and reap it.

@@ -75,9 +75,9 @@ struct Run {
   WireStatus wire = WireStatus::running;
   PauseKind waits_at = PauseKind::none;
   bool holds_slot = false;
-  bool adopted_paused = false;     // taken on from a paused state file
-  bool started_burst = false;      // a burst's first frame has been seen
-  std::uint32_t files_busy = 0;    // of its first files, how many are being made right now
+  bool adopted_paused = false;   // taken on from a paused state file
+  bool started_burst = false;    // a burst's first frame has been seen
+  std::uint32_t files_busy = 0;  // of its first files, how many are being made right now
   std::uint32_t bursts = 0;
   std::uint32_t pauses = 0;
   std::uint32_t fruitless_starts = 0;  // bursts in a row that died before any step
@@ -96,8 +96,10 @@ struct Run {
   std::vector<ipc::Command> commands;     // accepted, their effect still to come
   std::vector<AnsweredCommand> answered;  // commands with an id, for repeats
   std::vector<std::weak_ptr<RunWatcher>> watchers;
-  std::shared_ptr<Burst> burst;     // while a worker lives
-  std::unique_ptr<ipc::Exit> exit;  // of a run that was killed: for who asked
+  std::shared_ptr<Burst> burst;      // while a worker lives
+  std::shared_ptr<Burst> launching;  // of the worker that is being made right now
+  bool project_due = false;          // worker mode `project` is to end it
+  std::unique_ptr<ipc::Exit> exit;   // of a run that was killed: for who asked
 
   Run();
   ~Run();

@@ -24,13 +24,14 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
     : context_(context),
       base_(std::move(base)),
       started_at_(ipc::wire_time(ipc::now_us())),
+      spawner_(context.get_executor(), children_),
       ledger_disk_(context.get_executor()),
       disk_(context.get_executor()),
       ledger_(context.get_executor(), ledger_disk_, std::move(base_.ledger)),
       registry_(base_.layout),
-      preparer_(context.get_executor(), base_.worker, base_.layout.root(), children_),
+      preparer_(context.get_executor(), base_.worker, base_.layout.root(), spawner_),
       tailer_(context.get_executor(), disk_, tailer_hooks()),
-      launcher_(context.get_executor(), base_.worker, base_.layout, children_,
+      launcher_(context.get_executor(), base_.worker, base_.layout, spawner_,
                 {base_.doorbell, base_.options.kill_grace},
                 [this](const RunPtr& run, std::optional<int> status) {
                   conductor_.worker_ended(run, status);
@@ -217,7 +218,8 @@ void Supervisor::end_runs_then(std::function<void()> done) {
   intake_.refuse_all({"shutting_down", "The daemon is shutting down"});
   conductor_.set_holding(true);  // what waits stays for the next start
   registry_.each([this](const RunPtr& run) {
-    if (run->burst == nullptr || run->burst->projecting) return;
+    const auto& burst = run->launching != nullptr ? run->launching : run->burst;
+    if (burst == nullptr || burst->projecting) return;
     Commands::Cancellation order;
     order.run_id = run->id;
     order.note = "stopped with the daemon";

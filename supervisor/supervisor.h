@@ -80,6 +80,7 @@ class Supervisor {
   Base base_;
   std::string started_at_;
   ChildTable children_;
+  Spawner spawner_;
   SyncThread ledger_disk_;
   SyncThread disk_;  // journals and state files
   Ledger ledger_;

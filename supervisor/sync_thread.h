@@ -1,5 +1,6 @@
-// A thread beside the event loop: whatever may wait for a disk is done on one, in order. The ledger
-// has one of its own, because a client waits for it and for nothing else.
+// A thread beside the event loop, for what would hold it up: the disk, or the making of a child.
+// Work is done in order. The ledger has a thread of its own, because a client waits for it and for
+// nothing else.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -15,7 +16,7 @@ namespace charter::supervisor {
 class DiskJob {
  public:
   virtual ~DiskJob() = default;
-  virtual void work() = 0;  // on the sync thread; touches nothing but the job's own members
+  virtual void work() = 0;  // on the thread; touches nothing but the job's own members
   virtual void done() = 0;  // afterwards, on the event loop
 };
 

@@ -33,12 +33,13 @@ class Life {
       : layout_(layout),
         worker_(sparring_program()),
         store_(LedgerStore::open(layout.ledger_dir(), *place_of(layout.ledger_dir()), opened_)),
+        spawner_(context_.get_executor(), children_),
         disk_(context_.get_executor()),
         ledger_(context_.get_executor(), disk_, std::move(*store_)),
         registry_(layout),
-        preparer_(context_.get_executor(), worker_, layout.root(), children_),
+        preparer_(context_.get_executor(), worker_, layout.root(), spawner_),
         tailer_(context_.get_executor(), disk_, tailer_hooks()),
-        launcher_(context_.get_executor(), worker_, layout, children_,
+        launcher_(context_.get_executor(), worker_, layout, spawner_,
                   {layout.data_dir() + "/bell", std::chrono::milliseconds(500)},
                   [this](const RunPtr& run, auto status) { conductor_.worker_ended(run, status); }),
         conductor_({context_.get_executor(), layout, ledger_, disk_, launcher_, tailer_, children_},
@@ -165,6 +166,7 @@ class Life {
   LedgerStore::Opened opened_;
   ipc::Result<LedgerStore> store_;
   ChildTable children_;
+  Spawner spawner_;
   SyncThread disk_;
   Ledger ledger_;
   Registry registry_;
