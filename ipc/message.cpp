@@ -18,6 +18,18 @@ struct SegmentTable {
 };
 static_assert(sizeof(SegmentTable) == sizeof(capnp::word));
 
+// `bytes`, whole words, where they are or, when that is not aligned, in `copy`.
+kj::ArrayPtr<const capnp::word> aligned(std::string_view bytes, std::vector<std::uint64_t>& copy) {
+  const std::size_t words = bytes.size() / sizeof(capnp::word);
+  const char* begin = bytes.data();
+  if (reinterpret_cast<std::uintptr_t>(begin) % alignof(std::uint64_t) != 0) {
+    copy.resize(words);
+    std::memcpy(copy.data(), bytes.data(), bytes.size());
+    begin = reinterpret_cast<const char*>(copy.data());
+  }
+  return kj::arrayPtr(reinterpret_cast<const capnp::word*>(begin), words);
+}
+
 }  // namespace
 
 std::string flatten(capnp::MessageBuilder& builder) {
@@ -50,13 +62,16 @@ Result<kj::ArrayPtr<const capnp::word>> segment_of(std::string_view bytes,
   if (table.more_segments != 0 || table.words != words) {
     return plain_error("a message with a wrong segment table");
   }
-  const char* begin = bytes.data();
-  if (reinterpret_cast<std::uintptr_t>(begin) % alignof(std::uint64_t) != 0) {
-    copy.resize(words + 1);
-    std::memcpy(copy.data(), bytes.data(), bytes.size());
-    begin = reinterpret_cast<const char*>(copy.data());
+  const kj::ArrayPtr<const capnp::word> all = aligned(bytes, copy);
+  return all.slice(1, all.size());
+}
+
+Result<kj::ArrayPtr<const capnp::word>> words_of(std::string_view bytes,
+                                                 std::vector<std::uint64_t>& copy) {
+  if (bytes.empty() || bytes.size() % sizeof(capnp::word) != 0) {
+    return plain_error("a message of " + std::to_string(bytes.size()) + " bytes");
   }
-  return kj::arrayPtr(reinterpret_cast<const capnp::word*>(begin) + 1, words);
+  return aligned(bytes, copy);
 }
 
 capnp::ReaderOptions reader_limits(kj::ArrayPtr<const capnp::word> segment) {

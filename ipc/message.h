@@ -41,6 +41,11 @@ inline unsigned segment_words(std::size_t bytes) {
 // What a reader may spend on `segment`: everything in it twice, eight pointers deep.
 [[nodiscard]] capnp::ReaderOptions reader_limits(kj::ArrayPtr<const capnp::word> segment);
 
+// A message in the standard framing, of any number of segments: `bytes` as aligned words, which lie
+// in `bytes` or in `copy`.
+[[nodiscard]] Result<kj::ArrayPtr<const capnp::word>> words_of(std::string_view bytes,
+                                                               std::vector<std::uint64_t>& copy);
+
 // The refusal of a format version, naming both.
 [[nodiscard]] Error version_error(std::string_view format, std::uint32_t found,
                                   std::uint32_t known);
@@ -64,6 +69,24 @@ auto read(std::string_view bytes, std::string_view format, Read reader)
   try {
     const kj::ArrayPtr<const capnp::word> segments[] = {*segment};
     capnp::SegmentArrayMessageReader message(segments, reader_limits(*segment));
+    return reader(message.getRoot<Root>());
+  } catch (const kj::Exception&) {
+    return plain_error("malformed " + std::string(format));
+  }
+}
+
+// The same for what others than this project have built: a message of any number of segments.
+template <class Root, class Read>
+auto read_framed(std::string_view bytes, std::string_view format, Read reader)
+    -> decltype(reader(std::declval<typename Root::Reader>())) {
+  std::vector<std::uint64_t> copy;
+  const auto words = words_of(bytes, copy);
+  if (!words) return words.error();
+  try {
+    capnp::FlatArrayMessageReader message(*words, reader_limits(*words));
+    if (message.getEnd() != words->end()) {
+      return plain_error("bytes behind the end of a " + std::string(format));
+    }
     return reader(message.getRoot<Root>());
   } catch (const kj::Exception&) {
     return plain_error("malformed " + std::string(format));

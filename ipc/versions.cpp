@@ -3,6 +3,7 @@
 #include <array>
 
 #include "ipc/doorbell.h"
+#include "ipc/gateway_message.h"
 #include "ipc/job.h"
 #include "ipc/log_segment.h"
 
@@ -12,11 +13,12 @@ std::string_view product_version() { return CHARTER_VERSION; }
 
 std::span<const FormatVersion> format_versions() {
   // Ledger and journal are logs of the one kind, and change together.
-  static constexpr std::array<FormatVersion, 5> kVersions{{{"ledger", kLogVersion},
+  static constexpr std::array<FormatVersion, 6> kVersions{{{"ledger", kLogVersion},
                                                            {"journal", kLogVersion},
                                                            {"job", kJobVersion},
                                                            {"control", kControlVersion},
-                                                           {"doorbell", kDoorbellVersion}}};
+                                                           {"doorbell", kDoorbellVersion},
+                                                           {"gateway", wire::kVersion}}};
   return kVersions;
 }
 

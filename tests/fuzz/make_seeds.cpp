@@ -1,10 +1,12 @@
-// Writes the seeds that are no text: one message of each kind for `codec`, and programs for `log`.
+// Writes the seeds that are no text: one message of each kind for `codec`
+// and `gateway`, and programs for `log`.
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include "ipc/codec.h"
 #include "ipc/doorbell.h"
+#include "ipc/gateway_message.h"
 #include "ipc/job.h"
 #include "ipc/prepare.h"
 
@@ -61,6 +63,25 @@ void add_records(Corpus& codec) {
   }
 }
 
+void add_wire_messages(Corpus& gateway) {
+  const std::string frame = encode(JournalFrame{2, Event{"r", 7, "K", "s", 3, true, "{}"}});
+  for (const wire::ToGateway& message : std::initializer_list<wire::ToGateway>{
+           wire::Register{1, "w", 4, {"a", "b"}}, wire::Announced{"r", "running", "/p", "t"},
+           wire::Events{{frame, frame}}, wire::Heartbeat{1, 2},
+           wire::CommandResult{"c", "r", false, "code", "message"}}) {
+    gateway.add('\0' + wire::encode(message));
+  }
+  for (const wire::ToDaemon& message : std::initializer_list<wire::ToDaemon>{
+           wire::Welcome{}, wire::Acks{{"r", 7}, {"s", 8}},
+           wire::Command{"c", "r", "", 0, wire::Start{"w", "{}"}},
+           wire::Command{"c", "r", "s", 2, wire::Resume{true, "note"}},
+           wire::Command{"c", "r", "s", 2, wire::Cancel{"note"}},
+           wire::Command{"c", "r", "s", 2, wire::Input{"{\"kind\":\"form\"}"}}}) {
+    gateway.add('\1' + wire::encode(message));
+  }
+  gateway.add('\2' + frame);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -77,6 +98,9 @@ int main(int argc, char** argv) {
   PrepareReply reply;
   reply.reads = {{"/a", 1, 2, 3, 4}};
   codec.add(selected('\5', encode(reply)));
+
+  Corpus gateway(root / "gateway");
+  add_wire_messages(gateway);
 
   Corpus log(root / "log");
   std::string frames;

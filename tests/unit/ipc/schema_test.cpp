@@ -1,8 +1,13 @@
-// What is on disk can be read without this project: by the schema and Cap'n Proto's own tool.
+// What is on disk, and what goes to gateways, can be read without this project: by the schemas and
+// Cap'n Proto's own tool.
 #include <gmock/gmock.h>
 #include <stdio.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "ipc/codec.h"
+#include "ipc/gateway_message.h"
 #include "scratch.h"
 
 namespace charter::ipc {
@@ -23,10 +28,19 @@ class SchemaTest : public Scratch {
     return ::pclose(pipe) == 0 ? text : "failed: " + text;
   }
   // The text form of a message, by `capnp decode`.
-  std::string decoded(const std::string& bytes, const std::string& root) const {
+  std::string decoded(const std::string& bytes, const std::string& root,
+                      const std::string& schema = "charter.capnp") const {
     write_file(path("message"), bytes);
-    return output_of(std::string(CHARTER_CAPNP) + " decode --short " + CHARTER_SCHEMA + " " + root +
-                     " <" + path("message") + " 2>&1");
+    return output_of(std::string(CHARTER_CAPNP) + " decode --short " CHARTER_SCHEMAS "/" + schema +
+                     " " + root + " <" + path("message") + " 2>&1");
+  }
+  // The block of docs/PROTOCOL.md that begins with this fence.
+  static std::string documented(const std::string& fence) {
+    std::ifstream file(CHARTER_PROTOCOL);
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    const auto begin = text.find("```" + fence + "\n");
+    const auto from = text.find('\n', begin) + 1;
+    return begin == text.npos ? "" : text.substr(from, text.find("```", from) - from);
   }
 };
 
@@ -50,6 +64,36 @@ TEST_F(SchemaTest, describes_a_ledger_record) {
   const LedgerRecord record{5, Closed{"run-1", "completed", true}};
   EXPECT_THAT(decoded(encode(record), "LedgerRecord"),
               HasSubstr("closed = (runId = \"run-1\", status = \"completed\", delivered = true)"));
+}
+
+TEST_F(SchemaTest, describes_a_batch_of_events) {
+  const std::string frame = encode(JournalFrame{5, Event{"run-1", 7, "K", "s", 1, false, "{}"}});
+  const std::string text =
+      decoded(encode(wire::ToGateway(wire::Events{{frame}})), "ToGateway", "gateway.capnp");
+  EXPECT_THAT(text, HasSubstr("events = (frames = [\""));
+  EXPECT_THAT(text, HasSubstr("run-1"));
+}
+
+TEST_F(SchemaTest, describes_the_example_of_the_documentation) {
+  const std::string hex = documented("hex");
+  std::string bytes;
+  for (std::size_t at = 0; at + 1 < hex.size();) {
+    if (hex[at] == '\n') {
+      ++at;
+      continue;
+    }
+    bytes += static_cast<char>(std::stoi(hex.substr(at, 2), nullptr, 16));
+    at += 2;
+  }
+  ASSERT_FALSE(bytes.empty());
+  EXPECT_EQ(decoded(bytes, "ToDaemon", "gateway.capnp"), documented("capnp"));
+  const auto message = wire::decode_to_daemon(bytes);
+  ASSERT_TRUE(message) << message.error().message();
+  const auto& command = std::get<wire::Command>(*message);
+  EXPECT_EQ(command.command_id, "c-17");
+  EXPECT_EQ(command.step_id, "ask");
+  EXPECT_EQ(command.pause, 2U);
+  EXPECT_EQ(std::get<wire::Resume>(command.order).note, "looks fine");
 }
 
 // The worker is linked with a static C library, in which these either do nothing or need the very
