@@ -79,7 +79,7 @@ std::vector<std::int64_t> CommandDesk::confirmed(const DaemonSession& session,
         },
         ignore);
     // An answer is waited for, so that a lost one can be asked for again.
-    if (!open_.at(id).row.answered()) erase(id);
+    if (!session.answers(open_.at(id).row)) erase(id);
   }
   return delivered;
 }
@@ -145,7 +145,7 @@ void CommandDesk::assign(Open& open) {
 
 void CommandDesk::write(Open& open, DaemonSession& session) {
   open.connection = session.connection();
-  open.number = session.send_command(open.row.message, open.row.kind == "start");
+  open.number = session.send_command(open.row);
   open.row.state = "sent";
   store_.submit(
       [id = open.row.id, now = ipc::now_us()](Store& store) {

@@ -8,7 +8,8 @@ constexpr std::string_view kOpen = "state IN ('pending', 'sent', 'delivered')";
 
 std::string select(std::string_view rest) {
   return "SELECT id, command_id, kind, run, run_id, worker_id, wait_seq, message, state, sends,"
-         " code, reason, created_us, sent_us, settled_us FROM commands WHERE " +
+         " code, reason, created_us, sent_us, settled_us, wait_step, wait_pause FROM commands "
+         "WHERE " +
          std::string(rest);
 }
 
@@ -24,6 +25,8 @@ CommandRow read(const Statement& row) {
           .run_id = std::string(row.text(4)),
           .worker_id = row.maybe_text(5),
           .wait_seq = row.maybe_integer(6),
+          .wait_step = row.maybe_text(15),
+          .wait_pause = row.maybe_integer(16),
           .message = std::string(row.text(7)),
           .state = std::string(row.text(8)),
           .sends = row.integer(9),
@@ -53,7 +56,8 @@ CommandTable::CommandTable(Database& database)
     : database_(database),
       insert_(database,
               "INSERT INTO commands (command_id, kind, run, run_id, worker_id, wait_seq, message,"
-              " state, sends, created_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending', 0, ?8)"),
+              " state, sends, created_us, wait_step, wait_pause)"
+              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending', 0, ?8, ?9, ?10)"),
       find_(database, select("command_id = ?1")),
       open_(database, select_open("")),
       open_of_run_(database, select_open(" AND run = ?1")),
@@ -72,7 +76,8 @@ CommandTable::CommandTable(Database& database)
 void CommandTable::insert(CommandRow& row) {
   insert_.bind(1, row.command_id).bind(2, row.kind).bind_optional(3, row.run);
   insert_.bind(4, row.run_id).bind_optional(5, row.worker_id).bind_optional(6, row.wait_seq);
-  insert_.bind(7, row.message).bind(8, row.created_us).run();
+  insert_.bind(7, row.message).bind(8, row.created_us).bind_optional(9, row.wait_step);
+  insert_.bind_optional(10, row.wait_pause).run();
   row.id = database_.last_id();
 }
 

@@ -30,7 +30,9 @@ struct CommandRow {
   std::string run_id = {};
   std::optional<std::string> worker_id = {};
   std::optional<std::int64_t> wait_seq = {};  // the event it answers
-  std::string message = {};
+  std::optional<std::string> wait_step = {};  // and its step and pause, where they are known
+  std::optional<std::int64_t> wait_pause = {};
+  std::string message = {};  // in JSON
   std::string state = "pending";
   std::int64_t sends = 0;
   std::optional<std::string> code = {};
@@ -39,7 +41,7 @@ struct CommandRow {
   std::optional<std::int64_t> sent_us = {};
   std::optional<std::int64_t> settled_us = {};
 
-  // A daemon answers these; the other two are only obeyed.
+  // A daemon answers these in JSON, too; the other two are only obeyed there.
   [[nodiscard]] bool answered() const { return kind == "start" || kind == "input"; }
   [[nodiscard]] bool settled() const { return state == "done" || state == "failed"; }
 };

@@ -152,16 +152,8 @@ ipc::Result<DaemonMessage> read_event(Fields fields, std::string& text) {
   message.occurred_at = fields.text("occurred_at");
   const std::string_view event = fields.object("event");
   if (!fields.ok()) return fields.error();
-  const auto members = scan(event);
-  if (!members) return members.error();
-  Fields inner(*members, "run.event: event");
-  const std::string kind = inner.text("kind");
-  if (!inner.ok()) return inner.error();
-  const JsonMember* approved = ipc::find(*members, "approved");
-  message.kind = kind_of(kind, approved != nullptr && approved->raw == "true");
-  if (message.kind == EventKind::failed) {
-    const JsonMember* error = ipc::find(*members, "error");
-    if (error != nullptr) message.error = ipc::json_string(error->raw).value_or("");
+  if (auto read = read_event_object(event, "run.event: event", message); !read) {
+    return read.error();
   }
   message.offset = static_cast<std::size_t>(event.data() - text.data());
   message.size = event.size();
@@ -189,7 +181,26 @@ ipc::Result<DaemonMessage> read_answer(Fields fields, bool with_ok) {
   return DaemonMessage(std::move(message));
 }
 
+std::string text_in(const Members& members, std::string_view name) {
+  const JsonMember* member = ipc::find(members, name);
+  return member == nullptr ? std::string() : ipc::json_string(member->raw).value_or("");
+}
+
 }  // namespace
+
+ipc::Result<void> read_event_object(std::string_view event, std::string_view where,
+                                    EventMessage& message) {
+  const auto members = scan(event);
+  if (!members) return members.error();
+  Fields fields(*members, where);
+  const std::string kind = fields.text("kind");
+  if (!fields.ok()) return fields.error();
+  const JsonMember* approved = ipc::find(*members, "approved");
+  message.kind = kind_of(kind, approved != nullptr && approved->raw == "true");
+  if (message.kind == EventKind::failed) message.error = text_in(*members, "error");
+  if (status_after(message.kind) == "paused") message.step_id = text_in(*members, "step_id");
+  return {};
+}
 
 ipc::Result<DaemonMessage> parse_daemon_message(std::string text) {
   const auto members = scan(text);

@@ -43,14 +43,16 @@ struct EventMessage {
   std::optional<std::int64_t> stream_seq;
   std::string occurred_at;
   EventKind kind = EventKind::other;
-  std::string error;  // of `failed`
+  std::string step_id;                // of a pending event
+  std::optional<std::int64_t> pause;  // likewise; not told in JSON
+  std::string error;                  // of `failed`
 
   // The event object, byte for byte as the daemon sent it.
   [[nodiscard]] std::string_view event() const {
     return std::string_view(text).substr(offset, size);
   }
 
-  std::string text;  // the whole message
+  std::string text;  // the whole message, or only the event
   std::size_t offset = 0;
   std::size_t size = 0;
 };
@@ -73,6 +75,11 @@ using DaemonMessage =
 
 // Errors name the message's type and the field that is wrong, never contents.
 [[nodiscard]] ipc::Result<DaemonMessage> parse_daemon_message(std::string text);
+
+// Reads the event's own object: its kind, and what that kind has of interest. `where` begins what
+// an error says.
+[[nodiscard]] ipc::Result<void> read_event_object(std::string_view event, std::string_view where,
+                                                  EventMessage& message);
 
 // The status an event gives its run; empty when it changes none.
 [[nodiscard]] std::string_view status_after(EventKind kind);

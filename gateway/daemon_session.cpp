@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 #include <variant>
@@ -21,15 +22,18 @@ constexpr std::chrono::milliseconds kRetryAfter{500};
 constexpr std::size_t kMaxPendingBytes = 8U << 20;  // read ahead of the disk, per connection
 constexpr std::size_t kMaxHeldPongs = 4096;
 constexpr std::uint64_t kLoggedDrops = 10;
+constexpr std::size_t kLongestReason = 120;  // of a close frame
 
 }  // namespace
 
 DaemonSession::DaemonSession(const boost::asio::any_io_executor& loop, StoreThread& store,
-                             SessionWatcher& watcher, std::int64_t connection, std::string peer)
+                             SessionWatcher& watcher, std::int64_t connection, std::string peer,
+                             Protocol protocol)
     : store_(store),
       watcher_(watcher),
       connection_(connection),
       peer_(std::move(peer)),
+      protocol_(protocol),
       connected_us_(ipc::now_us()),
       last_seen_us_(connected_us_),
       retry_(loop),
@@ -40,7 +44,12 @@ std::int64_t DaemonSession::free_places() const {
   return max_runs_.value_or(1) - load_.running - started_since_heartbeat_;
 }
 
-void DaemonSession::opened() { opened_ms_ = ipc::boot_ms(); }
+void DaemonSession::opened() {
+  opened_ms_ = ipc::boot_ms();
+  if (protocol_ == Protocol::capnp && socket_) {
+    socket_->send(ipc::wire::encode(ipc::wire::ToDaemon(ipc::wire::Welcome{})));
+  }
+}
 
 void DaemonSession::moved() {
   moved_ms_ = ipc::boot_ms();
@@ -48,47 +57,83 @@ void DaemonSession::moved() {
   asked_ = false;
 }
 
-void DaemonSession::received(std::string text) {
+void DaemonSession::received(std::string message) {
+  if (protocol_ == Protocol::json) {
+    received_json(std::move(message));
+  } else {
+    received_capnp(message);
+  }
+  flush();
+  if (pending_bytes_ > kMaxPendingBytes && socket_) socket_->pause();
+}
+
+void DaemonSession::received_json(std::string text) {
   const std::size_t bytes = text.size();
   auto message = parse_daemon_message(std::move(text));
   if (!message) {
-    if (++dropped_ <= kLoggedDrops) {
-      spdlog::warn("connection {}: dropped a message: {}", connection_, message.error().message());
-    }
+    dropped(message.error());
     if (!registered()) close(CloseCode::policy, "worker.register must come first");
     return;
   }
-  if (const auto* hello = std::get_if<Registration>(&*message)) {
+  take(std::move(*message), bytes);
+}
+
+void DaemonSession::received_capnp(const std::string& bytes) {
+  auto message = read_wire_message(bytes);
+  if (!message) {
+    dropped(message.error());
+    if (message.error().code == std::errc::not_supported) return;
+    return close(CloseCode::bad_payload, message.error().what.substr(0, kLongestReason));
+  }
+  for (const ipc::Error& error : message->dropped) dropped(error);
+  std::size_t size = bytes.size();  // counted with the first
+  for (DaemonMessage& one : message->messages) take(std::move(one), std::exchange(size, 0));
+  if (!registered()) return;
+  for (ipc::wire::Ack& ack : message->acks) {
+    std::uint64_t& seq = pending_acks_[std::move(ack.run_id)];
+    seq = std::max(seq, ack.seq);
+  }
+}
+
+void DaemonSession::dropped(const ipc::Error& error) {
+  if (++dropped_ > kLoggedDrops) return;
+  spdlog::warn("connection {}: dropped a message: {}", connection_, error.message());
+}
+
+void DaemonSession::take(DaemonMessage message, std::size_t bytes) {
+  if (const auto* hello = std::get_if<Registration>(&message)) {
     if (registered()) return;
     worker_id_ = hello->worker_id;
     max_runs_ = hello->max_runs;
-    spdlog::info("connection {}: worker {} from {}", connection_, ipc::quoted(worker_id_), peer_);
-    keep(std::move(*message), bytes);
+    spdlog::info("connection {}: worker {} from {} ({})", connection_, ipc::quoted(worker_id_),
+                 peer_, name_of(protocol_));
+    keep(std::move(message), bytes);
     send_ping();
     return;
   }
   if (!registered()) return close(CloseCode::policy, "worker.register must come first");
-  if (const auto* heartbeat = std::get_if<Heartbeat>(&*message)) {
+  if (const auto* heartbeat = std::get_if<Heartbeat>(&message)) {
     load_ = *heartbeat;
     started_since_heartbeat_ = 0;
     return;
   }
-  keep(std::move(*message), bytes);
+  keep(std::move(message), bytes);
 }
 
 void DaemonSession::keep(DaemonMessage message, std::size_t bytes) {
   ++taken_;
   pending_.messages.push_back(std::move(message));
   pending_bytes_ += bytes;
-  flush();
-  if (pending_bytes_ > kMaxPendingBytes && socket_) socket_->pause();
 }
 
 void DaemonSession::flush() {
-  if (in_flight_ || pending_.messages.empty()) return;
+  if (in_flight_) return;
+  due_acks_ = std::exchange(pending_acks_, {});
+  if (pending_.messages.empty()) return acknowledge();
   pending_.connection = connection_;
   pending_.worker_id = worker_id_;
   pending_.peer = peer_;
+  pending_.protocol = name_of(protocol_);
   pending_.received_us = ipc::now_us();
   in_flight_ = std::make_shared<const Batch>(std::exchange(pending_, {}));
   pending_bytes_ = 0;
@@ -109,6 +154,7 @@ void DaemonSession::submit() {
 void DaemonSession::on_committed(const Outcome& outcome) {
   committed_ += in_flight_->messages.size();
   in_flight_.reset();
+  acknowledge();
   watcher_.store_state({});
   watcher_.session_stored(*this, outcome);
   release();
@@ -118,6 +164,19 @@ void DaemonSession::on_committed(const Outcome& outcome) {
   } else if (!in_flight_) {
     store_end();
   }
+}
+
+// Tells the daemon which events are on disk.
+void DaemonSession::acknowledge() {
+  ipc::wire::Acks acks;
+  const auto send = [&] {
+    if (socket_) socket_->send(ipc::wire::encode(ipc::wire::ToDaemon(std::exchange(acks, {}))));
+  };
+  for (const auto& [run_id, seq] : std::exchange(due_acks_, {})) {
+    acks.push_back({run_id, seq});
+    if (acks.size() == ipc::wire::kMaxAcks) send();
+  }
+  if (!acks.empty()) send();
 }
 
 // The daemon is gone, and all it said is stored.
@@ -182,10 +241,10 @@ void DaemonSession::send_ping() {
   if (socket_) socket_->ping(std::to_string(commands_));
 }
 
-std::uint64_t DaemonSession::send_command(const std::string& message, bool starts_a_run) {
-  if (starts_a_run) ++started_since_heartbeat_;
+std::uint64_t DaemonSession::send_command(const CommandRow& command) {
+  if (command.kind == "start") ++started_since_heartbeat_;
   ++commands_;
-  socket_->send(message);
+  socket_->send(protocol_ == Protocol::capnp ? wire_command(command) : command.message);
   send_ping();
   return commands_;
 }

@@ -1,5 +1,6 @@
 // One connection of a daemon: its messages go to the store in batches, and a ping of its is
-// answered when everything before the ping is on disk.
+// answered when everything before the ping is on disk. In charter.capnp.v1 events are acknowledged
+// by their numbers then, too.
 //
 // While one batch is being committed the next one gathers, so a busy connection makes large
 // transactions and a quiet one is answered at once.
@@ -8,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +18,8 @@
 #include "gateway/daemon_message.h"
 #include "gateway/daemon_socket.h"
 #include "gateway/intake.h"
+#include "gateway/protocol.h"
+#include "gateway/wire_message.h"
 
 namespace charter::gateway {
 
@@ -43,7 +47,8 @@ class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_t
  public:
   // `watcher` and `store` outlive it.
   DaemonSession(const boost::asio::any_io_executor& loop, StoreThread& store,
-                SessionWatcher& watcher, std::int64_t connection, std::string peer);
+                SessionWatcher& watcher, std::int64_t connection, std::string peer,
+                Protocol protocol);
 
   // `place` is given back when the connection ends.
   void attach(std::shared_ptr<DaemonSocket> socket, ConnectionCount::Place place) {
@@ -54,6 +59,7 @@ class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_t
   [[nodiscard]] std::int64_t connection() const { return connection_; }
   [[nodiscard]] const std::string& worker_id() const { return worker_id_; }
   [[nodiscard]] const std::string& peer() const { return peer_; }
+  [[nodiscard]] Protocol protocol() const { return protocol_; }
   [[nodiscard]] std::optional<std::int64_t> max_runs() const { return max_runs_; }
   [[nodiscard]] const Heartbeat& load() const { return load_; }
   [[nodiscard]] std::int64_t connected_us() const { return connected_us_; }
@@ -65,13 +71,17 @@ class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_t
   [[nodiscard]] std::int64_t free_places() const;
 
   // Sends a command; the number is the one session_confirmed() will name.
-  std::uint64_t send_command(const std::string& message, bool starts_a_run);
+  std::uint64_t send_command(const CommandRow& command);
+  // Whether the daemon will answer a command of this kind.
+  [[nodiscard]] bool answers(const CommandRow& command) const {
+    return protocol_ == Protocol::capnp || command.answered();
+  }
   // To be called every second: pings a silent connection, ends a dead one.
   void check();
   void close(CloseCode code, std::string_view reason);
 
   void opened() override;
-  void received(std::string text) override;
+  void received(std::string message) override;
   void moved() override;
   bool ping_received(std::string payload) override;
   void pong_received(std::string payload) override;
@@ -83,9 +93,14 @@ class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_t
     std::string payload;
   };
 
+  void received_json(std::string text);
+  void received_capnp(const std::string& bytes);
+  void take(DaemonMessage message, std::size_t bytes);
+  void dropped(const ipc::Error& error);
   void keep(DaemonMessage message, std::size_t bytes);
   void flush();
   void submit();
+  void acknowledge();
   void on_committed(const Outcome& outcome);
   void on_refused(const ipc::Error& error);
   void store_end();
@@ -98,6 +113,7 @@ class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_t
   ConnectionCount::Place place_;
   const std::int64_t connection_;
   const std::string peer_;
+  const Protocol protocol_;
   std::string worker_id_;
   std::optional<std::int64_t> max_runs_;
   Heartbeat load_;
@@ -111,6 +127,9 @@ class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_t
   Batch pending_;
   std::size_t pending_bytes_ = 0;
   std::shared_ptr<const Batch> in_flight_;
+  using SeqByRun = std::map<std::string, std::uint64_t>;
+  SeqByRun pending_acks_;  // due when what is pending is on disk
+  SeqByRun due_acks_;      // likewise of what is in flight
   std::deque<HeldPong> held_;
   boost::asio::steady_timer retry_;
   bool waiting_to_retry_ = false;

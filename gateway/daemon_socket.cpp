@@ -9,6 +9,7 @@
 #include <deque>
 
 #include "gateway/pong_gate.h"
+#include "ipc/gateway_message.h"
 
 namespace charter::gateway {
 
@@ -25,7 +26,7 @@ constexpr std::size_t kReadStep = 64U << 10;        // so that memory follows wh
 constexpr std::size_t kKeptBufferBytes = 1U << 20;  // a larger one is given back
 
 struct Outgoing {
-  enum class Kind { text, ping, pong };
+  enum class Kind { message, ping, pong };
   Kind kind;
   std::string bytes;
 };
@@ -46,6 +47,7 @@ struct DaemonSocket::Impl {
   net::steady_timer close_timer;
   std::shared_ptr<DaemonSocketOwner> owner;  // none after the end
   DaemonSocket::Request request;
+  Protocol protocol = Protocol::json;
   beast::flat_buffer buffer;
   std::deque<Outgoing> queue;
   bool open = false;
@@ -66,6 +68,14 @@ struct DaemonSocket::Impl {
     ws.set_option(limits);
     ws.read_message_max(kMaxMessageBytes);
     ws.auto_fragment(false);
+    ws.binary(protocol == Protocol::capnp);
+    if (protocol == Protocol::capnp) {
+      ws.set_option(websocket::stream_base::decorator([](websocket::response_type& response) {
+        const std::string_view name = ipc::wire::kSubprotocol;
+        response.set(beast::http::field::sec_websocket_protocol,
+                     beast::string_view(name.data(), name.size()));
+      }));
+    }
     ws.control_callback([this](websocket::frame_type type, beast::string_view payload) {
       on_control(type, std::string(payload));
     });
@@ -118,12 +128,16 @@ struct DaemonSocket::Impl {
     if (!owner) return;
     owner->moved();
     if (ws.is_message_done()) {
-      if (!ws.got_text()) return self->close(CloseCode::policy, "text messages only");
+      const bool binary = protocol == Protocol::capnp;
+      if (ws.got_binary() != binary) {
+        return self->close(CloseCode::policy,
+                           binary ? "binary messages only" : "text messages only");
+      }
       const auto bytes = buffer.cdata();
-      std::string text(static_cast<const char*>(bytes.data()), bytes.size());
+      std::string message(static_cast<const char*>(bytes.data()), bytes.size());
       buffer.consume(bytes.size());
       if (buffer.capacity() > kKeptBufferBytes) buffer.shrink_to_fit();
-      owner->received(std::move(text));
+      owner->received(std::move(message));
     }
     read(self);
   }
@@ -146,8 +160,7 @@ struct DaemonSocket::Impl {
     };
     Outgoing& next = queue.front();
     switch (next.kind) {
-      case Outgoing::Kind::text:
-        ws.text(true);
+      case Outgoing::Kind::message:
         ws.async_write(net::buffer(next.bytes), written);
         break;
       case Outgoing::Kind::ping:
@@ -215,13 +228,14 @@ DaemonSocket::DaemonSocket(net::ip::tcp::socket socket, std::string early,
 
 DaemonSocket::~DaemonSocket() = default;
 
-void DaemonSocket::accept(Request request) {
+void DaemonSocket::accept(Request request, Protocol protocol) {
   impl_->request = std::move(request);
+  impl_->protocol = protocol;
   impl_->accept(shared_from_this());
 }
 
-void DaemonSocket::send(std::string text) {
-  impl_->enqueue(shared_from_this(), {Outgoing::Kind::text, std::move(text)});
+void DaemonSocket::send(std::string message) {
+  impl_->enqueue(shared_from_this(), {Outgoing::Kind::message, std::move(message)});
 }
 void DaemonSocket::ping(std::string payload) {
   impl_->enqueue(shared_from_this(), {Outgoing::Kind::ping, std::move(payload)});

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "gateway/protocol.h"
+
 namespace charter::gateway {
 
 // What a daemon may send at once. A daemon's own events are smaller; refusing one would make it
@@ -21,7 +23,8 @@ class DaemonSocketOwner {
   virtual ~DaemonSocketOwner() = default;
 
   virtual void opened() = 0;
-  virtual void received(std::string text) = 0;
+  // A whole message: text in JSON, binary in Cap'n Proto.
+  virtual void received(std::string message) = 0;
   // Something moved: bytes of a message, a ping, a pong.
   virtual void moved() = 0;
   // Whether the pong may be sent at once; if not, it is sent by pong().
@@ -31,7 +34,12 @@ class DaemonSocketOwner {
   virtual void ended(const std::string& reason) = 0;
 };
 
-enum class CloseCode : std::uint16_t { going_away = 1001, policy = 1008, internal = 1011 };
+enum class CloseCode : std::uint16_t {
+  going_away = 1001,
+  bad_payload = 1007,
+  policy = 1008,
+  internal = 1011
+};
 
 class DaemonSocket : public std::enable_shared_from_this<DaemonSocket> {
  public:
@@ -42,11 +50,11 @@ class DaemonSocket : public std::enable_shared_from_this<DaemonSocket> {
                std::shared_ptr<DaemonSocketOwner> owner);
   ~DaemonSocket();
 
-  // Answers the upgrade and begins to read.
-  void accept(Request request);
+  // Answers the upgrade, naming the protocol unless it is JSON, and begins to read.
+  void accept(Request request, Protocol protocol);
 
   // Queued in this order; nothing after the end.
-  void send(std::string text);
+  void send(std::string message);
   void ping(std::string payload);
   void pong(std::string payload);
 

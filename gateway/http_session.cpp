@@ -2,11 +2,13 @@
 
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/http/read.hpp>
+#include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/write.hpp>
 #include <utility>
 
 #include "gateway/daemon_socket.h"
 #include "gateway/event_stream.h"
+#include "ipc/gateway_message.h"
 
 namespace charter::gateway {
 
@@ -30,6 +32,15 @@ std::string peer_of(const boost::asio::ip::tcp::socket& socket) {
   const std::string address = endpoint.address().to_string();
   const bool six = endpoint.address().is_v6();
   return (six ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
+}
+
+// The best of what a daemon offers.
+Protocol protocol_of(const http::fields& headers) {
+  const auto [first, last] = headers.equal_range(http::field::sec_websocket_protocol);
+  for (auto at = first; at != last; ++at) {
+    if (http::token_list(at->value()).exists(ipc::wire::kSubprotocol)) return Protocol::capnp;
+  }
+  return Protocol::json;
 }
 
 bool safe(http::verb method) { return method == http::verb::get || method == http::verb::head; }
@@ -108,7 +119,8 @@ void HttpSession::on_body(Error error) {
 }
 
 void HttpSession::become_daemon() {
-  auto session = services_.hub.admit(peer_);
+  const Protocol protocol = protocol_of(parser_->get());
+  auto session = services_.hub.admit(peer_, protocol);
   if (!session) {
     last_ = true;
     return answer(to_response({503, "too_many_daemons", "too many daemons are connected"}));
@@ -117,7 +129,7 @@ void HttpSession::become_daemon() {
   std::string early = beast::buffers_to_string(buffer_.data());
   auto socket = std::make_shared<DaemonSocket>(stream_.release_socket(), std::move(early), session);
   session->attach(socket, std::move(place_));
-  socket->accept(parser_->release());
+  socket->accept(parser_->release(), protocol);
 }
 
 bool HttpSession::wants_stream(const ApiRequest& request) const {

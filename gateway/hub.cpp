@@ -43,10 +43,10 @@ void Hub::close_all() {
   }
 }
 
-std::shared_ptr<DaemonSession> Hub::admit(std::string peer) {
+std::shared_ptr<DaemonSession> Hub::admit(std::string peer, Protocol protocol) {
   if (sessions_.size() >= kMaxDaemons) return nullptr;
-  auto session =
-      std::make_shared<DaemonSession>(loop_, store_, *this, ++last_connection_, std::move(peer));
+  auto session = std::make_shared<DaemonSession>(loop_, store_, *this, ++last_connection_,
+                                                 std::move(peer), protocol);
   sessions_.emplace(session->connection(), session.get());
   return session;
 }

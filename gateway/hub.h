@@ -29,7 +29,7 @@ class Hub : public SessionWatcher {
   void close_all();
 
   // A session for a new connection, to be attached to its socket; null when there are too many.
-  [[nodiscard]] std::shared_ptr<DaemonSession> admit(std::string peer);
+  [[nodiscard]] std::shared_ptr<DaemonSession> admit(std::string peer, Protocol protocol);
 
   [[nodiscard]] bool empty() const { return sessions_.empty(); }
   [[nodiscard]] std::vector<const DaemonSession*> workers() const;

@@ -47,6 +47,7 @@ void Intake::apply(Taking& taking, const Registration& message) {
   workers_.add({.connection = batch.connection,
                 .worker_id = message.worker_id,
                 .peer = batch.peer,
+                .protocol = batch.protocol,
                 .max_runs = message.max_runs,
                 .connected_us = batch.received_us,
                 .last_seen_us = batch.received_us});
@@ -152,8 +153,12 @@ void Intake::advance(Taking& taking, Known& run, const EventMessage& message) {
   if (status.empty()) return;
   row.wait_seq.reset();
   row.wait_kind.reset();
+  row.wait_step.reset();
+  row.wait_pause.reset();
   if (status == "paused") {
     row.wait_seq = message.seq;
+    row.wait_step = message.step_id;
+    row.wait_pause = message.pause;
     row.wait_kind = message.kind == EventKind::gate_pending ? "gate" : "input";
   }
   const bool terminal = terminal_status(status);

@@ -23,6 +23,7 @@ struct Batch {
   std::int64_t connection = 0;
   std::string worker_id;
   std::string peer;
+  std::string protocol = "json";
   std::int64_t received_us = 0;
   std::vector<DaemonMessage> messages;
 };

@@ -78,6 +78,8 @@ std::variant<AcceptedOrder, ApiError> accept(Store& store, const Order& order,
   row.run = run->id;
   row.worker_id = run->worker_id;
   row.wait_seq = run->wait_seq;
+  row.wait_step = run->wait_step;
+  row.wait_pause = run->wait_pause;
   return keep(store, std::move(row));
 }
 

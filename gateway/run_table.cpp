@@ -7,7 +7,8 @@ namespace {
 
 constexpr std::string_view kColumns =
     "id, worker_id, run_id, started_at, workflow, workflow_path, status, connection, next_seq,"
-    " events, bytes, wait_seq, wait_kind, error, announced_us, updated_us, finished_us";
+    " events, bytes, wait_seq, wait_kind, error, announced_us, updated_us, finished_us, wait_step,"
+    " wait_pause";
 
 std::string select(std::string_view rest) {
   return "SELECT " + std::string(kColumns) + " FROM runs " + std::string(rest);
@@ -27,6 +28,8 @@ RunRow read(const Statement& row) {
           .bytes = row.integer(10),
           .wait_seq = row.maybe_integer(11),
           .wait_kind = row.maybe_text(12),
+          .wait_step = row.maybe_text(17),
+          .wait_pause = row.maybe_integer(18),
           .error = row.maybe_text(13),
           .announced_us = row.integer(14),
           .updated_us = row.integer(15),
@@ -50,12 +53,14 @@ RunTable::RunTable(Database& database)
       insert_(database,
               "INSERT INTO runs (worker_id, run_id, started_at, workflow, workflow_path, status,"
               " connection, next_seq, events, bytes, wait_seq, wait_kind, error, announced_us,"
-              " updated_us, finished_us)"
-              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"),
-      update_(database,
-              "UPDATE runs SET workflow_path = ?2, connection = ?3, next_seq = ?4, events = ?5,"
-              " bytes = ?6, wait_seq = ?7, wait_kind = ?8, error = ?9, announced_us = ?10,"
-              " updated_us = ?11, finished_us = ?12 WHERE id = ?1"),
+              " updated_us, finished_us, wait_step, wait_pause)"
+              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+              " ?17, ?18)"),
+      update_(
+          database,
+          "UPDATE runs SET workflow_path = ?2, connection = ?3, next_seq = ?4, events = ?5,"
+          " bytes = ?6, wait_seq = ?7, wait_kind = ?8, error = ?9, announced_us = ?10,"
+          " updated_us = ?11, finished_us = ?12, wait_step = ?13, wait_pause = ?14 WHERE id = ?1"),
       update_status_(database, "UPDATE runs SET status = ?2 WHERE id = ?1") {}
 
 std::optional<RunRow> RunTable::get(std::int64_t id) {
@@ -103,7 +108,8 @@ void RunTable::insert(RunRow& row) {
   insert_.bind(7, row.connection).bind(8, row.next_seq).bind(9, row.events).bind(10, row.bytes);
   insert_.bind_optional(11, row.wait_seq).bind_optional(12, row.wait_kind);
   insert_.bind_optional(13, row.error).bind(14, row.announced_us).bind(15, row.updated_us);
-  insert_.bind_optional(16, row.finished_us).run();
+  insert_.bind_optional(16, row.finished_us).bind_optional(17, row.wait_step);
+  insert_.bind_optional(18, row.wait_pause).run();
   row.id = database_.last_id();
 }
 
@@ -112,7 +118,8 @@ void RunTable::update(const RunRow& row, bool status_changed) {
   update_.bind(4, row.next_seq).bind(5, row.events).bind(6, row.bytes);
   update_.bind_optional(7, row.wait_seq).bind_optional(8, row.wait_kind);
   update_.bind_optional(9, row.error).bind(10, row.announced_us).bind(11, row.updated_us);
-  update_.bind_optional(12, row.finished_us).run();
+  update_.bind_optional(12, row.finished_us).bind_optional(13, row.wait_step);
+  update_.bind_optional(14, row.wait_pause).run();
   if (status_changed) update_status_.bind(1, row.id).bind(2, row.status).run();
 }
 

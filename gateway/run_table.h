@@ -25,6 +25,8 @@ struct RunRow {
   std::int64_t bytes = 0;
   std::optional<std::int64_t> wait_seq = {};
   std::optional<std::string> wait_kind = {};  // gate or input
+  std::optional<std::string> wait_step = {};
+  std::optional<std::int64_t> wait_pause = {};
   std::optional<std::string> error = {};
   std::int64_t announced_us = 0;
   std::int64_t updated_us = 0;

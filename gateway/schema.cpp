@@ -14,6 +14,7 @@ CREATE TABLE workers (
   connection       INTEGER PRIMARY KEY,
   worker_id        TEXT NOT NULL,
   peer             TEXT NOT NULL,
+  protocol         TEXT NOT NULL,             -- json, capnp
   max_runs         INTEGER,
   connected        INTEGER NOT NULL,
   connected_us     INTEGER NOT NULL,
@@ -37,6 +38,8 @@ CREATE TABLE runs (
   bytes            INTEGER NOT NULL,          -- of all its events
   wait_seq         INTEGER,                   -- the event that says what it waits for
   wait_kind        TEXT,                      -- gate or input
+  wait_step        TEXT,                      -- the step of that event
+  wait_pause       INTEGER,                   -- its pause, where the daemon told it
   error            TEXT,
   announced_us     INTEGER NOT NULL,
   updated_us       INTEGER NOT NULL,
@@ -64,8 +67,10 @@ CREATE TABLE commands (
   run              INTEGER,                   -- of runs; none for a start
   run_id           TEXT NOT NULL,
   worker_id        TEXT,                      -- whom it is for; none: whoever comes first
-  wait_seq         INTEGER,                   -- the event it answers
-  message          TEXT NOT NULL,             -- as it is sent
+  wait_seq         INTEGER,                   -- the event it answers, with its step and pause
+  wait_step        TEXT,
+  wait_pause       INTEGER,
+  message          TEXT NOT NULL,             -- as it is sent in JSON
   state            TEXT NOT NULL,             -- pending, sent, delivered, done, failed
   sends            INTEGER NOT NULL,
   code             TEXT,
@@ -77,17 +82,25 @@ CREATE TABLE commands (
 CREATE INDEX commands_open ON commands (run, id) WHERE state IN ('pending', 'sent', 'delivered');
 )sql";
 
+constexpr const char* kFromVersion1 = R"sql(
+ALTER TABLE workers ADD COLUMN protocol TEXT NOT NULL DEFAULT 'json';
+ALTER TABLE runs ADD COLUMN wait_step TEXT;
+ALTER TABLE runs ADD COLUMN wait_pause INTEGER;
+ALTER TABLE commands ADD COLUMN wait_step TEXT;
+ALTER TABLE commands ADD COLUMN wait_pause INTEGER;
+)sql";
+
 }  // namespace
 
 void prepare_schema(Database& database) {
   const int version = database.schema_version();
   if (version == kSchemaVersion) return;
-  if (version != 0) {
+  if (version != 0 && version != 1) {
     throw std::runtime_error("the database has version " + std::to_string(version) +
                              ", this gateway reads version " + std::to_string(kSchemaVersion));
   }
   database.begin();
-  database.execute(kTables);
+  database.execute(version == 0 ? kTables : kFromVersion1);
   database.execute(("PRAGMA user_version=" + std::to_string(kSchemaVersion)).c_str());
   database.commit();
 }

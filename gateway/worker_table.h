@@ -15,6 +15,7 @@ struct WorkerRow {
   std::int64_t connection = 0;
   std::string worker_id = {};
   std::string peer = {};
+  std::string protocol = "json";
   std::optional<std::int64_t> max_runs = {};
   std::int64_t connected_us = 0;
   std::int64_t last_seen_us = 0;
