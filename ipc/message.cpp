@@ -66,11 +66,9 @@ Result<kj::ArrayPtr<const capnp::word>> segment_of(std::string_view bytes,
   return all.slice(1, all.size());
 }
 
-Result<kj::ArrayPtr<const capnp::word>> words_of(std::string_view bytes,
-                                                 std::vector<std::uint64_t>& copy) {
-  if (bytes.empty() || bytes.size() % sizeof(capnp::word) != 0) {
-    return plain_error("a message of " + std::to_string(bytes.size()) + " bytes");
-  }
+std::optional<kj::ArrayPtr<const capnp::word>> words_of(std::string_view bytes,
+                                                        std::vector<std::uint64_t>& copy) {
+  if (bytes.empty() || bytes.size() % sizeof(capnp::word) != 0) return std::nullopt;
   return aligned(bytes, copy);
 }
 

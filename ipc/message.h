@@ -6,6 +6,7 @@
 #include <capnp/serialize.h>
 #include <kj/exception.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,10 +42,10 @@ inline unsigned segment_words(std::size_t bytes) {
 // What a reader may spend on `segment`: everything in it twice, eight pointers deep.
 [[nodiscard]] capnp::ReaderOptions reader_limits(kj::ArrayPtr<const capnp::word> segment);
 
-// A message in the standard framing, of any number of segments: `bytes` as aligned words, which lie
-// in `bytes` or in `copy`.
-[[nodiscard]] Result<kj::ArrayPtr<const capnp::word>> words_of(std::string_view bytes,
-                                                               std::vector<std::uint64_t>& copy);
+// `bytes` as aligned words, which lie in `bytes` or in `copy`; nothing when they are no whole
+// words, or none at all.
+[[nodiscard]] std::optional<kj::ArrayPtr<const capnp::word>> words_of(
+    std::string_view bytes, std::vector<std::uint64_t>& copy);
 
 // The refusal of a format version, naming both.
 [[nodiscard]] Error version_error(std::string_view format, std::uint32_t found,
@@ -75,17 +76,21 @@ auto read(std::string_view bytes, std::string_view format, Read reader)
   }
 }
 
-// The same for what others than this project have built: a message of any number of segments.
+// The same for what others than this project have built: a message in the standard framing, of any
+// number of segments.
 template <class Root, class Read>
 auto read_framed(std::string_view bytes, std::string_view format, Read reader)
     -> decltype(reader(std::declval<typename Root::Reader>())) {
   std::vector<std::uint64_t> copy;
   const auto words = words_of(bytes, copy);
-  if (!words) return words.error();
+  if (!words) {
+    return plain_error("malformed " + std::string(format) + ": " + std::to_string(bytes.size()) +
+                       " bytes");
+  }
   try {
     capnp::FlatArrayMessageReader message(*words, reader_limits(*words));
     if (message.getEnd() != words->end()) {
-      return plain_error("bytes behind the end of a " + std::string(format));
+      return plain_error("malformed " + std::string(format) + ": bytes behind its end");
     }
     return reader(message.getRoot<Root>());
   } catch (const kj::Exception&) {

@@ -31,6 +31,30 @@ Refusal not_paused(const Run& run) {
           fmt::format("Run '{}' is not paused (state: '{}')", run.id, name_of(run.state))};
 }
 
+bool undecided(const Run& run) {
+  return run.decision() == nullptr && run.cancellation() == nullptr && !run.decision_under_way;
+}
+
+// A command that names a pause is for that one: a latecomer is refused as such, and one that is
+// early has nothing to answer yet.
+CommandRefusal pause_refusal(const Run& run, const PauseName& named) {
+  if (named.number > run.pauses) {
+    return Refusal{"not_paused",
+                   fmt::format("Run '{}' has not come to pause {}", run.id, named.number)};
+  }
+  const bool past = named.number != 0 && named.number < run.pauses;
+  const bool elsewhere = !named.step.empty() && named.step != run.step;
+  const bool names = named.number != 0 || !named.step.empty();
+  if (past || elsewhere || (names && (!waits(run) || !undecided(run)))) {
+    return Refusal{
+        "pause_over",
+        named.step.empty()
+            ? fmt::format("Pause {} of run '{}' is over", named.number, run.id)
+            : fmt::format("Run '{}' does not wait at '{}' any more", run.id, named.step)};
+  }
+  return std::nullopt;
+}
+
 // The answer a repeated input gets: the one it got.
 CommandRefusal first_answer(const Run& run, const std::string& command_id) {
   for (const AnsweredCommand& one : run.answered) {
@@ -57,9 +81,7 @@ CommandRefusal input_refusal(const Run& run) {
     return Refusal{code, fmt::format("Run '{}' is waiting at approval gate '{}', not an input step",
                                      run.id, run.step)};
   }
-  const bool decided =
-      run.decision() != nullptr || run.cancellation() != nullptr || run.decision_under_way;
-  if (!waits(run) || decided) {
+  if (!waits(run) || !undecided(run)) {
     return Refusal{code,
                    fmt::format("Run '{}' is still executing and not waiting for input", run.id)};
   }
@@ -81,8 +103,10 @@ void Commands::decide(Decision decision, Done done) {
     return;
   }
   if (const FinishedRun* finished = registry_.find_finished(decision.run_id)) {
-    done(Refusal{"not_paused", fmt::format("Run '{}' is not paused (status: '{}')", finished->id,
-                                           name_of(finished->wire))});
+    const bool names = decision.pause.number != 0 || !decision.pause.step.empty();
+    done(Refusal{names ? "pause_over" : "not_paused",
+                 fmt::format("Run '{}' is not paused (status: '{}')", finished->id,
+                             name_of(finished->wire))});
     return;
   }
   intake_.adopt_paused(decision.run_id, [this, decision, done](const Intake::Taken& taken) {
@@ -96,13 +120,14 @@ void Commands::decide(Decision decision, Done done) {
 
 void Commands::decide_known(const RunPtr& run, Decision decision, Done done) {
   if (seen(*run, decision.command_id)) return done(std::nullopt);
+  if (auto refusal = pause_refusal(*run, decision.pause)) return done(*refusal);
   if (!waits(*run)) return done(not_paused(*run));
   if (run->waits_at == PauseKind::input) {
     return done(Refusal{"not_paused", fmt::format("Run '{}' waits at an input step '{}', not at a "
                                                   "gate",
                                                   run->id, run->step)});
   }
-  if (run->decision() != nullptr || run->cancellation() != nullptr || run->decision_under_way) {
+  if (!undecided(*run)) {
     return done(Refusal{"not_paused", fmt::format("Run '{}' was already decided upon", run->id)});
   }
   ipc::Command command;
@@ -179,6 +204,7 @@ void Commands::submit(Submission submission, Done done) {
 
 void Commands::submit_known(const RunPtr& run, Submission submission, Done done) {
   if (seen(*run, submission.command_id)) return done(first_answer(*run, submission.command_id));
+  if (auto refusal = pause_refusal(*run, submission.pause)) return done(*refusal);
   if (auto refusal = input_refusal(*run)) return done(*refusal);
   ipc::PrepareRequest question;
   question.kind = ipc::PrepareRequest::Kind::input;

@@ -10,6 +10,7 @@
 #include "supervisor/conductor.h"
 #include "supervisor/intake.h"
 #include "supervisor/ledger.h"
+#include "supervisor/link/messages.h"
 #include "supervisor/preparer.h"
 #include "supervisor/registry.h"
 
@@ -37,6 +38,7 @@ class Commands {
     std::optional<std::string> note;
     std::string command_id;       // empty: none
     std::int64_t asker_uid = -1;  // -1: the gateway
+    PauseName pause = {};
   };
   // Approves or refuses the gate a run waits at. A run nobody handed to us whose state file waits
   // is taken on first.
@@ -58,6 +60,7 @@ class Commands {
     std::string input;            // JSON: {"kind":"form","answers":{...}}
     std::string command_id;       // empty: none
     std::int64_t asker_uid = -1;  // -1: the gateway
+    PauseName pause = {};
   };
   // Answers the form a run waits at, once `prepare` has found the answers right.
   void submit(Submission submission, Done done);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ipc/codec.h"
+#include "ipc/gateway_message.h"
 
 namespace charter::supervisor {
 
@@ -14,20 +15,40 @@ ipc::Result<EventSource> EventSource::open(const std::string& journal, std::uint
   return EventSource(std::move(file), std::max<std::uint64_t>(offset, ipc::kLogHeaderSize));
 }
 
-ipc::Result<std::optional<StoredEvent>> EventSource::next(std::uint64_t limit) {
+// The next frame of any kind.
+ipc::Result<std::optional<ipc::LogReader::Next>> EventSource::next_whole(std::uint64_t limit) {
   while (reader_.offset() < limit) {
     auto next = reader_.next();
     if (!next) return next.error();
     if (next->outcome == ipc::LogReader::Outcome::end) break;
     if (next->outcome == ipc::LogReader::Outcome::damaged) continue;
     if (next->place.end > limit) break;
-    auto frame = ipc::decode_journal_frame(next->payload);
-    if (!frame) continue;
-    if (auto* event = std::get_if<ipc::Event>(&frame->body)) {
-      return StoredEvent{std::move(*event), frame->at_us, next->place.end};
-    }
+    return std::optional(*next);
   }
   return std::nullopt;
+}
+
+ipc::Result<std::optional<StoredEvent>> EventSource::next(std::uint64_t limit) {
+  while (true) {
+    const auto next = next_whole(limit);
+    if (!next) return next.error();
+    if (!*next) return std::nullopt;
+    auto frame = ipc::decode_journal_frame((*next)->payload);
+    if (!frame) continue;
+    if (auto* event = std::get_if<ipc::Event>(&frame->body)) {
+      return StoredEvent{std::move(*event), frame->at_us, (*next)->place.end};
+    }
+  }
+}
+
+ipc::Result<std::optional<StoredFrame>> EventSource::next_frame(std::uint64_t limit) {
+  while (true) {
+    const auto next = next_whole(limit);
+    if (!next) return next.error();
+    if (!*next) return std::nullopt;
+    const auto seq = ipc::wire::event_seq((*next)->payload);
+    if (seq) return StoredFrame{(*next)->payload, *seq, (*next)->place.end};
+  }
 }
 
 }  // namespace charter::supervisor

@@ -10,7 +10,7 @@
 namespace charter::supervisor {
 
 Inbox::Inbox(Settings settings, Ledger& ledger, Intake& intake, Commands& commands,
-             StartedCommands& started, std::function<void(std::string)> answer)
+             StartedCommands& started, std::function<void(CommandAnswer)> answer)
     : settings_(std::move(settings)),
       ledger_(ledger),
       intake_(intake),
@@ -18,8 +18,8 @@ Inbox::Inbox(Settings settings, Ledger& ledger, Intake& intake, Commands& comman
       started_(started),
       answer_(std::move(answer)) {}
 
-void Inbox::received(std::string_view text) {
-  std::visit([this](const auto& message) { handle(message); }, parse_inbound(text));
+void Inbox::received(const Inbound& message) {
+  std::visit([this](const auto& one) { handle(one); }, message);
 }
 
 void Inbox::handle(const RunStart& message) {
@@ -31,8 +31,8 @@ void Inbox::handle(const RunStart& message) {
   Intake::Order order;
   order.run_id = message.run_id ? *message.run_id : random_uuid();
   if (!ipc::valid_run_id(order.run_id)) {
-    answer_(command_error_message(message.command_id,
-                                  fmt::format("run_id: must match {}", ipc::kRunIdRule)));
+    answer_(malformed_command(message.command_id,
+                              fmt::format("run_id: must match {}", ipc::kRunIdRule)));
     return;
   }
   order.command_id = message.command_id;
@@ -83,10 +83,16 @@ void Inbox::refused(const RunStart& message, const std::string& run_id,
 }
 
 void Inbox::answer_start(const ipc::Started& started) {
-  answer_(command_result_message(
-      settings_.worker_id,
-      started.run_id_known ? std::optional<std::string_view>(started.run_id) : std::nullopt,
-      started.command_id, {started.ok, started.code, started.message}));
+  answer_({started.command_id,
+           started.run_id_known ? std::optional<std::string>(started.run_id) : std::nullopt,
+           {started.ok, started.code, started.message}});
+}
+
+void Inbox::answer(const std::string& run_id, const std::string& command_id,
+                   const CommandRefusal& refusal) {
+  CommandOutcome outcome{true, {}, {}};
+  if (refusal) outcome = {false, refusal->code, refusal->message};
+  answer_({command_id, run_id, std::move(outcome)});
 }
 
 void Inbox::handle(const RunResume& message) {
@@ -97,8 +103,10 @@ void Inbox::handle(const RunResume& message) {
   decision.approved = message.approved;
   decision.note = message.note;
   decision.command_id = message.command_id.value_or("");
-  commands_.decide(std::move(decision), [run_id = message.run_id](const CommandRefusal& refusal) {
-    if (refusal) log::info("Ignoring resume: run_id={} ({})", run_id, refusal->message);
+  decision.pause = message.pause;
+  commands_.decide(std::move(decision), [this, message](const CommandRefusal& refusal) {
+    if (refusal) log::info("Ignoring resume: run_id={} ({})", message.run_id, refusal->message);
+    if (message.wants_answer) answer(message.run_id, message.command_id.value_or(""), refusal);
   });
 }
 
@@ -109,12 +117,10 @@ void Inbox::handle(const RunCancel& message) {
   cancellation.note = message.note;
   cancellation.command_id = message.command_id.value_or("");
   cancellation.grace_ms = static_cast<std::uint64_t>(settings_.kill_grace.count());
-  commands_.cancel(std::move(cancellation),
-                   [run_id = message.run_id](const CommandRefusal& refusal) {
-                     if (refusal) {
-                       log::info("Ignoring cancel: run_id={} ({})", run_id, refusal->message);
-                     }
-                   });
+  commands_.cancel(std::move(cancellation), [this, message](const CommandRefusal& refusal) {
+    if (refusal) log::info("Ignoring cancel: run_id={} ({})", message.run_id, refusal->message);
+    if (message.wants_answer) answer(message.run_id, message.command_id.value_or(""), refusal);
+  });
 }
 
 void Inbox::handle(const RunInput& message) {
@@ -123,17 +129,14 @@ void Inbox::handle(const RunInput& message) {
   submission.run_id = message.run_id;
   submission.input = message.input;
   submission.command_id = message.command_id;
-  commands_.submit(
-      std::move(submission), [this, run_id = message.run_id,
-                              command_id = message.command_id](const CommandRefusal& refusal) {
-        CommandOutcome outcome{true, {}, {}};
-        if (refusal) outcome = {false, refusal->code, refusal->message};
-        answer_(command_result_message(settings_.worker_id, run_id, command_id, outcome));
-      });
+  submission.pause = message.pause;
+  commands_.submit(std::move(submission),
+                   [this, run_id = message.run_id, command_id = message.command_id](
+                       const CommandRefusal& refusal) { answer(run_id, command_id, refusal); });
 }
 
 void Inbox::handle(const Malformed& message) {
-  answer_(command_error_message(message.command_id, message.message));
+  answer_(malformed_command(message.command_id, message.message));
 }
 
 void Inbox::handle(const Ignored& message) {

@@ -5,7 +5,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <unordered_set>
 
 #include "supervisor/commands.h"
@@ -19,13 +18,12 @@ namespace charter::supervisor {
 class Inbox {
  public:
   struct Settings {
-    std::string worker_id;
     std::chrono::milliseconds kill_grace;
   };
   Inbox(Settings settings, Ledger& ledger, Intake& intake, Commands& commands,
-        StartedCommands& started, std::function<void(std::string)> answer);
+        StartedCommands& started, std::function<void(CommandAnswer)> answer);
 
-  void received(std::string_view text);
+  void received(const Inbound& message);
 
  private:
   void handle(const RunStart& message);
@@ -37,13 +35,15 @@ class Inbox {
 
   void refused(const RunStart& message, const std::string& run_id, const Intake::Taken& taken);
   void answer_start(const ipc::Started& started);
+  void answer(const std::string& run_id, const std::string& command_id,
+              const CommandRefusal& refusal);
 
   Settings settings_;
   Ledger& ledger_;
   Intake& intake_;
   Commands& commands_;
   StartedCommands& started_;
-  std::function<void(std::string)> answer_;
+  std::function<void(CommandAnswer)> answer_;
   std::unordered_set<std::string> under_way_;  // command ids of starts not answered yet
 };
 

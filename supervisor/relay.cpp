@@ -5,8 +5,7 @@
 #include <utility>
 
 #include "ipc/journal.h"
-#include "supervisor/event_source.h"
-#include "supervisor/link/messages.h"
+#include "supervisor/link/wire_messages.h"
 #include "supervisor/log.h"
 
 namespace charter::supervisor {
@@ -61,14 +60,15 @@ void Relay::events_ready(const RunPtr& run) {
   hooks_.wake();
 }
 
-void Relay::answer(std::string message) {
+void Relay::answer(CommandAnswer answer) {
   if (!up_) return;
-  answers_.push_back(std::move(message));
+  answers_.push_back(std::move(answer));
   hooks_.wake();
 }
 
-void Relay::link_up() {
+void Relay::link_up(WireProtocol protocol) {
   up_ = true;
+  protocol_ = protocol;
   registered_ = false;
   batch_number_ = 0;
   for (const RunPtr& run : registry_.in_order()) {
@@ -87,6 +87,7 @@ void Relay::rewind(const RunPtr& run) {
   Delivery& delivery = run->delivery;
   delivery.sent_seq = delivery.confirmed_seq;
   delivery.sent_offset = delivery.confirmed_offset;
+  delivery.acked_seq = 0;
   if (settings_.replay == Replay::active && active(*run)) {
     delivery.sent_seq -= std::min(delivery.sent_seq, kReplayEvents);
     delivery.sent_offset = ipc::kLogHeaderSize;
@@ -125,7 +126,7 @@ void Relay::fill(std::vector<std::string>& out, std::size_t max_bytes) {
   Filling filling(out, max_bytes);
   std::vector<Mark> marks;
   if (!std::exchange(registered_, true)) add_register(filling);
-  for (std::string& message : std::exchange(answers_, {})) filling.add(std::move(message));
+  for (const CommandAnswer& answer : std::exchange(answers_, {})) filling.add(worded(answer));
   add_announcements(filling);
   add_events(filling, marks);
   if (filling.empty()) return;
@@ -138,7 +139,16 @@ void Relay::add_register(Filling& filling) const {
   for (const RunPtr& run : registry_.in_order()) {
     if (active(*run)) ids.push_back(run->id);
   }
-  filling.add(register_message(settings_.worker_id, settings_.max_runs, ids));
+  filling.add(in_capnp()
+                  ? capnp::register_message(settings_.worker_id, settings_.max_runs, std::move(ids))
+                  : register_message(settings_.worker_id, settings_.max_runs, ids));
+}
+
+std::string Relay::worded(const CommandAnswer& answer) const {
+  if (in_capnp()) return capnp::answer_message(answer);
+  if (answer.malformed) return command_error_message(answer.command_id, answer.outcome.message);
+  return command_result_message(settings_.worker_id, answer.run_id, answer.command_id,
+                                answer.outcome);
 }
 
 void Relay::add_announcements(Filling& filling) {
@@ -146,12 +156,13 @@ void Relay::add_announcements(Filling& filling) {
     const RunPtr run = std::move(announcements_.front());
     announcements_.pop_front();
     if (!std::exchange(run->delivery.announce, false)) continue;
-    filling.add(announced_message(
-        settings_.worker_id,
-        {run->id, name_of(run->wire),
-         run->workflow_path.empty() ? std::nullopt
-                                    : std::optional<std::string_view>(run->workflow_path),
-         run->started_at}));
+    const Announcement news{run->id, name_of(run->wire),
+                            run->workflow_path.empty()
+                                ? std::nullopt
+                                : std::optional<std::string_view>(run->workflow_path),
+                            run->started_at};
+    filling.add(in_capnp() ? capnp::announced_message(news)
+                           : announced_message(settings_.worker_id, news));
     log::info("Announced run to gateway: run_id={} status={} workflow_path={}", run->id,
               name_of(run->wire), run->workflow_path);
   }
@@ -180,42 +191,127 @@ void Relay::take_turn(const RunPtr& run, Filling& filling, std::vector<Mark>& ma
     log::error("Cannot read the journal of run {}: {}", run->id, source.error().message());
     return;
   }
+  const std::size_t events =
+      in_capnp() ? add_frames(*run, *source, filling) : add_messages(*run, *source, filling);
+  delivery.first_unsent = std::max(delivery.first_unsent, delivery.sent_seq);
+  if (events > 0) marks.push_back({run, delivery.sent_seq, delivery.sent_offset});
+}
+
+// How many there were; here and below.
+std::size_t Relay::add_messages(Run& run, EventSource& source, Filling& filling) {
+  Delivery& delivery = run.delivery;
   const std::size_t bytes_before = filling.bytes();
   std::size_t events = 0;
   while (events < kTurnEvents && filling.bytes() - bytes_before < kTurnBytes) {
-    auto stored = source->next(run->progress.synced_end);
+    auto stored = source.next(run.progress.synced_end);
     if (!stored) {
-      log::error("Cannot read the journal of run {}: {}", run->id, stored.error().message());
+      log::error("Cannot read the journal of run {}: {}", run.id, stored.error().message());
       break;
     }
     if (!*stored) break;
     const StoredEvent& event = **stored;
     delivery.sent_offset = event.end;
     if (event.event.seq < delivery.sent_seq) continue;
-    filling.add(event_message(settings_.worker_id, run->id, event.event.seq,
+    filling.add(event_message(settings_.worker_id, run.id, event.event.seq,
                               ipc::wire_time(event.at_us), event.event.json));
     delivery.sent_seq = event.event.seq + 1;
     ++events;
   }
-  delivery.first_unsent = std::max(delivery.first_unsent, delivery.sent_seq);
-  if (events > 0) marks.push_back({run, delivery.sent_seq, delivery.sent_offset});
+  return events;
+}
+
+std::size_t Relay::add_frames(Run& run, EventSource& source, Filling& filling) {
+  Delivery& delivery = run.delivery;
+  std::vector<std::string> frames;
+  std::size_t bytes = 0;
+  while (frames.size() < kTurnEvents && bytes < kTurnBytes) {
+    const auto stored = source.next_frame(run.progress.synced_end);
+    if (!stored) {
+      log::error("Cannot read the journal of run {}: {}", run.id, stored.error().message());
+      break;
+    }
+    if (!*stored) break;
+    const StoredFrame& frame = **stored;
+    delivery.sent_offset = frame.end;
+    if (frame.seq < delivery.sent_seq) continue;
+    frames.emplace_back(frame.payload);
+    bytes += frame.payload.size();
+    delivery.sent_seq = frame.seq + 1;
+  }
+  const std::size_t events = frames.size();
+  if (events > 0) filling.add(capnp::events_message(std::move(frames)));
+  return events;
 }
 
 void Relay::confirmed(std::uint64_t number) {
   while (!batches_.empty() && batches_.front().number <= number) {
     const Batch batch = std::move(batches_.front());
     batches_.pop_front();
+    for (const Mark& mark : batch.marks) move_cursor(mark);
+  }
+}
+
+void Relay::move_cursor(const Mark& mark) {
+  Delivery& delivery = mark.run->delivery;
+  if (mark.seq <= delivery.confirmed_seq) return;
+  delivery.confirmed_seq = mark.seq;
+  delivery.confirmed_offset = mark.offset;
+  hooks_.confirmed(mark.run);
+}
+
+std::uint64_t Relay::settled() const {
+  return batches_.empty() ? batch_number_ : batches_.front().number - 1;
+}
+
+ipc::Result<void> Relay::received(std::string message) {
+  if (!in_capnp()) {
+    hooks_.received(parse_inbound(message));
+    return {};
+  }
+  auto said = ipc::wire::decode_to_daemon(message);
+  if (!said && said.error().code == std::errc::not_supported) {
+    hooks_.received(Ignored{said.error().message()});
+    return {};
+  }
+  if (!said) return said.error();
+  if (const auto* acks = std::get_if<ipc::wire::Acks>(&*said)) {
+    for (const ipc::wire::Ack& ack : *acks) acknowledged(ack);
+  } else if (auto* command = std::get_if<ipc::wire::Command>(&*said)) {
+    hooks_.received(capnp::inbound_of(std::move(*command)));
+  }
+  return {};
+}
+
+// An acknowledgement of what was never sent on this connection acknowledges all that was.
+void Relay::acknowledged(const ipc::wire::Ack& ack) {
+  const RunPtr run = registry_.find(ack.run_id);
+  if (run == nullptr) return;
+  Delivery& delivery = run->delivery;
+  const std::uint64_t below = ack.seq < delivery.sent_seq ? ack.seq + 1 : delivery.sent_seq;
+  delivery.acked_seq = std::max(delivery.acked_seq, below);
+  settle_batches();
+  // Of runs that are acknowledged out of turn the cursors do not wait for the others.
+  for (const Batch& batch : batches_) {
+    if (delivery.confirmed_seq >= delivery.acked_seq) break;
     for (const Mark& mark : batch.marks) {
-      Delivery& delivery = mark.run->delivery;
-      if (mark.seq <= delivery.confirmed_seq) continue;
-      delivery.confirmed_seq = mark.seq;
-      delivery.confirmed_offset = mark.offset;
-      hooks_.confirmed(mark.run);
+      if (mark.run == run && mark.seq <= delivery.acked_seq) move_cursor(mark);
     }
   }
 }
 
-void Relay::received(std::string text) { hooks_.received(std::move(text)); }
+// Lets go of the batches at the front whose events have all been acknowledged.
+void Relay::settle_batches() {
+  while (!batches_.empty()) {
+    Batch& batch = batches_.front();
+    for (; batch.acknowledged < batch.marks.size(); ++batch.acknowledged) {
+      const Mark& mark = batch.marks[batch.acknowledged];
+      const bool gone = registry_.find(mark.run->id) != mark.run;
+      if (!gone && mark.seq > mark.run->delivery.acked_seq) return;
+      if (!gone) move_cursor(mark);
+    }
+    batches_.pop_front();
+  }
+}
 
 std::string Relay::heartbeat() {
   std::uint64_t running = 0;
@@ -224,7 +320,8 @@ std::string Relay::heartbeat() {
     if (!active(*run)) return;
     ++(run->wire == WireStatus::paused ? paused : running);
   });
-  return heartbeat_message(settings_.worker_id, running, paused);
+  return in_capnp() ? capnp::heartbeat_message(running, paused)
+                    : heartbeat_message(settings_.worker_id, running, paused);
 }
 
 }  // namespace charter::supervisor

@@ -3,7 +3,8 @@
 //
 // Order on a connection: register; answers to commands; announcements; then events, run by run in
 // turns of at most 64 KiB or 256 events. Runs that have events no gateway was ever sent come before
-// runs that only repeat; within a run seq always ascends.
+// runs that only repeat; within a run seq always ascends. All of this is so in both protocols: in
+// JSON each event is a message, in Cap'n Proto a turn's frames are one, byte for byte as on disk.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,11 @@
 #include <string_view>
 #include <vector>
 
+#include "ipc/gateway_message.h"
 #include "ipc/layout.h"
+#include "supervisor/event_source.h"
 #include "supervisor/link/link.h"
+#include "supervisor/link/messages.h"
 #include "supervisor/registry.h"
 #include "supervisor/run.h"
 #include "supervisor/start_options.h"
@@ -30,7 +34,7 @@ class Relay final : public LinkClient {
   };
   struct Hooks {
     std::function<void()> wake;                    // the link has something to fill
-    std::function<void(std::string)> received;     // a message of the gateway
+    std::function<void(const Inbound&)> received;  // a message of the gateway
     std::function<void(const RunPtr&)> confirmed;  // its delivery moved
     std::function<void()> up;                      // a connection stands
   };
@@ -42,15 +46,16 @@ class Relay final : public LinkClient {
   // The run has durable events that were not sent yet.
   void events_ready(const RunPtr& run);
   // An answer to a command. Dropped when no connection stands: the gateway asks again.
-  void answer(std::string message);
+  void answer(CommandAnswer answer);
 
   [[nodiscard]] bool up() const { return up_; }
 
-  void link_up() override;
+  void link_up(WireProtocol protocol) override;
   void link_down(std::string_view reason) override;
   void fill(std::vector<std::string>& out, std::size_t max_bytes) override;
   void confirmed(std::uint64_t number) override;
-  void received(std::string text) override;
+  [[nodiscard]] std::uint64_t settled() const override;
+  ipc::Result<void> received(std::string message) override;
   std::string heartbeat() override;
 
  private:
@@ -62,25 +67,34 @@ class Relay final : public LinkClient {
   struct Batch {
     std::uint64_t number;
     std::vector<Mark> marks;
+    std::size_t acknowledged = 0;  // of the marks, from the first on
   };
   class Filling;
 
+  [[nodiscard]] bool in_capnp() const { return protocol_ == WireProtocol::capnp; }
   [[nodiscard]] bool active(const Run& run) const;
   void rewind(const RunPtr& run);
   void enqueue(const RunPtr& run);
   void add_register(Filling& filling) const;
+  [[nodiscard]] std::string worded(const CommandAnswer& answer) const;
   void add_announcements(Filling& filling);
   void add_events(Filling& filling, std::vector<Mark>& marks);
   void take_turn(const RunPtr& run, Filling& filling, std::vector<Mark>& marks);
+  std::size_t add_messages(Run& run, EventSource& source, Filling& filling);
+  std::size_t add_frames(Run& run, EventSource& source, Filling& filling);
+  void move_cursor(const Mark& mark);
+  void acknowledged(const ipc::wire::Ack& ack);
+  void settle_batches();
 
   Settings settings_;
   const ipc::Layout& layout_;
   const Registry& registry_;
   Hooks hooks_;
   bool up_ = false;
+  WireProtocol protocol_ = WireProtocol::json;
   bool registered_ = false;
   std::uint64_t batch_number_ = 0;
-  std::vector<std::string> answers_;
+  std::vector<CommandAnswer> answers_;
   std::deque<RunPtr> announcements_;
   std::deque<RunPtr> fresh_;    // have events that were never sent
   std::deque<RunPtr> repeats_;  // have only events that were

@@ -49,6 +49,7 @@ struct Delivery {
   std::uint64_t confirmed_offset = ipc::kLogHeaderSize;
   std::uint64_t sent_seq = 0;  // on this connection
   std::uint64_t sent_offset = ipc::kLogHeaderSize;
+  std::uint64_t acked_seq = 0;     // below it acknowledged on this connection, in Cap'n Proto
   std::uint64_t first_unsent = 0;  // events from here on were never sent on any connection
   bool visible = false;            // the gateway may hear of it: it has begun, or ended unbegun
   bool announce = false;           // an announcement is due

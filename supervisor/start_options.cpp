@@ -33,6 +33,8 @@ constexpr std::int64_t kMostRequestBytes = std::int64_t{1} << 30;
 constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> kReplays{"active", "unconfirmed"};
 
+constexpr std::array<std::string_view, 2> kProtocols{"auto", "json"};
+
 constexpr std::array kOptions{
     ipc::OptionSpec{.name = "project-path",
                     .variable = "CHARTER_PROJECT_PATH",
@@ -109,6 +111,13 @@ constexpr std::array kOptions{
                             "only what was not confirmed.",
                     .kind = OptionKind::choice,
                     .choices = kReplays},
+    ipc::OptionSpec{.name = "gateway-protocol",
+                    .variable = "CHARTER_DAEMON_GATEWAY_PROTOCOL",
+                    .fallback = "auto",
+                    .help = "auto: charter.capnp.v1 where the gateway chooses it, else JSON; "
+                            "json: it is not offered.",
+                    .kind = OptionKind::choice,
+                    .choices = kProtocols},
     ipc::OptionSpec{.name = "insecure-token",
                     .variable = "CHARTER_DAEMON_INSECURE_TOKEN",
                     .help = "Send the gateway token unencrypted to a public address as well.",
@@ -323,6 +332,7 @@ Result<StartOptions> check_start_options(const OptionValues& values) {
   StartOptions options;
   const bool token_is_fine = wipe_token(options.token);
   options.log_level = values.text("log-level");
+  options.offer_capnp = values.text("gateway-protocol") == "auto";
   options.replay = values.text("replay") == "active" ? Replay::active : Replay::unconfirmed;
   options.insecure_token = values.flag("insecure-token");
   options.config = values.text("config");

@@ -30,6 +30,7 @@ struct StartOptions {
   std::uint64_t max_request_bytes = 64U << 20;
   std::string data_dir;  // absolute, or empty for the default
   Replay replay = Replay::active;
+  bool offer_capnp = true;  // charter.capnp.v1 to the gateway
   bool insecure_token = false;
   std::string token_file;             // read anew at each connection, in place of `token`; or empty
   TlsSettings tls;                    // of an https gateway

@@ -56,12 +56,13 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       cursor_timer_(context.get_executor()),
       stop_timer_(context.get_executor()) {
   inbox_ = std::make_unique<Inbox>(
-      Inbox::Settings{base_.options.worker_id, base_.options.kill_grace}, ledger_, intake_,
-      commands_, started_, [this](std::string message) { relay_.answer(std::move(message)); });
+      Inbox::Settings{base_.options.kill_grace}, ledger_, intake_, commands_, started_,
+      [this](CommandAnswer answer) { relay_.answer(std::move(answer)); });
   LinkSettings settings;
   settings.gateway = base_.gateway;
   settings.token = base_.options.token;
   settings.token_file = base_.options.token_file;
+  settings.offer_capnp = base_.options.offer_capnp;
   settings.insecure_token = base_.options.insecure_token;
   settings.tls = base_.options.tls;
   settings.heartbeat = base_.options.heartbeat_interval;
@@ -94,7 +95,7 @@ void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
 Relay::Hooks Supervisor::relay_hooks() {
   Relay::Hooks hooks;
   hooks.wake = [this] { link_->wake(); };
-  hooks.received = [this](std::string text) { inbox_->received(text); };
+  hooks.received = [this](const Inbound& message) { inbox_->received(message); };
   hooks.confirmed = [this](const RunPtr& run) { delivery_moved(run); };
   hooks.up = [this] { link_is_up(); };
   return hooks;
@@ -268,6 +269,8 @@ std::string Supervisor::daemon_view() const {
                                .number("finished_undelivered", number(counts.finished_undelivered))
                                .str();
   const LinkStatus link = link_->status();
+  const bool capnp = link.protocol == WireProtocol::capnp;
+  const bool pong = link.confirms_by_pong;
   constexpr std::string_view kStates[] = {"stopped", "connecting", "up", "waiting"};
   const std::string gateway = JsonObject()
                                   .text("url", base_.gateway.url)
@@ -275,7 +278,10 @@ std::string Supervisor::daemon_view() const {
                                   .text_or_null("last_error", link.last_error)
                                   .text_or_null("warning", link.warning)
                                   .number("connections", number(link.connections))
-                                  .text("confirms", link.confirms_by_pong ? "pong" : "tcp")
+                                  .text("protocol", capnp ? "capnp" : "json")
+                                  .text("confirms", capnp  ? "ack"
+                                                    : pong ? "pong"
+                                                           : "tcp")
                                   .number("backlog_events", number(counts.undelivered_events))
                                   .number("backlog_runs", number(counts.undelivered_runs))
                                   .number("next_try_ms", number(link.next_try.count()))

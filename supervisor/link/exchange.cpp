@@ -17,7 +17,10 @@ std::optional<std::uint64_t> batch_number(std::string_view payload) {
   return number;
 }
 
-std::string reason_for(Liveness::Verdict verdict, bool confirm_by_ack) {
+std::string reason_for(Liveness::Verdict verdict, bool by_acks, bool confirm_by_ack) {
+  if (verdict == Liveness::Verdict::no_pong && by_acks) {
+    return "the gateway answers, but acknowledges no event";
+  }
   if (verdict == Liveness::Verdict::no_pong) return "the gateway sends, but answers no ping";
   if (confirm_by_ack) return "the gateway's side has stopped taking bytes for two heartbeats";
   return "the gateway is silent: a ping stayed unanswered for two heartbeats";
@@ -26,14 +29,16 @@ std::string reason_for(Liveness::Verdict verdict, bool confirm_by_ack) {
 }  // namespace
 
 Exchange::Exchange(const boost::asio::any_io_executor& executor, WebSocket& socket,
-                   LinkClient& client, milliseconds heartbeat, bool pongs_expected, GiveUp give_up)
+                   LinkClient& client, milliseconds heartbeat, Confirmation confirmation,
+                   GiveUp give_up)
     : timer_(executor),
       socket_(socket),
       client_(client),
       give_up_(std::move(give_up)),
       half_(std::max(heartbeat / 2, milliseconds(1))),
-      confirm_by_ack_(!pongs_expected),
-      liveness_(2 * half_, pongs_expected) {}
+      by_acks_(confirmation == Confirmation::acks),
+      confirm_by_ack_(confirmation == Confirmation::tcp),
+      liveness_(2 * half_, !confirm_by_ack_) {}
 
 void Exchange::start() {
   if (stopped_) return;
@@ -65,8 +70,8 @@ void Exchange::pump() {
     write(client_.heartbeat());
   } else if (next_in_batch_ < batch_.size()) {
     write(std::move(batch_[next_in_batch_++]));
-  } else if (batch_wants_ping_) {
-    batch_wants_ping_ = false;
+  } else if (batch_wants_end_ && !by_acks_) {
+    batch_wants_end_ = false;
     ping(window_.last_number());
   } else if (ping_due_) {
     ping(window_.last_written());
@@ -85,7 +90,7 @@ void Exchange::fill() {
   std::size_t bytes = 0;
   for (const std::string& message : batch_) bytes += message.size();
   window_.open(bytes);
-  batch_wants_ping_ = true;
+  batch_wants_end_ = true;
   socket_.hold_packets(true);
   pump();
 }
@@ -97,6 +102,12 @@ void Exchange::write(std::string text) {
 
 void Exchange::written() {
   writing_ = false;
+  if (by_acks_ && batch_wants_end_ && next_in_batch_ == batch_.size()) {
+    batch_wants_end_ = false;
+    batch_written();
+    settle();  // nothing of it may be for acknowledgement
+    if (stopped_) return;
+  }
   pump();
 }
 
@@ -112,18 +123,40 @@ void Exchange::ping(std::uint64_t number) {
 void Exchange::pinged(bool ends_batch) {
   writing_ = false;
   if (ends_batch) {
-    socket_.hold_packets(false);
-    if (const auto reading = socket_.counters()) window_.written(*reading);
+    batch_written();
     if (confirm_by_ack_) arm(Clock::now());
   }
   pump();
 }
 
+void Exchange::batch_written() {
+  socket_.hold_packets(false);
+  window_.written(socket_.counters().value_or(TcpCounters{}));
+}
+
 void Exchange::ponged(std::string_view payload) {
   if (stopped_) return;
+  if (by_acks_) {
+    // While something is to be acknowledged, only that is an answer.
+    if (window_.empty()) liveness_.ponged();
+    return;
+  }
   liveness_.ponged();
   confirm_by_ack_ = false;
   if (const auto number = batch_number(payload)) confirm(window_.ponged(*number));
+}
+
+void Exchange::heard() {
+  if (stopped_ || !by_acks_) return;
+  settle();
+  if (!stopped_) pump();
+}
+
+void Exchange::settle() {
+  const auto number = window_.ponged(std::min(client_.settled(), window_.last_written()));
+  if (!number) return;
+  has_confirmed_ = true;
+  liveness_.ponged();
 }
 
 void Exchange::confirm(std::optional<std::uint64_t> number) {
@@ -172,7 +205,7 @@ void Exchange::judge(Clock::time_point now) {
     return;
   }
   stop();
-  give_up_(reason_for(verdict, confirm_by_ack_));
+  give_up_(reason_for(verdict, by_acks_, confirm_by_ack_));
 }
 
 }  // namespace charter::supervisor

@@ -3,7 +3,7 @@
 //
 // What is sent next, when nothing is being written:
 //   1. a heartbeat message that is due
-//   2. the rest of the current batch, then its ping
+//   2. the rest of the current batch, then, in JSON, its ping
 //   3. a ping that is due (twice a heartbeat; its number is that of the last batch)
 //   4. a new batch, if the client has one and the window has room
 #pragma once
@@ -30,15 +30,20 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   // The connection is to be given up; called at most once, never from inside start() or wake().
   using GiveUp = std::function<void(const std::string& reason)>;
 
-  // `socket` and `client` must live until stop(). `pongs_expected` is false for a gateway known to
-  // answer no pings: then what TCP acknowledged is confirmed.
+  // What tells that a batch has arrived: the gateway's own acknowledgement, the pong behind it,
+  // or, of a gateway known to answer no pings, TCP's.
+  enum class Confirmation { acks, pongs, tcp };
+
+  // `socket` and `client` must live until stop().
   Exchange(const boost::asio::any_io_executor& executor, WebSocket& socket, LinkClient& client,
-           std::chrono::milliseconds heartbeat, bool pongs_expected, GiveUp give_up);
+           std::chrono::milliseconds heartbeat, Confirmation confirmation, GiveUp give_up);
 
   void start();
   void stop();
   void wake();
   void ponged(std::string_view payload);
+  // The client has received a message, perhaps an acknowledgement.
+  void heard();
 
   [[nodiscard]] bool has_ponged() const { return liveness_.has_ponged(); }
   [[nodiscard]] bool has_confirmed() const { return has_confirmed_; }
@@ -50,6 +55,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void ping(std::uint64_t number);
   void written();
   void pinged(bool ends_batch);
+  void batch_written();
+  void settle();
   void confirm(std::optional<std::uint64_t> number);
   void arm(Clock::time_point now);
   void on_timer();
@@ -64,13 +71,14 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   LinkClient& client_;
   GiveUp give_up_;
   std::chrono::milliseconds half_;  // of a heartbeat
-  bool confirm_by_ack_;
+  bool by_acks_;
+  bool confirm_by_ack_;  // of TCP
   Liveness liveness_;
   BatchWindow window_;
 
   std::vector<std::string> batch_;  // being written
   std::size_t next_in_batch_ = 0;
-  bool batch_wants_ping_ = false;
+  bool batch_wants_end_ = false;  // its ping, or only that it was written
   bool writing_ = false;
   bool heartbeat_due_ = false;
   bool ping_due_ = false;

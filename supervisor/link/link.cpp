@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "ipc/gateway_message.h"
 #include "supervisor/link/backoff.h"
 #include "supervisor/link/connector.h"
 #include "supervisor/link/credentials.h"
@@ -45,7 +46,8 @@ std::optional<std::string> environment(const char* name) {
 // | from       | what happens                         | to         |
 // |------------|--------------------------------------|------------|
 // | stopped    | start()                              | connecting |
-// | connecting | the upgrade was accepted             | up         |
+// | connecting | the upgrade was accepted, and a gateway that chose charter.capnp.v1 has  |
+// |            | said welcome                         | up         |
 // | connecting | refused, failed, out of time         | waiting    |
 // | up         | closed, lost, silent                 | waiting    |
 // | waiting    | the wait is over                     | connecting |
@@ -58,7 +60,8 @@ class Link::Impl : public std::enable_shared_from_this<Impl>, public WebSocketOw
         client_(client),
         timer_(executor_),
         connector_(executor_, settings_.tls),
-        backoff_(settings_.reconnect_delay, std::random_device{}()) {}
+        backoff_(settings_.reconnect_delay, std::random_device{}()),
+        offers_capnp_(settings_.offer_capnp) {}
 
   void start();
   void wake() {
@@ -76,6 +79,9 @@ class Link::Impl : public std::enable_shared_from_this<Impl>, public WebSocketOw
   [[nodiscard]] std::optional<std::string> prepare(Connector::Order& order);
   void connected(std::unique_ptr<Transport> transport, const std::string& error);
   [[nodiscard]] std::optional<std::string> objection_to(Reach reach, const std::string& where);
+  void stand(WireProtocol protocol);
+  void welcomed(const std::string& message, bool binary);
+  void not_meant(const std::string& reason);
   void failed(const std::string& reason, milliseconds wait);
   void lost(const std::string& reason);
   void gave_up(const std::string& reason);
@@ -85,10 +91,10 @@ class Link::Impl : public std::enable_shared_from_this<Impl>, public WebSocketOw
   void arm(Clock::time_point when, void (Impl::*expired)());
   void out_of_time();
 
-  void opened() override;
+  void opened(bool chosen) override;
   void refused(const UpgradeRefusal& refusal) override;
   void closed(const std::string& reason) override;
-  void received(std::string text) override { client_.received(std::move(text)); }
+  void received(std::string message, bool binary) override;
   void ponged(std::string_view payload) override;
 
   boost::asio::any_io_executor executor_;
@@ -99,6 +105,9 @@ class Link::Impl : public std::enable_shared_from_this<Impl>, public WebSocketOw
   Connector connector_;
   Backoff backoff_;
   std::string authorization_;  // of this attempt; a secret
+  bool offers_capnp_;          // until a gateway chooses it that does not speak it
+  bool awaits_welcome_ = false;
+  WireProtocol protocol_ = WireProtocol::json;
   std::unique_ptr<WebSocket> socket_;
   std::shared_ptr<Exchange> exchange_;
   std::function<void()> stop_done_;
@@ -184,26 +193,71 @@ void Link::Impl::connected(std::unique_ptr<Transport> transport, const std::stri
     return;
   }
   socket_ = std::make_unique<WebSocket>(std::move(transport), *this);
-  socket_->open({settings_.gateway.host_header, settings_.gateway.target, authorization_});
+  socket_->open({settings_.gateway.host_header, settings_.gateway.target, authorization_,
+                 offers_capnp_ ? std::string(ipc::wire::kSubprotocol) : std::string()});
 }
 
 void Link::Impl::out_of_time() {
+  if (awaits_welcome_) return not_meant("said no welcome in it");
   const std::string what = socket_ ? "the gateway to answer the upgrade" : connector_.waiting_for();
   failed("out of time, waiting for " + what, backoff_.next(Clock::now()));
 }
 
-void Link::Impl::opened() {
+void Link::Impl::opened(bool chosen) {
+  awaits_welcome_ = chosen;
+  if (!chosen) stand(WireProtocol::json);
+}
+
+void Link::Impl::stand(WireProtocol protocol) {
   ++turn_;
   state_ = State::up;
+  protocol_ = protocol;
   up_since_ = Clock::now();
   ++connections_;
   attempts_ = 0;
-  log::info("Gateway connection established: gateway={}", settings_.gateway.url);
-  exchange_ = std::make_shared<Exchange>(executor_, *socket_, client_, settings_.heartbeat,
-                                         silent_connections_ < kSilentConnections,
-                                         [this](const std::string& reason) { gave_up(reason); });
-  client_.link_up();
+  const bool capnp = protocol == WireProtocol::capnp;
+  log::info("Gateway connection established: gateway={} protocol={}", settings_.gateway.url,
+            capnp ? ipc::wire::kSubprotocol : "json");
+  using Confirmation = Exchange::Confirmation;
+  const bool pongs = silent_connections_ < kSilentConnections;
+  exchange_ = std::make_shared<Exchange>(
+      executor_, *socket_, client_, settings_.heartbeat,
+      capnp ? Confirmation::acks : (pongs ? Confirmation::pongs : Confirmation::tcp),
+      [this](const std::string& reason) { gave_up(reason); });
+  client_.link_up(protocol);
   if (exchange_) exchange_->start();
+}
+
+void Link::Impl::received(std::string message, bool binary) {
+  if (awaits_welcome_) return welcomed(message, binary);
+  const bool capnp = protocol_ == WireProtocol::capnp;
+  if (binary != capnp) {
+    // In JSON a binary message is none of the protocol, and dropped.
+    if (capnp && !stopping_)
+      lost("the gateway sent a text message in " + std::string(ipc::wire::kSubprotocol));
+    return;
+  }
+  const auto taken = client_.received(std::move(message));
+  if (!exchange_) return;
+  if (!taken && !stopping_) return lost("the gateway sent a " + taken.error().message());
+  exchange_->heard();
+}
+
+void Link::Impl::welcomed(const std::string& message, bool binary) {
+  if (!binary) return not_meant("answers in text");
+  const auto first = ipc::wire::decode_to_daemon(message);
+  if (!first) return not_meant("began with: " + first.error().message());
+  if (!std::holds_alternative<ipc::wire::Welcome>(*first)) return not_meant("said no welcome");
+  awaits_welcome_ = false;
+  stand(WireProtocol::capnp);
+}
+
+// Some servers choose whatever they are offered first.
+void Link::Impl::not_meant(const std::string& reason) {
+  offers_capnp_ = false;
+  failed("the gateway chose " + std::string(ipc::wire::kSubprotocol) + " but " + reason +
+             "; it is not offered any more",
+         backoff_.next(Clock::now()));
 }
 
 void Link::Impl::refused(const UpgradeRefusal& refusal) {
@@ -230,8 +284,8 @@ void Link::Impl::ponged(std::string_view payload) {
 }
 
 void Link::Impl::gave_up(const std::string& reason) {
-  if (!exchange_->has_ponged() && silent_connections_ < kSilentConnections &&
-      ++silent_connections_ == kSilentConnections) {
+  if (protocol_ == WireProtocol::json && !exchange_->has_ponged() &&
+      silent_connections_ < kSilentConnections && ++silent_connections_ == kSilentConnections) {
     log::warning("{}", kNoPongs);
   }
   lost(reason);
@@ -260,6 +314,7 @@ void Link::Impl::failed(const std::string& reason, milliseconds wait) {
 
 void Link::Impl::drop_connection() {
   ++turn_;
+  awaits_welcome_ = false;
   if (exchange_) exchange_->stop();
   exchange_.reset();
   socket_.reset();
@@ -322,6 +377,7 @@ LinkStatus Link::Impl::status() const {
     status.next_try = std::max(milliseconds(0),
                                std::chrono::duration_cast<milliseconds>(next_try_ - Clock::now()));
   }
+  status.protocol = state_ == State::up ? protocol_ : WireProtocol::json;
   status.confirms_by_pong = silent_connections_ < kSilentConnections;
   status.warning = token_warning_;
   if (!status.confirms_by_pong) {

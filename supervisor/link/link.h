@@ -11,10 +11,15 @@
 #include <string_view>
 #include <vector>
 
+#include "ipc/error.h"
 #include "supervisor/link/gateway_address.h"
 #include "supervisor/link/tls_settings.h"
 
 namespace charter::supervisor {
+
+// How a connection speaks: stock JSON in text messages, whose batches pongs confirm; or
+// charter.capnp.v1 in binary ones, whose events the gateway acknowledges.
+enum class WireProtocol { json, capnp };
 
 struct LinkSettings {
   GatewayAddress gateway;
@@ -24,6 +29,7 @@ struct LinkSettings {
   std::chrono::milliseconds heartbeat{5000};
   std::chrono::milliseconds reconnect_delay{1000};
   std::chrono::milliseconds connect_timeout{5000};  // one attempt: resolve, connect, upgrade
+  bool offer_capnp = true;                          // charter.capnp.v1, in the handshake
   bool insecure_token = false;  // the token may go over plain ws to a public address
 };
 
@@ -33,17 +39,19 @@ class LinkClient {
   virtual ~LinkClient() = default;
 
   // A connection stands. What was handed over and not confirmed counts as not sent.
-  virtual void link_up() = 0;
+  virtual void link_up(WireProtocol protocol) = 0;
   // It is gone; `reason` is for people.
   virtual void link_down(std::string_view reason) = 0;
-  // Appends the next text messages to `out`, about `max_bytes` of them, in the order they must
+  // Appends the next messages to `out`, about `max_bytes` of them, in the order they must
   // arrive; appending nothing means there is nothing to send until wake(). Each call that appends
   // something makes one batch; batches are numbered from 1 on every connection.
   virtual void fill(std::vector<std::string>& out, std::size_t max_bytes) = 0;
-  // Every message of batch `number` and before it has reached the gateway.
+  // In JSON: every message of batch `number` and before it has reached the gateway.
   virtual void confirmed(std::uint64_t number) = 0;
-  // One text message of the gateway.
-  virtual void received(std::string text) = 0;
+  // In Cap'n Proto: the batch up to which everything has been acknowledged that is to be.
+  [[nodiscard]] virtual std::uint64_t settled() const = 0;
+  // One message of the gateway. An error ends the connection; it is for people.
+  virtual ipc::Result<void> received(std::string message) = 0;
   // The heartbeat message; asked for once an interval, first one interval after link_up.
   virtual std::string heartbeat() = 0;
 };
@@ -55,8 +63,9 @@ struct LinkStatus {
   std::uint64_t connections = 0;  // that stood
   std::uint64_t attempts = 0;     // since the last one that stood
   std::chrono::milliseconds next_try{0};
-  bool confirms_by_pong = true;  // false: the gateway never pongs, TCP's ack must do
-  std::string warning;           // what a person should know while it goes on, or empty
+  WireProtocol protocol = WireProtocol::json;  // of the connection that stands
+  bool confirms_by_pong = true;                // false: the gateway never pongs, TCP's ack must do
+  std::string warning;  // what a person should know while it goes on, or empty
 };
 
 class Link {

@@ -1,6 +1,7 @@
 #include "supervisor/link/messages.h"
 
 #include <charconv>
+#include <utility>
 
 #include "ipc/json_scan.h"
 
@@ -168,8 +169,8 @@ Inbound read_resume(const Members& members) {
   if (!is_text_or_null(note)) return Ignored{"run.resume: note"};
   const JsonMember* command_id = ipc::find(members, "command_id");
   if (!is_text_or_null(command_id)) return Ignored{"run.resume: command_id"};
-  return RunResume{text_of(run_id), *approved, optional_text_of(note),
-                   optional_text_of(command_id)};
+  return RunResume{
+      text_of(run_id), *approved, optional_text_of(note), optional_text_of(command_id), {}, false};
 }
 
 Inbound read_cancel(const Members& members) {
@@ -179,7 +180,7 @@ Inbound read_cancel(const Members& members) {
   if (!is_text_or_null(note)) return Ignored{"run.cancel: note"};
   const JsonMember* command_id = ipc::find(members, "command_id");
   if (!is_text_or_null(command_id)) return Ignored{"run.cancel: command_id"};
-  return RunCancel{text_of(run_id), optional_text_of(note), optional_text_of(command_id)};
+  return RunCancel{text_of(run_id), optional_text_of(note), optional_text_of(command_id), false};
 }
 
 Inbound read_input(const Members& members) {
@@ -193,7 +194,7 @@ Inbound read_input(const Members& members) {
   if (!fields) return Ignored{"run.input: input"};
   const JsonMember* kind = ipc::find(*fields, "kind");
   if (!is_text(kind)) return Ignored{"run.input: input.kind"};
-  return RunInput{text_of(run_id), text_of(command_id), text_of(kind), std::string(input->raw)};
+  return RunInput{text_of(run_id), text_of(command_id), text_of(kind), std::string(input->raw), {}};
 }
 
 }  // namespace
@@ -256,6 +257,11 @@ std::string command_result_message(std::string_view worker_id,
   append_text_or_null(out, "code", unless_empty(outcome.code));
   append_text_or_null(out, "message", unless_empty(outcome.message));
   return out.append("}");
+}
+
+CommandAnswer malformed_command(std::string command_id, std::string message) {
+  return {
+      std::move(command_id), std::nullopt, {false, "invalid_command", std::move(message)}, true};
 }
 
 std::string command_error_message(std::string_view command_id, std::string_view message) {

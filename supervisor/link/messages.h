@@ -43,11 +43,26 @@ struct CommandOutcome {
                                                  std::string_view command_id,
                                                  const CommandOutcome& outcome);
 
+// The answer to a command, as either protocol can carry it.
+struct CommandAnswer {
+  std::string command_id;
+  std::optional<std::string> run_id;
+  CommandOutcome outcome;
+  bool malformed = false;  // a command.error: the code is always `invalid_command`
+};
+[[nodiscard]] CommandAnswer malformed_command(std::string command_id, std::string message);
+
 // The code is always `invalid_command`.
 [[nodiscard]] std::string command_error_message(std::string_view command_id,
                                                 std::string_view message);
 
 // ---- in ----
+
+// The pause that a command answers; nothing where it names none, as in JSON.
+struct PauseName {
+  std::uint32_t number = 0;
+  std::string step;
+};
 
 struct RunStart {
   std::string command_id;
@@ -61,12 +76,15 @@ struct RunResume {
   bool approved = false;
   std::optional<std::string> note;
   std::optional<std::string> command_id;
+  PauseName pause{};
+  bool wants_answer = false;  // in Cap'n Proto
 };
 
 struct RunCancel {
   std::string run_id;
   std::optional<std::string> note;
   std::optional<std::string> command_id;
+  bool wants_answer = false;  // in Cap'n Proto
 };
 
 struct RunInput {
@@ -74,6 +92,7 @@ struct RunInput {
   std::string command_id;
   std::string kind;
   std::string input;  // the JSON object as it was sent
+  PauseName pause{};
 };
 
 // A run.start that cannot be obeyed but can be answered, with command_error_message.

@@ -107,14 +107,14 @@ class WebSocket::Session : public std::enable_shared_from_this<WebSocket::Sessio
         close_timer_(stream_.get_executor()) {}
 
   void open(const UpgradeRequest& request);
-  void write(std::string text, Written written);
+  void write(std::string message, Written written);
   void ping(const std::string& payload, Written written);
   void close();
   void abort();
   asio::ip::tcp::socket& socket() { return socket_; }
 
  private:
-  void set_options(const std::string& authorization);
+  void set_options(const UpgradeRequest& request);
   void on_handshake(error_code error);
   void on_control(websocket::frame_type kind, beast::string_view payload);
   void read();
@@ -132,6 +132,7 @@ class WebSocket::Session : public std::enable_shared_from_this<WebSocket::Sessio
   websocket::stream<TransportStream, false> stream_;
   asio::ip::tcp::socket& socket_;
   asio::steady_timer close_timer_;
+  std::string offered_;  // subprotocol
   websocket::response_type response_;
   beast::flat_buffer incoming_;
   std::string outgoing_;
@@ -140,14 +141,15 @@ class WebSocket::Session : public std::enable_shared_from_this<WebSocket::Sessio
   bool peer_closed_ = false;  // its close frame has come
 };
 
-void WebSocket::Session::set_options(const std::string& authorization) {
-  stream_.set_option(
-      websocket::stream_base::decorator([authorization](websocket::request_type& request) {
-        request.set(beast::http::field::user_agent, "charter-daemon");
-        if (!authorization.empty()) {
-          request.set(beast::http::field::authorization, authorization);
-        }
-      }));
+void WebSocket::Session::set_options(const UpgradeRequest& request) {
+  stream_.set_option(websocket::stream_base::decorator([request](websocket::request_type& out) {
+    using beast::http::field;
+    out.set(field::user_agent, "charter-daemon");
+    if (!request.authorization.empty()) out.set(field::authorization, request.authorization);
+    if (!request.subprotocol.empty()) {
+      out.set(field::sec_websocket_protocol, request.subprotocol);
+    }
+  }));
   stream_.control_callback([this](websocket::frame_type kind, beast::string_view payload) {
     on_control(kind, payload);
   });
@@ -158,7 +160,8 @@ void WebSocket::Session::set_options(const std::string& authorization) {
 }
 
 void WebSocket::Session::open(const UpgradeRequest& request) {
-  set_options(request.authorization);
+  set_options(request);
+  offered_ = request.subprotocol;
   stream_.async_handshake(
       response_, request.host, request.target,
       [self = shared_from_this()](error_code error) { self->on_handshake(error); });
@@ -176,7 +179,10 @@ void WebSocket::Session::on_handshake(error_code error) {
     end(error);
     return;
   }
-  owner_->opened();
+  const bool chosen =
+      !offered_.empty() && response_[beast::http::field::sec_websocket_protocol] == offered_;
+  stream_.binary(chosen);
+  owner_->opened(chosen);
   if (owner_ != nullptr) read();
 }
 
@@ -192,12 +198,10 @@ void WebSocket::Session::on_read(error_code error) {
     end(error);
     return;
   }
-  // The protocol is text; a binary message is none of it.
-  std::string text;
-  if (stream_.got_text()) text = beast::buffers_to_string(incoming_.data());
+  std::string message = beast::buffers_to_string(incoming_.data());
   incoming_.clear();
   if (incoming_.capacity() > kKeptReadBuffer) incoming_.shrink_to_fit();
-  if (stream_.got_text()) owner_->received(std::move(text));
+  owner_->received(std::move(message), stream_.got_binary());
   if (owner_ != nullptr) read();
 }
 
@@ -211,8 +215,8 @@ void WebSocket::Session::on_control(websocket::frame_type kind, beast::string_vi
   }
 }
 
-void WebSocket::Session::write(std::string text, Written written) {
-  outgoing_ = std::move(text);
+void WebSocket::Session::write(std::string message, Written written) {
+  outgoing_ = std::move(message);
   written_ = std::move(written);
   stream_.async_write(
       asio::buffer(outgoing_),
@@ -288,8 +292,8 @@ WebSocket::~WebSocket() { session_->abort(); }
 
 void WebSocket::open(const UpgradeRequest& request) { session_->open(request); }
 
-void WebSocket::write(std::string text, Written written) {
-  session_->write(std::move(text), std::move(written));
+void WebSocket::write(std::string message, Written written) {
+  session_->write(std::move(message), std::move(written));
 }
 
 void WebSocket::ping(const std::string& payload, Written written) {

@@ -20,6 +20,7 @@ struct UpgradeRequest {
   std::string host;
   std::string target;
   std::string authorization;  // the header's value or empty; a secret
+  std::string subprotocol;    // offered, or empty
 };
 
 // The gateway answered the upgrade with something else than 101.
@@ -35,11 +36,12 @@ struct UpgradeRefusal {
 class WebSocketOwner {
  public:
   virtual ~WebSocketOwner() = default;
-  virtual void opened() = 0;
+  // Whether the gateway has chosen the subprotocol it was offered; then messages are binary.
+  virtual void opened(bool chosen) = 0;
   virtual void refused(const UpgradeRefusal& refusal) = 0;
   // For people; empty after a close() that went well.
   virtual void closed(const std::string& reason) = 0;
-  virtual void received(std::string text) = 0;
+  virtual void received(std::string message, bool binary) = 0;
   virtual void ponged(std::string_view payload) = 0;
 };
 
@@ -60,9 +62,9 @@ class WebSocket {
   void open(const UpgradeRequest& request);
 
   using Written = std::function<void()>;
-  // One text message, or one ping (at most 125 bytes): `written` is called when the kernel has it,
+  // One message, or one ping (at most 125 bytes): `written` is called when the kernel has it,
   // and not at all if the connection ends first. One at a time, of either kind.
-  void write(std::string text, Written written);
+  void write(std::string message, Written written);
   void ping(const std::string& payload, Written written);
   // Small writes wait for each other to fill packets until this is taken back; at most 200 ms.
   void hold_packets(bool hold);

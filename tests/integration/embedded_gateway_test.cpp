@@ -1,4 +1,4 @@
-// `charter-daemon gateway` and a daemon: everything a single host needs.
+// `charter-daemon gateway` and a daemon: everything a single host needs, in both protocols.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -13,7 +13,8 @@ namespace {
 using boost::json::object;
 using ::testing::HasSubstr;
 
-class EmbeddedGateway : public ::testing::Test {
+// The daemon's --gateway-protocol: auto, which is charter.capnp.v1 here, or json.
+class EmbeddedGateway : public ::testing::TestWithParam<const char*> {
  protected:
   EmbeddedGateway() {
     start();
@@ -40,8 +41,9 @@ class EmbeddedGateway : public ::testing::Test {
     })) << read_file(spec.errors);
   }
 
-  DaemonOptions options() const {
+  DaemonOptions options(const char* protocol = GetParam()) const {
     DaemonOptions with;
+    with.arguments = {"--gateway-protocol", protocol};
     with.gateway = "http://127.0.0.1:" + std::to_string(port);
     return with;
   }
@@ -76,7 +78,7 @@ class EmbeddedGateway : public ::testing::Test {
   ChildProcess process;
 };
 
-TEST_F(EmbeddedGateway, StartsApprovesAndShowsRuns) {
+TEST_P(EmbeddedGateway, StartsApprovesAndShowsRuns) {
   DaemonProcess daemon(project, options());
   ASSERT_TRUE(
       eventually(kSoon, [&] { return !get("/api/workers").at("workers").as_array().empty(); }));
@@ -89,7 +91,7 @@ TEST_F(EmbeddedGateway, StartsApprovesAndShowsRuns) {
             "4 RunCompleteEvent");
 }
 
-TEST_F(EmbeddedGateway, CancelsAnExecutingRun) {
+TEST_P(EmbeddedGateway, CancelsAnExecutingRun) {
   DaemonProcess daemon(project, options());
   ASSERT_TRUE(hand_off(daemon.socket(), {"r1", "hold", project.plan("hold"), {}, {}, {}}).ok);
   ASSERT_TRUE(eventually(kSoon, [&] { return events("r1") == "0 StepStartEvent"; }));
@@ -98,7 +100,7 @@ TEST_F(EmbeddedGateway, CancelsAnExecutingRun) {
   EXPECT_EQ(events("r1"), "0 StepStartEvent, 1 RunCancelledEvent");
 }
 
-TEST_F(EmbeddedGateway, CommandsOfTheDaemonAreSettled) {
+TEST_P(EmbeddedGateway, CommandsOfTheDaemonAreSettled) {
   DaemonProcess daemon(project, options());
   ASSERT_TRUE(
       eventually(kSoon, [&] { return !get("/api/workers").at("workers").as_array().empty(); }));
@@ -107,7 +109,7 @@ TEST_F(EmbeddedGateway, CommandsOfTheDaemonAreSettled) {
       kSoon, [&] { return text_of(get("/api/commands/c1"), "code") == "unknown_workflow"; }));
 }
 
-TEST_F(EmbeddedGateway, KilledItHasWhatItHadAndGetsWhatItMissed) {
+TEST_P(EmbeddedGateway, KilledItHasWhatItHadAndGetsWhatItMissed) {
   DaemonProcess daemon(project, options());
   ASSERT_TRUE(hand_off(daemon.socket(), {"before", "hello", project.plan("hello"), {}, {}, {}}).ok);
   ASSERT_TRUE(reaches("before", "completed"));
@@ -121,7 +123,7 @@ TEST_F(EmbeddedGateway, KilledItHasWhatItHadAndGetsWhatItMissed) {
   }
 }
 
-TEST_F(EmbeddedGateway, FrozenAndKilledItHasEveryEvent) {
+TEST_P(EmbeddedGateway, FrozenAndKilledItHasEveryEvent) {
   project.add_workflow("many", state_steps(200));
   DaemonProcess daemon(project, options());
   ASSERT_TRUE(
@@ -131,15 +133,60 @@ TEST_F(EmbeddedGateway, FrozenAndKilledItHasEveryEvent) {
   ASSERT_TRUE(reaches_state(daemon.socket(), "r1", "finished"));
   process.kill();
   start();
+  // The announcement tells the end before the events on the way to it are all here.
   ASSERT_TRUE(reaches("r1", "completed"));
-  EXPECT_EQ(get("/api/runs/r1").at("events"), 401);
+  EXPECT_TRUE(eventually(kRunTime, [&] { return get("/api/runs/r1").at("events") == 401; }));
 }
 
-TEST_F(EmbeddedGateway, IsForLoopbackUnlessItHasAToken) {
+TEST_P(EmbeddedGateway, ShowsTheProtocolAndTheDaemonDoes) {
+  DaemonProcess daemon(project, options());
+  const auto expected = std::string_view(GetParam()) == "auto" ? "capnp" : "json";
+  ASSERT_TRUE(
+      eventually(kSoon, [&] { return !get("/api/workers").at("workers").as_array().empty(); }));
+  EXPECT_EQ(get("/api/workers").at("workers").at(0).at("protocol"), expected);
+  const auto status = control(daemon.socket(), "status");
+  ASSERT_FALSE(status.empty());
+  const auto& gateway = status.back().at("daemon").at("gateway");
+  EXPECT_EQ(gateway.at("protocol"), expected);
+  EXPECT_EQ(gateway.at("confirms"), std::string_view(expected) == "capnp" ? "ack" : "pong");
+}
+
+// A run that waits moves from a daemon that speaks one protocol to one that speaks the other, with
+// an order that was given while nobody was there.
+TEST_P(EmbeddedGateway, AnOrderWaitsForADaemonThatComesBackInTheOtherProtocol) {
+  const char* other = std::string_view(GetParam()) == "auto" ? "json" : "auto";
+  project.add_workflow("twice", gate_step("one") + gate_step("two") + shell_step("after", "true"));
+  {
+    DaemonProcess daemon(project, options());
+    ASSERT_TRUE(hand_off(daemon.socket(), {"r1", "twice", project.plan("twice"), {}, {}, {}}).ok);
+    ASSERT_TRUE(reaches("r1", "paused"));
+    daemon.stop();
+  }
+  ASSERT_TRUE(eventually(kSoon, [&] { return !get("/api/runs/r1").at("connected").as_bool(); }));
+  EXPECT_EQ(post("/api/runs/r1/resume", {{"approved", true}, {"command_id", "c1"}}), 202);
+  EXPECT_EQ(text_of(get("/api/commands/c1"), "state"), "pending");
+  DaemonProcess daemon(project, options(other));
+  ASSERT_TRUE(
+      eventually(kRunTime, [&] { return text_of(get("/api/commands/c1"), "state") == "done"; }));
+  ASSERT_TRUE(eventually(kRunTime, [&] {
+    const auto run = get("/api/runs/r1");
+    const auto* waiting = run.if_contains("waiting");
+    return waiting != nullptr && waiting->is_object() && waiting->at("step_id") == "two";
+  }));
+  EXPECT_EQ(post("/api/runs/r1/resume", {{"approved", true}, {"command_id", "c2"}}), 202);
+  ASSERT_TRUE(reaches("r1", "completed"));
+  EXPECT_EQ(events("r1"),
+            "0 GatePendingEvent, 1 GateDecisionEvent, 2 GatePendingEvent, 3 GateDecisionEvent, "
+            "4 StepStartEvent, 5 StepCompleteEvent, 6 RunCompleteEvent");
+}
+
+TEST_P(EmbeddedGateway, IsForLoopbackUnlessItHasAToken) {
   const auto end = charter_daemon(project, {"gateway", "--listen", "0.0.0.0:0"});
   EXPECT_EQ(end.code, 2);
   EXPECT_THAT(end.err, HasSubstr("token"));
 }
+
+INSTANTIATE_TEST_SUITE_P(Protocols, EmbeddedGateway, ::testing::Values("auto", "json"));
 
 }  // namespace
 }  // namespace charter::tests

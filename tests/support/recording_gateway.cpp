@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <sstream>
 #include <stdexcept>
@@ -66,7 +67,12 @@ bool is_terminal(std::string_view kind) {
   return kind == "RunCompleteEvent" || kind == "RunFailedEvent" || kind == "RunCancelledEvent";
 }
 
-RecordingGateway::RecordingGateway() : directory_("charter-gw") { launch(); }
+RecordingGateway::RecordingGateway(std::string protocol)
+    : directory_("charter-gw"), protocol_(std::move(protocol)) {
+  const char* usual = std::getenv("CHARTER_TEST_PROTOCOL");
+  if (protocol_.empty()) protocol_ = usual == nullptr ? "json" : usual;
+  launch();
+}
 
 RecordingGateway::~RecordingGateway() {
   if (input_ >= 0) close(input_);
@@ -80,7 +86,7 @@ void RecordingGateway::launch() {
   const std::string port_file = directory_ / "port";
   write_file(port_file, "");
   ChildSpec spec;
-  spec.argv = {CHARTER_RECORDER, directory_ / "record", port_};
+  spec.argv = {CHARTER_RECORDER, directory_ / "record", port_, "--protocol", protocol_};
   spec.input = ends[0];
   spec.output = port_file;
   spec.errors = directory_ / "errors";

@@ -22,7 +22,9 @@ struct Message {
 
 class RecordingGateway {
  public:
-  RecordingGateway();
+  // `protocol`: json, or capnp for charter.capnp.v1. Every test that does not care can be run in
+  // the other one, by CHARTER_TEST_PROTOCOL.
+  explicit RecordingGateway(std::string protocol = {});
   ~RecordingGateway();
 
   [[nodiscard]] std::string url() const;
@@ -60,6 +62,7 @@ class RecordingGateway {
  private:
   void launch();
   TempDir directory_;
+  std::string protocol_;
   ChildProcess child_;
   std::string port_ = "0";
   int input_ = -1;

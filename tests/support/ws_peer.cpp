@@ -13,10 +13,11 @@ namespace {
 
 constexpr std::uint16_t kNoCloseCode = 1005;
 
-std::string upgrade_answer(std::string_view request) {
+std::string upgrade_answer(std::string_view request, const std::string& chosen) {
   return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
          "Sec-WebSocket-Accept: " +
-         accept_key(http_header(request, "Sec-WebSocket-Key").value_or("")) + "\r\n\r\n";
+         accept_key(http_header(request, "Sec-WebSocket-Key").value_or("")) + "\r\n" +
+         (chosen.empty() ? "" : "Sec-WebSocket-Protocol: " + chosen + "\r\n") + "\r\n";
 }
 
 }  // namespace
@@ -141,7 +142,8 @@ void WsPeer::take_request() {
   if (!rules.answer_upgrade) return;
   upgrade_seen_ = true;
   record_.upgraded = !refused;
-  outgoing_ += refused ? rules.answer_instead : upgrade_answer(head);
+  outgoing_ += refused ? rules.answer_instead : upgrade_answer(head, rules.choose);
+  message_opcode_ = rules.choose.empty() ? WsOpcode::text : WsOpcode::binary;
 }
 
 void WsPeer::take_frames() {
@@ -157,7 +159,10 @@ void WsPeer::check(const WsFrame& frame) {
   if (!frame.masked) record_.faults.emplace_back("a frame without a mask");
   if (frame.reserved != 0) record_.faults.emplace_back("reserved bits are set");
   if (!frame.fin || frame.opcode == WsOpcode::more) record_.faults.emplace_back("a fragment");
-  if (frame.opcode == WsOpcode::binary) record_.faults.emplace_back("a binary message");
+  const bool message = frame.opcode == WsOpcode::binary || frame.opcode == WsOpcode::text;
+  if (message && frame.opcode != message_opcode_) {
+    record_.faults.emplace_back("a message of the other kind");
+  }
 }
 
 void WsPeer::take(const WsFrame& frame, const WsRules& rules) {

@@ -61,6 +61,7 @@ class WsPeer {
   std::string incoming_;  // the thread's own
   std::deque<Pong> pongs_;
   bool upgrade_seen_ = false;
+  WsOpcode message_opcode_ = WsOpcode::text;  // of the protocol that was chosen
   bool done_ = false;
   std::thread thread_;
 };

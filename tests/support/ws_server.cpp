@@ -144,6 +144,10 @@ void WsServer::send_text(std::string_view text) {
   send_raw(frame_bytes({true, 0, WsOpcode::text, false, std::string(text)}));
 }
 
+void WsServer::send_binary(std::string_view bytes) {
+  send_raw(frame_bytes({true, 0, WsOpcode::binary, false, std::string(bytes)}));
+}
+
 void WsServer::send_raw(std::string bytes) { newest()->send(std::move(bytes)); }
 
 void WsServer::send_close(std::uint16_t code, std::string_view reason) {

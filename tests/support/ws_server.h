@@ -25,10 +25,11 @@ struct WsRules {
   std::string answer_instead{};  // a whole HTTP response in place of the upgrade, or empty
   bool answer_pings = true;
   milliseconds pong_delay{0};
+  std::string choose{};  // this subprotocol, or none
 };
 
 struct WsMessage {
-  std::string text;
+  std::string text;  // or bytes
   Clock::time_point at;
 };
 
@@ -76,6 +77,7 @@ class WsServer {
 
   // To the newest connection.
   void send_text(std::string_view text);
+  void send_binary(std::string_view bytes);
   void send_raw(std::string bytes);
   void send_close(std::uint16_t code, std::string_view reason);
   // Without a close frame: in order (FIN), or with a reset.

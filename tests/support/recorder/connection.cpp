@@ -37,8 +37,13 @@ bool Connection::shake_hands(RecordFile& record) {
   out_ +=
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Accept: " +
-      accept_key(http_header(head, "Sec-WebSocket-Key").value_or("")) + "\r\n\r\n";
+      accept_key(http_header(head, "Sec-WebSocket-Key").value_or("")) + "\r\n";
+  constexpr std::string_view kProtocol = "charter.capnp.v1";
+  capnp_ = capnp_ && http_header(head, "Sec-WebSocket-Protocol") == kProtocol;
+  if (capnp_) out_.append("Sec-WebSocket-Protocol: ").append(kProtocol).append("\r\n");
+  out_ += "\r\n";
   open_ = true;
+  if (capnp_) send(WsOpcode::binary, welcome_message());
   return true;
 }
 
@@ -51,13 +56,24 @@ void Connection::take(RecordFile& record, const WsFrame& frame) {
   } else if (frame.opcode <= WsOpcode::binary) {
     message_ += frame.payload;
     if (!frame.fin) return;
-    record.note(number_, message_);
+    note_message(record);
     message_.clear();
   }
 }
 
-void Connection::send_text(std::string_view text) {
-  if (open_) send(WsOpcode::text, text);
+void Connection::note_message(RecordFile& record) {
+  if (!capnp_) return record.note(number_, message_);
+  const WireReader::Heard heard = reader_.read(message_);
+  if (!heard.fault.empty()) record.note(number_, "!fault " + heard.fault);
+  for (const std::string& message : heard.messages) record.note(number_, message);
+  // Leaves behind what is being recorded, see main.cpp.
+  if (!heard.acks.empty()) send(WsOpcode::binary, heard.acks);
+}
+
+void Connection::send_message(std::string_view json) {
+  if (!open_) return;
+  if (!capnp_) return send(WsOpcode::text, json);
+  if (const auto command = wire_command(json)) send(WsOpcode::binary, *command);
 }
 
 void Connection::send(WsOpcode opcode, std::string_view payload) {

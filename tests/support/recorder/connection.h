@@ -8,13 +8,15 @@
 #include <string_view>
 
 #include "tests/support/recorder/record_file.h"
+#include "tests/support/recorder/wire.h"
 #include "tests/support/ws_frame.h"
 
 namespace charter::tests {
 
 class Connection {
  public:
-  Connection(int fd, std::uint32_t number) : fd_(fd), number_(number) {}
+  // `capnp`: charter.capnp.v1 is chosen where it is offered.
+  Connection(int fd, std::uint32_t number, bool capnp) : fd_(fd), number_(number), capnp_(capnp) {}
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -26,17 +28,21 @@ class Connection {
   bool read(RecordFile& record);
   // Sends what waits; false when the connection is over and nothing waits.
   bool write();
-  void send_text(std::string_view text);
+  // A stock message, in the connection's protocol.
+  void send_message(std::string_view json);
   // Ends it with a TCP reset, as a crashed peer would.
   void reset();
 
  private:
   bool shake_hands(RecordFile& record);
   void take(RecordFile& record, const WsFrame& frame);
+  void note_message(RecordFile& record);
   void send(WsOpcode opcode, std::string_view payload);
 
   int fd_;
   std::uint32_t number_;
+  bool capnp_;
+  WireReader reader_;
   bool open_ = false;  // the handshake is done
   bool over_ = false;
   std::string in_;

@@ -2,11 +2,15 @@
 // file and sends them the lines of its standard input. It is a process of its own so that tests
 // can freeze and kill it, and cheap so that a benchmark measures the daemon and not this.
 //
-//   recorder FILE [PORT]       prints its port, then serves until its standard input ends
+//   recorder FILE [PORT] [--protocol json|capnp]
+//
+// prints its port, then serves until its standard input ends. With `--protocol capnp` it chooses
+// charter.capnp.v1 where that is offered; record and input are the stock messages all the same.
 //
 // A line of FILE is `<monotonic ns> <connection> <message>`; what is no message begins with '!':
-// `!open <Authorization header>` and `!closed`. What FILE shows was answered by pongs only after
-// it was written. The input line `!drop` resets all connections instead of being sent.
+// `!open <Authorization header>`, `!closed` and `!fault <what could not be read>`. What FILE shows
+// was answered by pongs, or acknowledged, only after it was written. The input line `!drop` resets
+// all connections instead of being sent.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <list>
@@ -47,8 +52,8 @@ int listen_on(std::uint16_t port) {
 
 class Recorder {
  public:
-  Recorder(const std::string& file, std::uint16_t port)
-      : record_(file), listener_(listen_on(port)) {}
+  Recorder(const std::string& file, std::uint16_t port, bool capnp)
+      : record_(file), listener_(listen_on(port)), capnp_(capnp) {}
 
   void serve() {
     while (input_open_) {
@@ -82,7 +87,7 @@ class Recorder {
     for (;;) {
       const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) return;
-      connections_.emplace_back(fd, ++accepted_);
+      connections_.emplace_back(fd, ++accepted_, capnp_);
     }
   }
 
@@ -98,7 +103,7 @@ class Recorder {
         if (line == "!drop") {
           connection.reset();
         } else {
-          connection.send_text(line);
+          connection.send_message(line);
         }
       }
     }
@@ -107,6 +112,7 @@ class Recorder {
 
   RecordFile record_;
   int listener_;
+  bool capnp_;
   std::list<Connection> connections_;
   std::string input_;
   std::uint32_t accepted_ = 0;
@@ -118,11 +124,20 @@ class Recorder {
 }  // namespace charter::tests
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    std::fprintf(stderr, "usage: recorder FILE [PORT]\n");
+  std::vector<std::string> words(argv + 1, argv + argc);
+  bool capnp = false;
+  const auto option = std::find(words.begin(), words.end(), "--protocol");
+  const bool known = option == words.end() ||
+                     (option + 1 != words.end() && (option[1] == "json" || option[1] == "capnp"));
+  if (known && option != words.end()) {
+    capnp = option[1] == "capnp";
+    words.erase(option, option + 2);
+  }
+  if (!known || words.empty() || words.size() > 2) {
+    std::fprintf(stderr, "usage: recorder FILE [PORT] [--protocol json|capnp]\n");
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);
-  const auto port = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 0UL;
-  charter::tests::Recorder(argv[1], static_cast<std::uint16_t>(port)).serve();
+  const auto port = words.size() > 1 ? std::strtoul(words[1].c_str(), nullptr, 10) : 0UL;
+  charter::tests::Recorder(words[0], static_cast<std::uint16_t>(port), capnp).serve();
 }

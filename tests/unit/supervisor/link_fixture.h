@@ -27,8 +27,10 @@ using tests::WsServer;
 // Keeps messages as the relay does: what is not confirmed is sent again on the next connection.
 class RecordingClient : public LinkClient {
  public:
-  void link_up() override {
+  void link_up(WireProtocol protocol) override {
     ups.push_back(Clock::now());
+    protocols.push_back(protocol);
+    settled_batch = 0;
     sent = confirmed_messages;
     in_flight.clear();
     registered = false;
@@ -52,7 +54,16 @@ class RecordingClient : public LinkClient {
     confirmations.push_back(number);
     confirmed_messages = in_flight.at(number - 1);
   }
-  void received(std::string text) override { texts.push_back(std::move(text)); }
+  // As a relay whose events are acknowledged: a message `ack N` settles batch N and all before it.
+  [[nodiscard]] std::uint64_t settled() const override {
+    return settles_by_itself ? in_flight.size() : settled_batch;
+  }
+  ipc::Result<void> received(std::string text) override {
+    if (text == "nonsense") return ipc::plain_error("malformed message");
+    if (text.starts_with("ack ")) settled_batch = std::stoull(text.substr(4));
+    texts.push_back(std::move(text));
+    return {};
+  }
   std::string heartbeat() override {
     ++heartbeats;
     return "heartbeat";
@@ -65,6 +76,9 @@ class RecordingClient : public LinkClient {
   bool registered = false;
   int fills = 0;
   std::vector<Clock::time_point> ups;
+  std::vector<WireProtocol> protocols;
+  std::uint64_t settled_batch = 0;
+  bool settles_by_itself = false;  // nothing it sends is to be acknowledged
   std::vector<std::string> downs;
   std::vector<std::uint64_t> confirmations;
   std::vector<std::string> texts;

@@ -1,14 +1,6 @@
 #include "supervisor/relay.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <filesystem>
-#include <map>
-
-#include "ipc/journal.h"
-#include "ipc/json_scan.h"
-#include "supervisor/tailer.h"
+#include "tests/unit/supervisor/relay_fixture.h"
 
 namespace charter::supervisor {
 namespace {
@@ -16,106 +8,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-constexpr std::size_t kPlenty = 64U << 20;
-
-// A relay with real journals, driven as a link drives it.
-class RelayTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    std::string made = "/tmp/relay-XXXXXX";
-    ASSERT_NE(::mkdtemp(made.data()), nullptr);
-    layout_.emplace(made);
-    ASSERT_TRUE(layout_->create());
-    registry_.emplace(*layout_);
-    make_relay(Replay::active);
-  }
-  void TearDown() override { std::filesystem::remove_all(layout_->root()); }
-
-  void make_relay(Replay replay) {
-    Relay::Hooks hooks;
-    hooks.wake = [this] { ++wakes_; };
-    hooks.received = [this](std::string text) { received_.push_back(std::move(text)); };
-    hooks.confirmed = [this](const RunPtr& run) {
-      confirmed_[run->id] = run->delivery.confirmed_seq;
-    };
-    hooks.up = [] {};
-    relay_.emplace(Relay::Settings{"worker", 4, replay}, *layout_, *registry_, std::move(hooks));
-  }
-
-  RunPtr add_run(const std::string& id) {
-    const RunPtr run = registry_->add(id);
-    run->order = ++order_;
-    run->started_at = "2026-01-02T03:04:05Z";
-    run->workflow_path = "/w/plan.yml";
-    run->delivery.visible = true;
-    run->state = RunState::executing;
-    EXPECT_TRUE(ipc::create_journal(layout_->journal(id)));
-    return run;
-  }
-
-  // Appends events to the run's journal and reads them as the tailer does.
-  void write(const RunPtr& run, std::vector<std::string> kinds, std::size_t padding = 0) {
-    auto file = ipc::open_journal(layout_->journal(run->id));
-    ASSERT_TRUE(file);
-    auto journal = ipc::Journal::attach(file->get(), run->progress.end);
-    ASSERT_TRUE(journal);
-    auto& summary = summaries_[run->id];
-    for (const std::string& kind : kinds) {
-      ipc::Event event;
-      event.run_id = run->id;
-      event.seq = run->progress.next_seq;
-      event.kind = kind;
-      event.json = "{\"kind\":\"" + kind + "\",\"pad\":\"" + std::string(padding, 'x') + "\"}";
-      const ipc::JournalFrame frame{1'000'000, event};
-      ASSERT_TRUE(journal->append(frame));
-      apply_frame(*run, summary, frame, journal->end());
-    }
-    run->progress.synced_end = run->progress.end;
-    run->progress.synced_seq = run->progress.next_seq;
-    relay_->events_ready(run);
-  }
-
-  std::vector<std::string> fill(std::size_t max_bytes = kPlenty) {
-    std::vector<std::string> out;
-    relay_->fill(out, max_bytes);
-    if (!out.empty()) ++batch_;
-    return out;
-  }
-  void connect() {
-    relay_->link_up();
-    batch_ = 0;
-  }
-  // "register", "announced a paused", "a:3".
-  static std::vector<std::string> brief(const std::vector<std::string>& messages) {
-    std::vector<std::string> result;
-    for (const std::string& message : messages) {
-      const auto members = ipc::scan_object(message, {});
-      const auto text = [&](std::string_view key) {
-        const auto* member = ipc::find(*members, key);
-        return member == nullptr ? "" : ipc::json_string(member->raw).value_or("");
-      };
-      if (text("type") == "run.event") {
-        result.push_back(text("run_id") + ":" + std::string(ipc::find(*members, "seq")->raw));
-      } else if (text("type") == "run.announced") {
-        result.push_back("announced " + text("run_id") + " " + text("status"));
-      } else {
-        result.push_back(text("type"));
-      }
-    }
-    return result;
-  }
-
-  std::optional<ipc::Layout> layout_;
-  std::optional<Registry> registry_;
-  std::optional<Relay> relay_;
-  std::map<std::string, ipc::JournalSummary> summaries_;
-  std::map<std::string, std::uint64_t> confirmed_;
-  std::vector<std::string> received_;
-  std::uint64_t order_ = 0;
-  std::uint64_t batch_ = 0;
-  int wakes_ = 0;
-};
 
 TEST_F(RelayTest, ConnectionBeginsWithRegisterThenAnnouncementsThenEvents) {
   const RunPtr run = add_run("a");
@@ -133,7 +25,7 @@ TEST_F(RelayTest, NothingIsSentWhileNoConnectionStands) {
   const RunPtr run = add_run("a");
   write(run, {"StepStartEvent"});
   relay_->announce(run);
-  relay_->answer("lost");
+  relay_->answer({"lost", std::nullopt, {}});
   EXPECT_THAT(fill(), ElementsAre());
   EXPECT_EQ(wakes_, 0);
 }
@@ -142,7 +34,7 @@ TEST_F(RelayTest, AnswerToACommandGoesBeforeTheAnnouncementOfItsRun) {
   connect();
   fill();
   const RunPtr run = add_run("a");
-  relay_->answer(R"({"type":"command.result"})");
+  relay_->answer({"c", "a", {}});
   relay_->announce(run);
   write(run, {"StepStartEvent"});
   EXPECT_THAT(brief(fill()), ElementsAre("command.result", "announced a running", "a:0"));

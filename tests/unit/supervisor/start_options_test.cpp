@@ -63,6 +63,7 @@ TEST_F(StartOptionsOf, DefaultsAreTheReferences) {
   EXPECT_EQ(options.max_request_bytes, 64U << 20);
   EXPECT_EQ(options.data_dir, "");
   EXPECT_EQ(options.replay, Replay::active);
+  EXPECT_TRUE(options.offer_capnp);
   EXPECT_EQ(options.token, "");
   EXPECT_THAT(options.warnings, IsEmpty());
 }
@@ -84,6 +85,7 @@ TEST_F(StartOptionsOf, ValuesOutOfRangeAreRefusedInTheReferencesWords) {
   EXPECT_THAT(usage_error({"--kill-grace", "-1"}), HasSubstr("must be non-negative"));
   EXPECT_THAT(usage_error({"--max-request-bytes", "1"}), HasSubstr("--max-request-bytes"));
   EXPECT_THAT(usage_error({"--replay", "all"}), HasSubstr("'active', 'unconfirmed'"));
+  EXPECT_THAT(usage_error({"--gateway-protocol", "capnp"}), HasSubstr("'auto', 'json'"));
   EXPECT_THAT(usage_error({"--worker-id", ""}), HasSubstr("must not be empty"));
 }
 

@@ -1,0 +1,285 @@
+// The relay on a connection that speaks charter.capnp.v1.
+#include "ipc/codec.h"
+#include "tests/unit/supervisor/relay_fixture.h"
+
+namespace charter::supervisor {
+namespace {
+
+namespace wire = ipc::wire;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class RelayInCapnp : public RelayTest {
+ protected:
+  void connect() { RelayTest::connect(WireProtocol::capnp); }
+  static wire::ToGateway decoded(const std::string& message) {
+    auto said = wire::decode_to_gateway(message);
+    EXPECT_TRUE(said) << said.error().message();
+    return said ? *said : wire::ToGateway(wire::Heartbeat{});
+  }
+  // "register", "announced a running", "a:0 a:1".
+  static std::vector<std::string> brief(const std::vector<std::string>& messages) {
+    std::vector<std::string> result;
+    for (const std::string& message : messages) {
+      const wire::ToGateway said = decoded(message);
+      if (const auto* announced = std::get_if<wire::Announced>(&said)) {
+        result.push_back("announced " + announced->run_id + " " + announced->status);
+      } else if (const auto* events = std::get_if<wire::Events>(&said)) {
+        std::string seqs;
+        for (const std::string& frame : events->frames) {
+          const auto event = wire::event_of(frame);
+          EXPECT_TRUE(event);
+          seqs += (seqs.empty() ? "" : " ") + event->event.run_id + ":" +
+                  std::to_string(event->event.seq);
+        }
+        result.push_back(seqs);
+      } else {
+        result.push_back(said.index() == 0 ? "register" : "other");
+      }
+    }
+    return result;
+  }
+  void acknowledge(const std::string& run, std::uint64_t seq) {
+    EXPECT_TRUE(relay_->received(wire::encode(wire::ToDaemon(wire::Acks{{run, seq}}))));
+  }
+  ipc::Result<void> command(wire::Command said) {
+    return relay_->received(wire::encode(wire::ToDaemon(std::move(said))));
+  }
+};
+
+TEST_F(RelayInCapnp, ConnectionBeginsWithRegisterThenAnnouncementsThenEvents) {
+  const RunPtr run = add_run("a");
+  write(run, {"StepStartEvent", "GatePendingEvent"});
+  connect();
+  const auto messages = fill();
+  EXPECT_THAT(brief(messages), ElementsAre("register", "announced a paused", "a:0 a:1"));
+  const auto hello = std::get<wire::Register>(decoded(messages[0]));
+  EXPECT_EQ(hello.worker_id, "worker");
+  EXPECT_EQ(hello.max_runs, 4);
+  EXPECT_THAT(hello.active_runs, ElementsAre("a"));
+  const auto announced = std::get<wire::Announced>(decoded(messages[1]));
+  EXPECT_EQ(announced.workflow_path, "/w/plan.yml");
+  EXPECT_EQ(announced.started_at, "2026-01-02T03:04:05Z");
+  EXPECT_THAT(fill(), ElementsAre());
+}
+
+TEST_F(RelayInCapnp, FramesAreTheBytesOfTheJournal) {
+  const RunPtr run = add_run("a");
+  write(run, {"StepStartEvent", "RunCompleteEvent"});
+  connect();
+  const auto messages = fill();
+  const auto events = std::get<wire::Events>(decoded(messages.at(2)));
+  std::ifstream file(layout_->journal("a"), std::ios::binary);
+  const std::string journal((std::istreambuf_iterator<char>(file)), {});
+  ASSERT_EQ(events.frames.size(), 2U);
+  std::size_t from = 0;
+  for (const std::string& frame : events.frames) {
+    const auto at = journal.find(frame, from);
+    ASSERT_NE(at, journal.npos);
+    from = at + frame.size();
+  }
+}
+
+TEST_F(RelayInCapnp, OtherFramesOfTheJournalStayWhereTheyAre) {
+  const RunPtr run = add_run("a");
+  {
+    auto file = ipc::open_journal(layout_->journal("a"));
+    auto journal = ipc::Journal::attach(file->get(), run->progress.end);
+    const ipc::JournalFrame secret{1, ipc::Checkpoint{"s", "{\"out\":\"s3cret\"}", "", 0}};
+    ASSERT_TRUE(journal->append(secret));
+    apply_frame(*run, summaries_["a"], secret, journal->end());
+  }
+  write(run, {"StepStartEvent"});
+  connect();
+  const auto messages = fill();
+  EXPECT_THAT(brief(messages), ElementsAre("register", "announced a running", "a:0"));
+  for (const std::string& message : messages) EXPECT_THAT(message, Not(HasSubstr("s3cret")));
+}
+
+TEST_F(RelayInCapnp, ATurnIsOneMessageOfAtMost256EventsOr64KiB) {
+  const RunPtr many = add_run("a");
+  write(many, std::vector<std::string>(300, "StepStartEvent"));
+  const RunPtr large = add_run("b");
+  write(large, std::vector<std::string>(20, "StepStartEvent"), 10'000);
+  connect();
+  std::vector<std::size_t> sizes;
+  for (auto part = fill(1); !part.empty(); part = fill(1)) {
+    for (const std::string& message : part) {
+      const auto said = decoded(message);
+      if (const auto* events = std::get_if<wire::Events>(&said)) {
+        sizes.push_back(events->frames.size());
+      }
+    }
+  }
+  EXPECT_THAT(sizes, ElementsAre(256, 7, 44, 7, 6));
+}
+
+TEST_F(RelayInCapnp, OnlyAnAcknowledgementMovesTheCursor) {
+  const RunPtr run = add_run("a");
+  write(run, {"StepStartEvent", "StepCompleteEvent"});
+  connect();
+  fill();
+  EXPECT_EQ(confirmed_["a"], 0U);
+  EXPECT_EQ(relay_->settled(), 0U);
+  acknowledge("a", 1);
+  EXPECT_EQ(confirmed_["a"], 2U);
+  EXPECT_EQ(relay_->settled(), 1U);
+}
+
+TEST_F(RelayInCapnp, RunsMayBeAcknowledgedInAnyOrder) {
+  const RunPtr a = add_run("a");
+  const RunPtr b = add_run("b");
+  connect();
+  fill();
+  write(a, {"StepStartEvent"});
+  fill();
+  write(b, {"StepStartEvent"});
+  fill();
+  acknowledge("b", 0);
+  EXPECT_EQ(confirmed_["b"], 1U);
+  EXPECT_EQ(confirmed_["a"], 0U);
+  EXPECT_EQ(relay_->settled(), 1U) << "the first batch carried nothing to acknowledge";
+  acknowledge("a", 0);
+  EXPECT_EQ(confirmed_["a"], 1U);
+  EXPECT_EQ(relay_->settled(), 3U);
+}
+
+TEST_F(RelayInCapnp, ABatchWithoutEventsIsSettledByItself) {
+  const RunPtr run = add_run("a");
+  connect();
+  fill();
+  EXPECT_EQ(relay_->settled(), 1U);
+  relay_->answer({"c", "a", {}});
+  fill();
+  EXPECT_EQ(relay_->settled(), 2U);
+}
+
+TEST_F(RelayInCapnp, AcknowledgementsOfWhatWasNotSentAreNoHarm) {
+  const RunPtr run = add_run("a");
+  write(run, {"StepStartEvent"});
+  connect();
+  acknowledge("nobody", 7);
+  acknowledge("a", 5);  // nothing of it was sent yet
+  EXPECT_EQ(confirmed_["a"], 0U);
+  fill();
+  acknowledge("a", UINT64_MAX);
+  EXPECT_EQ(confirmed_["a"], 1U);
+  write(run, {"StepCompleteEvent"});
+  fill();
+  EXPECT_EQ(confirmed_["a"], 1U);
+  acknowledge("a", 0);  // an old one again
+  EXPECT_EQ(confirmed_["a"], 1U);
+  acknowledge("a", 1);
+  EXPECT_EQ(confirmed_["a"], 2U);
+}
+
+TEST_F(RelayInCapnp, WhatWasNotAcknowledgedIsSentAgainWhateverTheProtocol) {
+  const RunPtr run = add_run("a");
+  make_relay(Replay::unconfirmed);
+  write(run, {"StepStartEvent", "StepCompleteEvent"});
+  connect();
+  fill();
+  acknowledge("a", 1);
+  write(run, {"StepStartEvent"});
+  fill();
+  relay_->link_down("lost");
+  RelayTest::connect(WireProtocol::json);
+  EXPECT_THAT(RelayTest::brief(fill()),
+              ElementsAre("worker.register", "announced a running", "a:2"));
+  relay_->link_down("lost");
+  connect();
+  EXPECT_THAT(brief(fill()), ElementsAre("register", "announced a running", "a:2"));
+}
+
+TEST_F(RelayInCapnp, ARepeatedHistoryIsSettledByItsOwnAcknowledgement) {
+  const RunPtr run = add_run("a");
+  write(run, {"StepStartEvent", "StepCompleteEvent"});
+  connect();
+  fill();
+  acknowledge("a", 1);
+  relay_->link_down("lost");
+  connect();
+  EXPECT_THAT(brief(fill()), ElementsAre("register", "announced a running", "a:0 a:1"));
+  EXPECT_EQ(relay_->settled(), 0U);
+  acknowledge("a", 1);
+  EXPECT_EQ(relay_->settled(), 1U);
+}
+
+TEST_F(RelayInCapnp, ARunThatIsForgottenHoldsUpNobody) {
+  const RunPtr run = add_run("a");
+  write(run, {"StepStartEvent"});
+  connect();
+  fill();
+  registry_->retire(run);
+  const RunPtr other = add_run("b");
+  write(other, {"StepStartEvent"});
+  fill();
+  acknowledge("b", 0);
+  EXPECT_EQ(relay_->settled(), 2U);
+}
+
+TEST_F(RelayInCapnp, CommandsAreReadAsIfTheyHadComeInJson) {
+  connect();
+  EXPECT_TRUE(command({"c", "r", "ask", 2, wire::Resume{true, "fine"}}));
+  EXPECT_TRUE(command({"d", "", "", 0, wire::Start{"w", ""}}));
+  EXPECT_TRUE(command({"e", "r", "form", 3, wire::Input{R"({"kind":"form","answers":{}})"}}));
+  EXPECT_TRUE(command({"f", "r", "", 0, wire::Cancel{std::nullopt}}));
+  EXPECT_TRUE(command({"g", "", "", 0, wire::Cancel{std::nullopt}}));
+  EXPECT_TRUE(command({"h", "r", "", 0, wire::Input{"{}"}}));
+  ASSERT_EQ(received_.size(), 6U);
+  const auto& resume = std::get<RunResume>(received_[0]);
+  EXPECT_EQ(resume.run_id, "r");
+  EXPECT_TRUE(resume.approved);
+  EXPECT_EQ(resume.note, "fine");
+  EXPECT_EQ(resume.command_id, "c");
+  EXPECT_EQ(resume.pause.number, 2U);
+  EXPECT_EQ(resume.pause.step, "ask");
+  EXPECT_TRUE(resume.wants_answer);
+  const auto& start = std::get<RunStart>(received_[1]);
+  EXPECT_EQ(start.workflow_id, "w");
+  EXPECT_FALSE(start.run_id);
+  EXPECT_EQ(start.variables, "{}");
+  const auto& input = std::get<RunInput>(received_[2]);
+  EXPECT_EQ(input.kind, "form");
+  EXPECT_EQ(input.pause.number, 3U);
+  EXPECT_TRUE(std::get<RunCancel>(received_[3]).wants_answer);
+  EXPECT_EQ(std::get<Malformed>(received_[4]).message, "run_id: Field required");
+  EXPECT_EQ(std::get<Malformed>(received_[5]).message, "input.kind: Field required");
+}
+
+TEST_F(RelayInCapnp, AnswersAreResults) {
+  connect();
+  fill();
+  relay_->answer({"c", "a", {false, "pause_over", "too late"}});
+  relay_->answer(malformed_command("d", "run_id: Field required"));
+  const auto messages = fill();
+  ASSERT_EQ(messages.size(), 2U);
+  const auto result = std::get<wire::CommandResult>(decoded(messages[0]));
+  EXPECT_EQ(result.command_id, "c");
+  EXPECT_EQ(result.run_id, "a");
+  EXPECT_EQ(result.code, "pause_over");
+  EXPECT_EQ(std::get<wire::CommandResult>(decoded(messages[1])).code, "invalid_command");
+}
+
+TEST_F(RelayInCapnp, NonsenseIsAnErrorThatSaysSo) {
+  connect();
+  const auto taken = relay_->received("nonsense");
+  ASSERT_FALSE(taken);
+  EXPECT_THAT(taken.error().message(), HasSubstr("malformed charter.capnp.v1 message"));
+  std::string later = wire::encode(wire::ToDaemon(wire::Welcome{}));
+  later[16] = 99;
+  EXPECT_TRUE(relay_->received(later)) << "a kind of a later version";
+  ASSERT_EQ(received_.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<Ignored>(received_[0]));
+}
+
+TEST_F(RelayInCapnp, HeartbeatCountsWhatGatewaysSee) {
+  connect();
+  add_run("running");
+  const auto beat = std::get<wire::Heartbeat>(decoded(relay_->heartbeat()));
+  EXPECT_EQ(beat.running, 1U);
+  EXPECT_EQ(beat.paused, 0U);
+}
+
+}  // namespace
+}  // namespace charter::supervisor
