@@ -21,6 +21,7 @@ constexpr std::array kEntries{
     Entry{&kRunTable, run_command},       Entry{&kListTable, list_command},
     Entry{&kStatusTable, status_command}, Entry{&kEventsTable, events_command},
     Entry{&kKillTable, kill_command},     Entry{&kResumeTable, resume_command},
+    Entry{&kForgetTable, forget_command}, Entry{&kAdoptTable, adopt_command},
     Entry{&kStopTable, stop_command}};
 
 // What was printed is flushed line by line, so nothing is lost by leaving here.

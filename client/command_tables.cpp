@@ -140,6 +140,20 @@ constexpr std::array kResumeExamples{
     Example{"charter-daemon resume 7d9f… --deny --note 'numbers are off'", "Refuses it."}};
 constexpr std::array kResumeCodes{kDone, kUsage, kNobody, kUnknown, kRefused, kOther};
 
+// ---------------------------------------------------------------- forget, adopt
+constexpr std::array kForgetOptions{
+    OptionSpec{.name = "undelivered",
+               .help = "Also when the gateway does not have all of its events.",
+               .kind = OptionKind::flag},
+    kJson, kProjectPath, kSocketPath};
+constexpr std::array kForgetExamples{
+    Example{"charter-daemon forget 7d9f…", "Removes what is kept of the run and frees its id."}};
+constexpr std::array kForgetCodes{kDone, kUsage, kNobody, kUnknown, kRefused, kOther};
+constexpr std::array kAdoptExamples{
+    Example{"charter-daemon status", "Shows under 'holding' why the daemon starts nothing."},
+    Example{"charter-daemon adopt", "Lets it start runs again."}};
+constexpr std::array kAdoptCodes{kDone, kUsage, kNobody, kRefused, kOther};
+
 // ---------------------------------------------------------------- stop
 constexpr std::array kStopOptions{
     OptionSpec{.name = "runs",
@@ -211,6 +225,28 @@ constexpr CommandSpec kResumeTable{
     .arguments = kRun,
     .examples = kResumeExamples,
     .exit_codes = kResumeCodes};
+
+constexpr CommandSpec kForgetTable{
+    .name = "forget",
+    .summary = "Give up what is kept of a run that is over",
+    .description =
+        "Removes a run's journal and state file and everything the daemon knows of it, so that its "
+        "id may be used again; its artifacts stay. Refused while the run is not over.",
+    .options = kForgetOptions,
+    .arguments = kRun,
+    .examples = kForgetExamples,
+    .exit_codes = kForgetCodes};
+
+constexpr CommandSpec kAdoptTable{
+    .name = "adopt",
+    .summary = "Let a daemon that holds start runs again",
+    .description =
+        "A daemon whose data was copied from elsewhere, or whose ledger was damaged, shows and "
+        "delivers its runs and starts none: a copy must not do again what the original does. This "
+        "says that the data here is the one that counts.",
+    .options = kListOptions,
+    .examples = kAdoptExamples,
+    .exit_codes = kAdoptCodes};
 
 constexpr CommandSpec kStopTable{
     .name = "stop",

@@ -12,6 +12,8 @@ extern const ipc::CommandSpec kStatusTable;
 extern const ipc::CommandSpec kEventsTable;
 extern const ipc::CommandSpec kKillTable;
 extern const ipc::CommandSpec kResumeTable;
+extern const ipc::CommandSpec kForgetTable;
+extern const ipc::CommandSpec kAdoptTable;
 extern const ipc::CommandSpec kStopTable;
 
 // Each does its command and returns the exit code.
@@ -21,6 +23,8 @@ extern const ipc::CommandSpec kStopTable;
 [[nodiscard]] Expected<int> events_command(const ipc::OptionValues& values);
 [[nodiscard]] Expected<int> kill_command(const ipc::OptionValues& values);
 [[nodiscard]] Expected<int> resume_command(const ipc::OptionValues& values);
+[[nodiscard]] Expected<int> forget_command(const ipc::OptionValues& values);
+[[nodiscard]] Expected<int> adopt_command(const ipc::OptionValues& values);
 [[nodiscard]] Expected<int> stop_command(const ipc::OptionValues& values);
 
 }  // namespace charter::client

@@ -86,6 +86,17 @@ void Registry::remember(FinishedRun finished) {
   if (finished_.size() > kKeptFinished) finished_.pop_front();
 }
 
+void Registry::forget(const std::string& id) {
+  if (const RunPtr run = find(id)) {
+    run->delivery.visible = false;
+    run->delivery.announce = false;
+    run->delivery.queue = RelayQueue::none;
+    run->delivery.sent_seq = run->progress.next_seq;
+    runs_.erase(id);
+  }
+  std::erase_if(finished_, [&id](const FinishedRun& run) { return run.id == id; });
+}
+
 Registry::IdUse Registry::use_of(const std::string& id) const {
   if (reserved_.contains(id)) return IdUse::active;
   if (const auto found = runs_.find(id); found != runs_.end()) {

@@ -79,6 +79,8 @@ class Registry {
   // A finished, delivered run becomes an entry of the list of finished ones.
   void retire(const RunPtr& run);
   void remember(FinishedRun finished);
+  // Drops a run that is over; whoever still holds it finds nothing left to send.
+  void forget(const std::string& id);
 
   enum class IdUse { free, active, used_before };
   // Whether a new run may have this id: neither ledger, journal nor state file knows it, and no
@@ -86,6 +88,7 @@ class Registry {
   [[nodiscard]] IdUse use_of(const std::string& id) const;
   void reserve(const std::string& id) { reserved_.insert(id); }
   void release(const std::string& id) { reserved_.erase(id); }
+  [[nodiscard]] bool is_reserved(const std::string& id) const { return reserved_.contains(id); }
 
   [[nodiscard]] std::size_t size() const { return runs_.size(); }
   [[nodiscard]] std::vector<RunPtr> in_order() const;

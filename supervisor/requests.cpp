@@ -115,6 +115,7 @@ void Requests::control(const SessionPtr& session, const Members& members) {
   if (name == "submit") return submit(session, fields);
   if (name == "stop") return stop(session, fields);
   if (name == "adopt") return plain(&Requests::adopt);
+  if (name == "forget") return forget(session, fields);
   refuse(session, "invalid_request", op == nullptr ? "op: is required" : "op: unknown operation");
 }
 
@@ -276,6 +277,17 @@ void Requests::stop(const SessionPtr& session, Fields& fields) {
             .number("queued", static_cast<std::int64_t>(counts.queued))
             .number("paused", static_cast<std::int64_t>(counts.paused))
             .str());
+  });
+}
+
+void Requests::forget(const SessionPtr& session, Fields& fields) {
+  Forgetting::Order order;
+  order.run_id = fields.text("run_id");
+  order.undelivered = fields.flag("undelivered", false);
+  if (!fields.good()) return refuse(session, "invalid_request", fields.problem());
+  hooks_.forget(order, [session, id = order.run_id](const std::optional<Refusal>& refusal) {
+    if (refusal) return refuse(session, *refusal);
+    session->send_last(JsonObject().flag("ok", true).text("run_id", id).str());
   });
 }
 

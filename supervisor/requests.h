@@ -11,6 +11,7 @@
 #include "ipc/layout.h"
 #include "supervisor/commands.h"
 #include "supervisor/control_session.h"
+#include "supervisor/forgetting.h"
 #include "supervisor/intake.h"
 #include "supervisor/registry.h"
 
@@ -26,6 +27,7 @@ class Requests {
     std::function<std::string()> daemon_view;  // the object `daemon` of op status
     std::function<void(bool runs, std::function<void()> answered)> stop;
     std::function<void(std::function<void(const CommandRefusal&)>)> adopt;
+    std::function<void(const Forgetting::Order&, Forgetting::Done)> forget;
     std::function<void(const RunPtr&)> watched;  // somebody follows this run now
   };
 
@@ -51,6 +53,7 @@ class Requests {
   void submit(const SessionPtr& session, Fields& fields);
   void stop(const SessionPtr& session, Fields& fields);
   void adopt(const SessionPtr& session);
+  void forget(const SessionPtr& session, Fields& fields);
   void unknown_run(const SessionPtr& session, const std::string& run_id) const;
 
   Settings settings_;

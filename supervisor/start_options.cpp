@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <climits>
 #include <cmath>
 #include <cstdlib>
@@ -28,6 +29,7 @@ constexpr const char* kTokenVariable = "CHARTER_GATEWAY_DAEMON_TOKEN";
 constexpr double kMostSeconds = 10.0 * 365 * 24 * 3600;
 constexpr double kMostGraceSeconds = INT_MAX / 1000;  // a signal carries it as an int of ms
 constexpr std::int64_t kLeastRequestBytes = 4096;
+constexpr std::int64_t kMostRetained = 1'000'000'000;  // of any unit
 constexpr std::int64_t kMostRequestBytes = std::int64_t{1} << 30;
 
 constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
@@ -118,6 +120,18 @@ constexpr std::array kOptions{
                             "json: it is not offered.",
                     .kind = OptionKind::choice,
                     .choices = kProtocols},
+    ipc::OptionSpec{.name = "retain",
+                    .variable = "CHARTER_DAEMON_RETAIN",
+                    .fallback = "7d",
+                    .metavar = "TIME",
+                    .help = "How long the journal of a delivered run is kept: a number with s, m, "
+                            "h or d. State files and artifacts always stay."},
+    ipc::OptionSpec{.name = "retain-bytes",
+                    .variable = "CHARTER_DAEMON_RETAIN_BYTES",
+                    .fallback = "1073741824",
+                    .metavar = "BYTES",
+                    .help = "Most that such journals take together; the oldest go first.",
+                    .kind = OptionKind::integer},
     ipc::OptionSpec{.name = "insecure-token",
                     .variable = "CHARTER_DAEMON_INSECURE_TOKEN",
                     .help = "Send the gateway token unencrypted to a public address as well.",
@@ -213,6 +227,31 @@ Result<void> read_numbers(const OptionValues& values, StartOptions& options) {
     return values.invalid("max-request-bytes", "must be from 4096 to 1073741824");
   }
   options.max_request_bytes = static_cast<std::uint64_t>(bytes);
+  return {};
+}
+
+// "90", "90s", "15m", "12h" or "7d".
+std::optional<std::chrono::seconds> read_time(std::string_view text) {
+  std::int64_t number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec != std::errc() || number < 0 || number > kMostRetained) return std::nullopt;
+  const std::string_view unit(parsed.ptr, text.data() + text.size());
+  if (unit.empty() || unit == "s") return std::chrono::seconds(number);
+  if (unit == "m") return std::chrono::minutes(number);
+  if (unit == "h") return std::chrono::hours(number);
+  if (unit == "d") return std::chrono::days(number);
+  return std::nullopt;
+}
+
+Result<void> read_retention(const OptionValues& values, StartOptions& options) {
+  const auto age = read_time(values.text("retain"));
+  if (!age) {
+    return values.invalid("retain", "must be a number with s, m, h or d, as in 7d");
+  }
+  options.retention.age = *age;
+  const std::int64_t bytes = values.integer("retain-bytes");
+  if (bytes < 0) return values.invalid("retain-bytes", "must be non-negative");
+  options.retention.bytes = static_cast<std::uint64_t>(bytes);
   return {};
 }
 
@@ -338,8 +377,8 @@ Result<StartOptions> check_start_options(const OptionValues& values) {
   options.config = values.text("config");
   using Reader = Result<void> (*)(const OptionValues&, StartOptions&);
   // A value that cannot be right counts before a project that is not one.
-  for (const Reader read : {read_directory, read_numbers, read_credentials, read_gateway,
-                            read_project, read_places, read_worker_id}) {
+  for (const Reader read : {read_directory, read_numbers, read_retention, read_credentials,
+                            read_gateway, read_project, read_places, read_worker_id}) {
     if (auto done = read(values, options); !done) return done.error();
   }
   if (!token_is_fine) {

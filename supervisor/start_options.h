@@ -9,6 +9,7 @@
 #include "ipc/error.h"
 #include "ipc/option_table.h"
 #include "supervisor/link/tls_settings.h"
+#include "supervisor/retention_settings.h"
 
 namespace charter::supervisor {
 
@@ -30,6 +31,7 @@ struct StartOptions {
   std::uint64_t max_request_bytes = 64U << 20;
   std::string data_dir;  // absolute, or empty for the default
   Replay replay = Replay::active;
+  RetentionSettings retention;
   bool offer_capnp = true;  // charter.capnp.v1 to the gateway
   bool insecure_token = false;
   std::string token_file;             // read anew at each connection, in place of `token`; or empty

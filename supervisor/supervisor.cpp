@@ -44,6 +44,8 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       commands_(base_.layout, ledger_, registry_, preparer_, intake_, conductor_),
       relay_({base_.options.worker_id, base_.options.max_runs, base_.options.replay}, base_.layout,
              registry_, relay_hooks()),
+      forgetting_(base_.layout, ledger_, disk_, registry_),
+      retention_(context.get_executor(), disk_, base_.layout, registry_, base_.options.retention),
       requests_({base_.options.worker_id, base_.options.kill_grace}, base_.layout, registry_,
                 intake_, commands_, request_hooks()),
       control_(
@@ -90,6 +92,7 @@ void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
   recovery_.act(conductor_);
   control_.start(std::move(socket));
   link_->start();
+  if (!holding) retention_.start();
 }
 
 Relay::Hooks Supervisor::relay_hooks() {
@@ -126,6 +129,9 @@ Requests::Hooks Supervisor::request_hooks() {
     stop_by_request(runs, std::move(answered));
   };
   hooks.adopt = [this](std::function<void(const CommandRefusal&)> done) { adopt(std::move(done)); };
+  hooks.forget = [this](const Forgetting::Order& order, Forgetting::Done done) {
+    forgetting_.forget(order, std::move(done));
+  };
   hooks.watched = [this](const RunPtr& run) { tailer_.sync(run); };
   return hooks;
 }
@@ -157,6 +163,7 @@ void Supervisor::link_is_up() {
 }
 
 void Supervisor::delivery_moved(const RunPtr& run) {
+  if (registry_.find(run->id) != run) return;  // it was forgotten
   if (run->delivered()) {
     close_if_delivered(run);
     return;

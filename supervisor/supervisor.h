@@ -13,6 +13,7 @@
 #include "supervisor/conductor.h"
 #include "supervisor/control_server.h"
 #include "supervisor/doorbell_server.h"
+#include "supervisor/forgetting.h"
 #include "supervisor/inbox.h"
 #include "supervisor/intake.h"
 #include "supervisor/launcher.h"
@@ -23,6 +24,7 @@
 #include "supervisor/registry.h"
 #include "supervisor/relay.h"
 #include "supervisor/requests.h"
+#include "supervisor/retention.h"
 #include "supervisor/start_options.h"
 #include "supervisor/started_commands.h"
 #include "supervisor/tailer.h"
@@ -95,6 +97,8 @@ class Supervisor {
   Relay relay_;
   std::unique_ptr<Inbox> inbox_;
   std::unique_ptr<Link> link_;
+  Forgetting forgetting_;
+  Retention retention_;
   Requests requests_;
   ControlServer control_;
   DoorbellServer doorbells_;

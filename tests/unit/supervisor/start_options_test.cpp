@@ -87,6 +87,19 @@ TEST_F(StartOptionsOf, ValuesOutOfRangeAreRefusedInTheReferencesWords) {
   EXPECT_THAT(usage_error({"--replay", "all"}), HasSubstr("'active', 'unconfirmed'"));
   EXPECT_THAT(usage_error({"--gateway-protocol", "capnp"}), HasSubstr("'auto', 'json'"));
   EXPECT_THAT(usage_error({"--worker-id", ""}), HasSubstr("must not be empty"));
+  for (const char* time : {"", "-1d", "7w", "7 d", "d", "1e9", "99999999999d"}) {
+    EXPECT_THAT(usage_error({"--retain", time}), HasSubstr("'--retain'")) << time;
+  }
+  EXPECT_THAT(usage_error({"--retain-bytes", "-1"}), HasSubstr("must be non-negative"));
+}
+
+TEST_F(StartOptionsOf, RetentionIsATimeInAnyUnit) {
+  EXPECT_EQ(read({}).value().retention.age, std::chrono::days(7));
+  EXPECT_EQ(read({"--retain", "0"}).value().retention.age, std::chrono::seconds(0));
+  EXPECT_EQ(read({"--retain", "90"}).value().retention.age, std::chrono::seconds(90));
+  EXPECT_EQ(read({"--retain", "15m"}).value().retention.age, std::chrono::minutes(15));
+  EXPECT_EQ(read({"--retain", "36h"}).value().retention.age, std::chrono::hours(36));
+  EXPECT_EQ(read({"--retain-bytes", "5"}).value().retention.bytes, 5U);
 }
 
 TEST_F(StartOptionsOf, ManyRunsAreAWarningOnly) {

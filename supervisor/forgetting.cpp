@@ -1,0 +1,91 @@
+#include "supervisor/forgetting.h"
+
+#include <fcntl.h>
+#include <spdlog/fmt/fmt.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "ipc/lock.h"
+#include "ipc/unique_fd.h"
+#include "supervisor/log.h"
+#include "supervisor/run_files.h"
+
+namespace charter::supervisor {
+namespace {
+
+bool exists(const std::string& path) {
+  struct stat info = {};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+bool has_worker(const std::string& journal) {
+  const ipc::UniqueFd file(::open(journal.c_str(), O_RDWR | O_CLOEXEC));
+  if (!file) return false;
+  const auto locked = ipc::is_locked(file.get());
+  return !locked || *locked;
+}
+
+}  // namespace
+
+std::optional<Refusal> Forgetting::check(const Order& order) const {
+  if (!ipc::valid_run_id(order.run_id)) {
+    return Refusal{"invalid_run_id",
+                   fmt::format("Invalid run id: it must match {}", ipc::kRunIdRule)};
+  }
+  const std::string journal = layout_.journal(order.run_id);
+  const RunPtr run = registry_.find(order.run_id);
+  if (run == nullptr) {
+    const bool known = registry_.find_finished(order.run_id) != nullptr || exists(journal) ||
+                       exists(layout_.state_file(order.run_id));
+    if (!known) return Refusal{"unknown_run", fmt::format("No run '{}'", order.run_id)};
+  } else if (run->state != RunState::finished && run->state != RunState::held) {
+    return Refusal{"still_active",
+                   fmt::format("Run '{}' is not over ({}): end it first with 'charter-daemon kill'",
+                               order.run_id, name_of(run->state))};
+  }
+  if (has_worker(journal)) {
+    return Refusal{"still_active", fmt::format("A worker of run '{}' lives", order.run_id)};
+  }
+  const std::uint64_t missing =
+      run == nullptr ? 0 : run->progress.next_seq - run->delivery.confirmed_seq;
+  if (missing > 0 && !order.undelivered) {
+    return Refusal{"undelivered", fmt::format("The gateway does not have the last {} events of run "
+                                              "'{}'; they would be lost",
+                                              missing, order.run_id)};
+  }
+  return std::nullopt;
+}
+
+void Forgetting::forget(const Order& order, Done done) {
+  if (auto refusal = check(order)) return done(refusal);
+  registry_.forget(order.run_id);
+  registry_.reserve(order.run_id);  // until its files are gone
+  ledger_.append({0, ipc::Forgotten{order.run_id}},
+                 [this, id = order.run_id, done = std::move(done)](const ipc::Result<void>& kept) {
+                   if (!kept) {
+                     registry_.release(id);
+                     return done(refusal_of(kept.error()));
+                   }
+                   auto result = std::make_shared<ipc::Result<void>>();
+                   disk_.run(
+                       [this, id, result] {
+                         *result = remove_run_files(layout_, id);
+                         const std::string state = layout_.state_file(id);
+                         if (*result && ::unlink(state.c_str()) != 0 && errno != ENOENT) {
+                           *result = ipc::errno_error("remove " + state);
+                         }
+                       },
+                       [this, id, result, done] {
+                         registry_.release(id);
+                         if (!*result) return done(refusal_of(result->error()));
+                         log::info("Run forgotten: run_id={}", id);
+                         done(std::nullopt);
+                       });
+                 });
+}
+
+}  // namespace charter::supervisor

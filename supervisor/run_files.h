@@ -1,0 +1,16 @@
+// What the daemon keeps of a run on disk. State files and artifacts are the user's record and no
+// part of it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ipc/layout.h"
+
+namespace charter::supervisor {
+
+// Removes a run's journal and what lies beside it, the journal last: what was interrupted is found
+// again. May wait for a disk. Returns why something is left, or nothing.
+[[nodiscard]] ipc::Result<void> remove_run_files(const ipc::Layout& layout, std::string_view run);
+
+}  // namespace charter::supervisor
