@@ -1,7 +1,9 @@
 #include "supervisor/hand_off.h"
 
-#include <optional>
-#include <utility>
+#include <limits>
+#include <string_view>
+
+#include "ipc/validation_errors.h"
 
 namespace charter::supervisor {
 namespace {
@@ -9,56 +11,26 @@ namespace {
 using ipc::JsonKind;
 using ipc::JsonMember;
 
-std::string_view name_of(JsonKind kind) {
-  switch (kind) {
-    case JsonKind::object:
-      return "an object";
-    case JsonKind::array:
-      return "an array";
-    case JsonKind::string:
-      return "a string";
-    case JsonKind::number:
-      return "a number";
-    case JsonKind::boolean:
-      return "a boolean";
-    case JsonKind::null:
-      break;
-  }
-  return "null";
-}
-
-class Problems {
- public:
-  void add(std::string_view field, std::string reason) {
-    if (!text_.empty()) text_ += '\n';
-    text_ += std::string(field) + ": " + std::move(reason);
-  }
-  void wrong_kind(std::string_view field, std::string_view wanted, JsonKind got) {
-    add(field, "must be " + std::string(wanted) + ", not " + std::string(name_of(got)));
-  }
-  [[nodiscard]] bool none() const { return text_.empty(); }
-  [[nodiscard]] std::string text() const { return "Invalid start_run request\n" + text_; }
-
- private:
-  std::string text_;
-};
+constexpr std::string_view kModel = "StartRunRequest";
 
 class Fields {
  public:
-  Fields(const std::vector<JsonMember>& members, Problems& problems)
-      : members_(members), problems_(problems) {}
+  explicit Fields(std::string_view line, const std::vector<JsonMember>& members)
+      : line_(line), members_(members) {}
+
+  void type() {
+    const JsonMember* member = required("type");
+    if (member == nullptr || ipc::json_string(member->raw) == "start_run") return;
+    errors_.add("type", {"Input should be 'start_run'", "literal_error"},
+                ipc::shown_json(member->raw));
+  }
 
   std::string text(std::string_view field) {
-    const JsonMember* member = ipc::find(members_, field);
-    if (member == nullptr) {
-      problems_.add(field, "is required");
-      return {};
-    }
-    if (member->kind != JsonKind::string) {
-      problems_.wrong_kind(field, "a string", member->kind);
-      return {};
-    }
-    return ipc::json_string(member->raw).value_or("");
+    const JsonMember* member = required(field);
+    if (member == nullptr) return {};
+    if (member->kind == JsonKind::string) return ipc::json_string(member->raw).value_or("");
+    errors_.add(field, ipc::kWantsString, ipc::shown_json(member->raw));
+    return {};
   }
 
   // Empty when the member is missing.
@@ -66,7 +38,7 @@ class Fields {
     const JsonMember* member = ipc::find(members_, field);
     if (member == nullptr) return {};
     if (member->kind == JsonKind::object) return member->raw;
-    problems_.wrong_kind(field, "an object", member->kind);
+    errors_.add(field, ipc::kWantsDictionary, ipc::shown_json(member->raw));
     return {};
   }
 
@@ -76,40 +48,50 @@ class Fields {
     return object(field);
   }
 
- private:
-  const std::vector<JsonMember>& members_;
-  Problems& problems_;
-};
-
-void check_type(const std::vector<JsonMember>& members, Problems& problems) {
-  const JsonMember* type = ipc::find(members, "type");
-  if (type == nullptr) {
-    problems.add("type", "is required");
-  } else if (ipc::json_string(type->raw) != "start_run") {
-    problems.add("type", "must be 'start_run'");
-  }
-}
-
-// Each capability is an object; what it must hold is for whoever uses it.
-void check_capabilities(std::string_view capabilities, Problems& problems) {
-  if (capabilities.empty()) return;
-  ipc::JsonLimits limits;
-  limits.python_extras = true;
-  const auto members = ipc::scan_object(capabilities, limits);
-  if (!members) return problems.add("capabilities", members.error().what);
-  for (const JsonMember& member : *members) {
-    if (member.kind != JsonKind::object) {
-      problems.wrong_kind("capabilities." + member.key, "an object", member.kind);
+  // Each capability is an object; what it must hold is for whoever uses it.
+  std::string_view capabilities() {
+    const auto text = object("capabilities");
+    if (text.empty()) return {};
+    ipc::JsonLimits limits;
+    limits.max_bytes = std::numeric_limits<std::size_t>::max();  // it lies inside the request
+    limits.python_extras = true;
+    const auto members = ipc::scan_object(text, limits);
+    if (!members) return {};
+    for (const JsonMember& member : *members) {
+      if (member.kind == JsonKind::object) continue;
+      errors_.add("capabilities." + member.key, ipc::kWantsDictionary, ipc::shown_json(member.raw));
     }
+    return text;
   }
-}
+
+  [[nodiscard]] const ipc::ValidationErrors& errors() const { return errors_; }
+
+ private:
+  const JsonMember* required(std::string_view field) {
+    const JsonMember* member = ipc::find(members_, field);
+    if (member == nullptr) errors_.add(field, ipc::kFieldRequired, ipc::shown_json(line_));
+    return member;
+  }
+
+  std::string_view line_;
+  const std::vector<JsonMember>& members_;
+  ipc::ValidationErrors errors_{std::string(kModel)};
+};
 
 }  // namespace
 
-std::variant<HandOffRequest, std::string> read_hand_off(const std::vector<JsonMember>& members) {
-  Problems problems;
-  check_type(members, problems);
-  Fields fields(members, problems);
+std::string not_a_request(std::string_view line) {
+  ipc::ValidationErrors errors{std::string(kModel)};
+  errors.add("",
+             {"Input should be a valid dictionary or instance of StartRunRequest", "model_type"},
+             ipc::shown_json(line));
+  return errors.text();
+}
+
+std::variant<HandOffRequest, std::string> read_hand_off(std::string_view line,
+                                                        const std::vector<JsonMember>& members) {
+  Fields fields(line, members);
+  fields.type();
   HandOffRequest request;
   ipc::PrepareRequest& question = request.question;
   question.kind = ipc::PrepareRequest::Kind::handoff;
@@ -119,14 +101,14 @@ std::variant<HandOffRequest, std::string> read_hand_off(const std::vector<JsonMe
   if (const auto variables = fields.object("variables"); !variables.empty()) {
     question.variables = variables;
   }
-  const auto capabilities = fields.object("capabilities");
-  check_capabilities(capabilities, problems);
-  if (!capabilities.empty()) question.capabilities = capabilities;
+  if (const auto capabilities = fields.capabilities(); !capabilities.empty()) {
+    question.capabilities = capabilities;
+  }
   if (const auto snapshot = fields.object_or_null("workflow_snapshot"); !snapshot.empty()) {
     question.snapshot = snapshot;
     question.has_snapshot = true;
   }
-  if (!problems.none()) return problems.text();
+  if (!fields.errors().empty()) return fields.errors().text();
   return request;
 }
 

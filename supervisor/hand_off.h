@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -15,9 +16,12 @@ struct HandOffRequest {
   ipc::PrepareRequest question;
 };
 
-// Reads the members of a request object. The other alternative is what is wrong, for the client:
-// the field and the reason, one problem a line.
+// Reads the members of a request object, which is `line`. The other alternative is what is wrong,
+// for the client: the field and the reason, one problem after the other.
 [[nodiscard]] std::variant<HandOffRequest, std::string> read_hand_off(
-    const std::vector<ipc::JsonMember>& members);
+    std::string_view line, const std::vector<ipc::JsonMember>& members);
+
+// What is wrong with a line of JSON that is no object.
+[[nodiscard]] std::string not_a_request(std::string_view line);
 
 }  // namespace charter::supervisor

@@ -57,19 +57,21 @@ void Requests::handle(const SessionPtr& session, std::string_view line) {
   const auto members = ipc::scan_object(line, limits);
   if (!members) {
     log::info("Refused a request: {}", members.error().what);
-    session->send_last(R"({"ok":false,"error":"Invalid JSON request"})");
+    const bool other_json = ipc::check_json(line, limits).has_value();
+    const std::string text = other_json ? not_a_request(line) : "Invalid JSON request";
+    session->send_last(JsonObject().flag("ok", false).text("error", text).str());
     return;
   }
   const ipc::JsonMember* type = ipc::find(*members, "type");
   if (type != nullptr && ipc::json_string(type->raw) == "control") {
     control(session, *members);
   } else {
-    hand_off(session, *members);
+    hand_off(session, line, *members);
   }
 }
 
-void Requests::hand_off(const SessionPtr& session, const Members& members) {
-  auto read = read_hand_off(members);
+void Requests::hand_off(const SessionPtr& session, std::string_view line, const Members& members) {
+  auto read = read_hand_off(line, members);
   if (const auto* problem = std::get_if<std::string>(&read)) {
     session->send_last(JsonObject().flag("ok", false).text("error", *problem).str());
     return;

@@ -40,7 +40,7 @@ class Requests {
   class Fields;
   using Members = std::vector<ipc::JsonMember>;
 
-  void hand_off(const SessionPtr& session, const Members& members);
+  void hand_off(const SessionPtr& session, std::string_view line, const Members& members);
   void control(const SessionPtr& session, const Members& members);
 
   void ping(const SessionPtr& session);

@@ -34,7 +34,8 @@ Burst::Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Re
       file_(layout.state_file(state_.run_id()), spares_directory(layout), state_),
       artifacts_({layout.artifacts_dir(state_.run_id()), state_.run_id()}, workflow_),
       environment_(layout, state_.run_id()),
-      capabilities_(attention, timeouts) {
+      capabilities_(attention, timeouts,
+                    [this](const std::string& text) { return masked(text).text; }) {
   attention_.set_chores(this);
 }
 

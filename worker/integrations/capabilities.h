@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ipc/error.h"
@@ -27,8 +28,9 @@ struct IntegrationTimeouts {
 
 class Capabilities {
  public:
-  Capabilities(Attention& attention, IntegrationTimeouts timeouts)
-      : attention_(attention), timeouts_(timeouts) {}
+  // `mask` is for what errors quote.
+  Capabilities(Attention& attention, IntegrationTimeouts timeouts, Mask mask)
+      : attention_(attention), timeouts_(timeouts), mask_(std::move(mask)) {}
 
   // Starts what the state's metadata names and sees that every step has its capability. Errors are
   // the run's.
@@ -51,6 +53,7 @@ class Capabilities {
 
   Attention& attention_;
   IntegrationTimeouts timeouts_;
+  Mask mask_;
   std::vector<std::unique_ptr<Integration>> integrations_;
   std::vector<std::string> secrets_;
 };

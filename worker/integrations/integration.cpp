@@ -50,11 +50,7 @@ ipc::Result<Value> Integration::execute(std::string_view params, std::int64_t de
   }
   auto result = call("execute", params, deadline_ms, 0);
   if (!result) return result.error();
-  Value* value = result->find("value");
-  if (value == nullptr || result->size() != 1) {
-    return about("answered 'execute' with a result that is not exactly {\"value\": ...}");
-  }
-  return std::move(*value);
+  return read_value(std::move(*result), definition_.mask);
 }
 
 // One request and its answer. `limit_ms` is the deadline in the words of an error.
@@ -78,10 +74,11 @@ ipc::Result<Object> Integration::call(std::string_view method, std::string_view 
       abandon();
       return about("did not answer " + quoted + " within " + seconds(limit_ms));
   }
-  auto response = read_response(line, id);
-  if (!response) {
+  auto response = read_response(line, definition_.mask);
+  if (!response || response->id != id) {
     abandon();
-    return about("answered " + quoted + " with a line " + response.error().what);
+    if (!response) return response.error();
+    return about("answered " + quoted + " with a line with the id of another request");
   }
   if (!response->error.empty()) {
     return about("returned error for " + quoted + ": " + repr(Value(std::move(response->error))));

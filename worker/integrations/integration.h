@@ -30,6 +30,7 @@ class Integration {
     std::string run_id;
     std::int64_t setup_timeout_ms = 0;
     std::int64_t teardown_timeout_ms = 0;
+    Mask mask;
   };
   // Told of every process that is started.
   using Started = std::function<void(const std::string& uses, pid_t pid)>;

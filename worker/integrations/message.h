@@ -1,6 +1,7 @@
 // JSON-RPC 2.0 as capabilities speak it: one object a line.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -15,11 +16,19 @@ namespace charter::worker {
 
 // What a line answered: a result, or the other side's error.
 struct Response {
+  std::string id;
   Object result;
   Object error;  // empty: none
 };
 
-// Reads the response to request `id`. An error names what is wrong with the line, not its contents.
-[[nodiscard]] ipc::Result<Response> read_response(std::string_view line, const std::string& id);
+// Takes what is sensitive out of a text. Errors quote a piece of what was wrong, and half a secret
+// is not found any more.
+using Mask = std::function<std::string(const std::string&)>;
+
+// Reads a response. Errors are in the reference's words.
+[[nodiscard]] ipc::Result<Response> read_response(std::string_view line, const Mask& mask);
+
+// The value that `execute` answered, which has to be the only member of its result.
+[[nodiscard]] ipc::Result<Value> read_value(Object result, const Mask& mask);
 
 }  // namespace charter::worker

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <limits>
@@ -10,20 +11,35 @@ namespace {
 
 constexpr int kMaxDepth = 900;
 
+// Where a byte is, as Python's decoder counts: in code points, lines and columns from 1.
+std::string place(std::string_view text, std::size_t byte) {
+  std::size_t position = 0;
+  std::size_t line = 1;
+  std::size_t column = 1;
+  for (std::size_t at = 0; at < std::min(byte, text.size()); ++position) {
+    const bool ends_line = text[at] == '\n';
+    (void)next_code_point(text, at);
+    column = ends_line ? 1 : column + 1;
+    if (ends_line) ++line;
+  }
+  return ": line " + std::to_string(line) + " column " + std::to_string(column) + " (char " +
+         std::to_string(position) + ")";
+}
+
 // Recursive descent over one text. After a failure `what_` is set and every function returns.
 class Parser {
  public:
   explicit Parser(std::string_view text) : text_(text) {}
 
   ipc::Result<Value> run() {
-    if (text_.starts_with("\xEF\xBB\xBF")) fail("unexpected byte order mark");
-    if (std::string fault = utf8_fault(text_); !fault.empty()) fail(fault.c_str());
+    if (text_.starts_with("\xEF\xBB\xBF")) {
+      fail("Unexpected UTF-8 BOM (decode using utf-8-sig)");
+    }
+    if (std::string fault = utf8_fault(text_); !fault.empty()) return ipc::plain_error(fault);
     Value value = failed() ? Value() : read_value();
     skip_space();
-    if (!failed() && at_ < text_.size()) fail("extra data after the value");
-    if (failed()) {
-      return ipc::plain_error("not JSON: " + what_ + " at byte " + std::to_string(where_));
-    }
+    if (!failed() && at_ < text_.size()) fail("Extra data");
+    if (failed()) return ipc::plain_error(what_ + place(text_, where_));
     return value;
   }
 
@@ -31,10 +47,11 @@ class Parser {
   [[nodiscard]] bool failed() const { return !what_.empty(); }
   [[nodiscard]] char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
 
-  void fail(const char* what) {
+  void fail(const char* what) { fail(what, at_); }
+  void fail(const char* what, std::size_t where) {
     if (failed()) return;
     what_ = what;
-    where_ = at_;
+    where_ = where;
   }
 
   void skip_space() {
@@ -66,7 +83,7 @@ class Parser {
 
   Value nested(Value (Parser::*read)()) {
     if (++depth_ > kMaxDepth) {
-      fail("nested too deeply");
+      fail("Nested too deeply");
       return {};
     }
     Value value = (this->*read)();
@@ -97,7 +114,7 @@ class Parser {
       ++at_;
     } else if (!skip_digits()) {
       at_ = begin;
-      fail("expected a value");
+      fail("Expecting value");
       return {};
     }
     const std::size_t whole = at_;
@@ -126,6 +143,7 @@ class Parser {
 
   std::string read_string() {
     std::string out;
+    const std::size_t quote = at_;
     for (++at_;;) {
       std::size_t end = at_;
       while (end < text_.size() && text_[end] != '"' && text_[end] != '\\' &&
@@ -135,21 +153,22 @@ class Parser {
       out.append(text_, at_, end - at_);
       at_ = end;
       if (at_ >= text_.size()) {
-        fail("unterminated string");
+        fail("Unterminated string starting at", quote);
       } else if (text_[at_] == '"') {
         ++at_;
         return out;
       } else if (text_[at_] == '\\') {
-        read_escape(out);
+        read_escape(out, quote);
       } else {
-        fail("control character in a string");
+        fail("Invalid control character at");
       }
       if (failed()) return out;
     }
   }
 
-  void read_escape(std::string& out) {
+  void read_escape(std::string& out, std::size_t quote) {
     ++at_;
+    if (at_ >= text_.size()) return fail("Unterminated string starting at", quote);
     const char letter = peek();
     constexpr std::string_view kLetters = "\"\\/bfnrt";
     constexpr std::string_view kMeanings = "\"\\/\b\f\n\r\t";
@@ -158,12 +177,9 @@ class Parser {
       read_unicode(out);
       return;
     }
-    const std::size_t place = at_ < text_.size() ? kLetters.find(letter) : std::string_view::npos;
-    if (place == std::string_view::npos) {
-      fail("invalid escape in a string");
-      return;
-    }
-    out += kMeanings[place];
+    const std::size_t meaning = kLetters.find(letter);
+    if (meaning == std::string_view::npos) return fail("Invalid \\escape", at_ - 1);
+    out += kMeanings[meaning];
     ++at_;
   }
 
@@ -178,10 +194,7 @@ class Parser {
 
   void read_unicode(std::string& out) {
     const int first = read_hex(at_);
-    if (first < 0) {
-      fail("invalid \\u escape");
-      return;
-    }
+    if (first < 0) return fail("Invalid \\uXXXX escape", at_ - 1);
     at_ += 4;
     auto point = static_cast<char32_t>(first);
     if (point >= 0xD800 && point <= 0xDBFF && text_.substr(at_, 2) == "\\u") {
@@ -206,7 +219,7 @@ class Parser {
       items.push_back(read_value());
       skip_space();
       if (take("]")) break;
-      if (!take(",")) fail("expected ',' or ']'");
+      if (!take(",")) fail("Expecting ',' delimiter");
     }
     return Value(std::move(items));
   }
@@ -222,17 +235,17 @@ class Parser {
     while (!failed()) {
       skip_space();
       if (peek() != '"') {
-        fail("expected a name in quotes");
+        fail("Expecting property name enclosed in double quotes");
         break;
       }
       std::string name = read_string();
       skip_space();
-      if (!failed() && !take(":")) fail("expected ':'");
+      if (!failed() && !take(":")) fail("Expecting ':' delimiter");
       if (failed()) break;
       members.set(std::move(name), read_value());
       skip_space();
       if (take("}")) break;
-      if (!take(",")) fail("expected ',' or '}'");
+      if (!take(",")) fail("Expecting ',' delimiter");
     }
     return Value(std::move(members));
   }

@@ -143,8 +143,8 @@ void dump_to(std::string& out, const Value& value, const DumpStyle& style, int d
 [[nodiscard]] std::string_view type_name(const Value& value);
 
 // Parses as Python's json.loads does: NaN and Infinity, last duplicate key wins, 1E400 is
-// infinite, integers of any size; nesting at most 900 deep. Errors name what and where without
-// quoting the text.
+// infinite, integers of any size; nesting at most 900 deep. Errors are in its words, which name
+// what and where without quoting the text.
 [[nodiscard]] ipc::Result<Value> parse_json(std::string_view text);
 
 }  // namespace charter::worker

@@ -2,12 +2,14 @@
 
 #include <yaml.h>
 
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
 
 #include "worker/json/python.h"
 #include "worker/yaml/scalar.h"
+#include "worker/yaml/words.h"
 
 namespace charter::worker {
 namespace {
@@ -46,7 +48,7 @@ std::optional<std::string> tag_of(const yaml_char_t* tag) {
 class Composer {
  public:
   Composer(std::string_view text, const YamlSource& source, const YamlLimits& limits)
-      : source_(source), limits_(limits) {
+      : text_(text), source_(source), limits_(limits) {
     yaml_parser_initialize(&parser_);
     yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()),
@@ -79,18 +81,29 @@ class Composer {
     if (yaml_parser_parse(&parser_, event.get()) != 0) return true;
     const std::string_view problem = parser_.problem == nullptr ? "unreadable" : parser_.problem;
     if (parser_.error == YAML_READER_ERROR) {
-      if (!error_) {
-        error_ = YamlError{YamlError::Kind::document,
-                           std::string(problem) + "\n  in \"" + std::string(source_.name) +
-                               "\", position " + std::to_string(parser_.problem_offset)};
-      }
+      if (!error_) error_ = unreadable(problem);
       return false;
     }
-    const YamlMark context = mark_of(parser_.context_mark);
     const bool has_context = parser_.context != nullptr;
-    fail(has_context ? parser_.context : "", has_context ? &context : nullptr, problem,
-         mark_of(parser_.problem_mark));
+    const YamlComplaint said =
+        in_pyyaml_words({has_context ? parser_.context : "", mark_of(parser_.context_mark),
+                         std::string(problem), mark_of(parser_.problem_mark)},
+                        text_);
+    fail(said.context, has_context ? &said.context_mark : nullptr, said.problem, said.mark);
     return false;
+  }
+
+  // A character that YAML does not allow anywhere.
+  [[nodiscard]] YamlError unreadable(std::string_view problem) const {
+    std::string text(problem);
+    if (problem == "control characters are not allowed") {
+      char code[32];
+      std::snprintf(code, sizeof code, "#x%04x", static_cast<unsigned>(parser_.problem_value));
+      text = std::string("unacceptable character ") + code + ": special characters are not allowed";
+    }
+    text += "\n  in \"" + std::string(source_.name) + "\", position " +
+            std::to_string(position_of(text_, parser_.problem_offset));
+    return {YamlError::Kind::document, std::move(text)};
   }
 
   void begin_document(const Event& start) {
@@ -219,6 +232,7 @@ class Composer {
   }
 
   yaml_parser_t parser_{};
+  std::string_view text_;
   YamlSource source_;
   const YamlLimits& limits_;
   YamlDocument document_;

@@ -22,8 +22,6 @@ class Difference:
 
 
 STORY = "<story>"
-LIBRARY = "the reference's text is that of its validation library, with the library's version in it"
-YAML = "libyaml words these errors otherwise than PyYAML's own scanner, and has no excerpt for them"
 RUN_ID = "run ids are checked, since the reference writes files of their names anywhere"
 UNWRITABLE = (
     "a run whose first state cannot be written is refused with the same text, instead of failing "
@@ -33,10 +31,6 @@ STATELESS = "a run that fails before its first step has a state that says so; th
 BAD_ID = r"refused .*run.id: (it )?must match .*"
 
 DIFFERENCES: list[Difference] = [
-    Difference("handoff_*", "/answers/*/error", r"Invalid start_run request\n.*",
-               r"\d validation errors? for StartRunRequest\n.*", LIBRARY),
-    Difference("handoff_raw_*", "/answers/0/error", "Invalid JSON request",
-               r"1 validation error for StartRunRequest\n.*", LIBRARY),
     Difference("handoff_raw_deep", STORY, r"refused \(Invalid JSON request\)", r"refused \(\)",
                "every bad request gets an answer; the reference drops the connection"),
     Difference("handoff_invalid_utf8", STORY, r"refused \(Invalid JSON request\)", r"refused \(\)",
@@ -63,15 +57,6 @@ DIFFERENCES: list[Difference] = [
                r"ok \| run: RunFailed\(Object of type date .*", UNWRITABLE),
     Difference("launch_plan_date_id", STORY, r"refused internal_error\(Object of type date .*",
                r"ok \| run: RunFailed\(Object of type date .*", UNWRITABLE),
-    Difference("handoff_manifest_not_yaml", "/answers/0/error", "while parsing a flow node.*",
-               "while parsing a flow node.*", YAML),
-    Difference("launch_manifest_not_yaml", "/answers/0/message", "while parsing a flow node.*",
-               "while parsing a flow node.*", YAML),
-    Difference("launch_plan_not_yaml", "/answers/0/message",
-               ".*Invalid YAML: while parsing a flow node.*",
-               ".*Invalid YAML: while parsing a flow node.*", YAML),
-    Difference("launch_plan_tab", "/answers/0/message", r".*Invalid YAML: .*found character .*",
-               r".*Invalid YAML: .*found character '\\t' .*", YAML),
     Difference("handoff_plan_alias_loop", "/answers/0/error", ".*inside what it stands for.*",
                "Each step must be a mapping", "an alias that holds itself has no end to expand"),
     Difference("shell_invalid_utf8", STORY, ".*RunComplete, completed",
@@ -90,8 +75,6 @@ DIFFERENCES: list[Difference] = [
           "command_secret_gone_at_hand_off", "command_kinds_unknown", "command_without_kind",
           "handoff_capability_kind_odd", "handoff_capability_without_kind",
           "handoff_capability_not_given")),
-    Difference("command_*", "*/error", "Integration for capability '[^']*' answered .*",
-               r"\d validation errors? for (JsonRpcResponse|ExecuteResult)\n.*", LIBRARY),
     Difference("command_*", "*/error", ".*closed stdout unexpectedly during .*", "Connection lost",
                "the reference notices by chance whether it may not write or cannot read any more",
                sometimes=True),

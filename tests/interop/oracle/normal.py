@@ -3,6 +3,8 @@
 import re
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?(Z|\+00:00)")
+# The version is whatever the package index had when the reference was installed.
+LIBRARY = re.compile(r"(errors\.pydantic\.dev)/[\d.]+/")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -29,6 +31,7 @@ class Normal:
         for place, name in self._places.items():
             text = text.replace(place, name)
         text = TIME.sub(r"<time>\1", text)
+        text = LIBRARY.sub(r"\1/<version>/", text)
         return UUID.sub(self._number, text)
 
     def _number(self, match: re.Match) -> str:

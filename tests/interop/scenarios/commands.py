@@ -47,7 +47,10 @@ for name, text in {
     "error_text": '{"jsonrpc": "2.0", "id": "ID", "error": "x"}', "both": '{"jsonrpc": "2.0", "id": "ID", "result": {"value": 1}, "error": {"m": 1}}',
     "null_error": '{"jsonrpc": "2.0", "id": "ID", "result": {"value": 1}, "error": null}', "no_version": '{"id": "ID", "result": {"value": 1}}',
     "other_version": '{"jsonrpc": "1.0", "id": "ID", "result": {"value": 1}}', "other_id": '{"jsonrpc": "2.0", "id": "x", "result": {"value": 1}}',
-    "array": "[1]", "empty_line": "", "extra_field": '{"jsonrpc": "2.0", "id": "ID", "result": {"value": 1}, "zz": 1}',
+    "cut": '{"jsonrpc": "2.0", "id": "ID"', "comma": '{"jsonrpc": "2.0", "id": "ID",}', "bare_name": '{id: 1}', "number": "-1.50e3", "null": "null",
+    "long": "Traceback (most recent call last): and more than fifty bytes of it", "wide": '{"id": 5, "wide": "äöüßéàèäöüßéàèäöüßéàèäöüßéàè"}',
+    "bad_number": '{"id": 01}', "word": '{"id": nil}', "more": '{"id": "ID"} {}', "many_wrong": '{"jsonrpc": 2, "result": 5, "error": [true, null]}',
+    "two_extra": '{"id": "ID", "result": {"x": 1.0, "y": [2]}}', "array": "[1]", "empty_line": "", "extra_field": '{"jsonrpc": "2.0", "id": "ID", "result": {"value": 1}, "zz": 1}',
     "nan": '{"jsonrpc": "2.0", "id": "ID", "result": {"value": [NaN, Infinity]}}', "duplicate": '{"jsonrpc": "2.0", "id": "ID", "result": {"value": 1}, "result": {"value": 2}}',
 }.items():
     launches(f"response_{name}", step(f"mode: raw, text: {text!r}" if "'" not in text else "", ", outputs: {got: %s}" % ("array" if name == "nan" else "number")))

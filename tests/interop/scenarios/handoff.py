@@ -133,7 +133,8 @@ async def handoff_nested_project(s):
 
 
 for name, text in {
-    "empty": "", "list": "[a]", "text": "words", "not_yaml": "a: [", "number_id": "id: 5", "no_id": "name: x",
+    "empty": "", "list": "[a]", "text": "words", "not_yaml": "a: [",
+    "colon": "id: @: x", "control": "id: \x01", "outdented": "id: @\n  name: x\n", "unclosed": "id: '@", "number_id": "id: 5", "no_id": "name: x",
     "null_id": "id:", "blank_id": "id: '  '", "only_id": "id: @", "padded_id": "id: ' @ '",
     "odd_rest": "id: @\nversion: [1]\ninputs: 5\nunknown: x",
 }.items():

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/unit/worker/driver.h"
+#include "worker/integrations/json_fault.h"
 #include "worker/integrations/message.h"
 #include "worker/plan/secrets.h"
 
@@ -172,11 +173,16 @@ TEST_F(IntegrationTest, AnswersOutOfTurnAreRefused) {
   EXPECT_EQ(failing("id=77; reply '{\"value\":1}'"),
             "Integration for capability 'i' answered 'execute' with a line with the id of another "
             "request");
-  EXPECT_EQ(failing("echo garbage"),
-            "Integration for capability 'i' answered 'execute' with a line that is no JSON object");
-  EXPECT_EQ(failing("reply '{\"value\":1,\"more\":2}'"),
-            "Integration for capability 'i' answered 'execute' with a result that is not exactly "
-            "{\"value\": ...}");
+  EXPECT_EQ(
+      failing("echo garbage"),
+      "1 validation error for JsonRpcResponse\n  Invalid JSON: expected value at line 1 column 1 "
+      "[type=json_invalid, input_value=b'garbage\\n', input_type=bytes]\n    For further "
+      "information visit https://errors.pydantic.dev/2.14/v/json_invalid");
+  EXPECT_EQ(
+      failing("reply '{\"value\":1,\"more\":2}'"),
+      "1 validation error for ExecuteResult\nmore\n  Extra inputs are not permitted "
+      "[type=extra_forbidden, input_value=2, input_type=int]\n    For further information visit "
+      "https://errors.pydantic.dev/2.14/v/extra_forbidden");
 }
 
 TEST_F(IntegrationTest, SetupThatFailsEndsTheRunBeforeItsFirstStep) {
@@ -318,14 +324,64 @@ TEST(Secrets, ThatAreMissingAreListedBeforeALaunch) {
             "    config: duplicate env var(s) declared in both 'env' and 'secrets': T");
 }
 
+std::string plain(const std::string& text) { return text; }
+
 TEST(RpcMessage, NeedsWhatAResponseHas) {
-  EXPECT_TRUE(read_response(R"({"id":"1"})", "1")) << "no result is an empty one";
-  EXPECT_TRUE(read_response(R"({"jsonrpc":"2.0","id":"1","result":null,"error":{}})", "1"));
-  for (const char* line :
-       {"", "[]", "{}", R"({"id":1})", R"({"id":"2"})", R"({"jsonrpc":"1.0","id":"1"})",
-        R"({"id":"1","result":[]})", R"({"id":"1","error":"x"})"}) {
-    EXPECT_FALSE(read_response(line, "1")) << line;
+  EXPECT_TRUE(read_response(R"({"id":"1"})", plain)) << "no result is an empty one";
+  EXPECT_TRUE(read_response(R"({"jsonrpc":"2.0","id":"1","result":null,"error":{}})", plain));
+  for (const char* line : {"", "[]", "{}", R"({"id":1})", R"({"jsonrpc":"1.0","id":"1"})",
+                           R"({"id":"1","result":[]})", R"({"id":"1","error":"x"})"}) {
+    EXPECT_FALSE(read_response(line, plain)) << line;
   }
+}
+
+TEST(RpcMessage, FaultsQuoteNoHalfSecret) {
+  const Mask mask = [](const std::string& text) {
+    const auto at = text.find("hunter2-and-more-of-it");
+    return at == std::string::npos ? text : std::string(text).replace(at, 22, "***");
+  };
+  const std::string secret(
+      R"("the-token-is-hunter2-and-more-of-it-and-all-that-is-behind-it-until-it-is-long-enough")");
+  for (const std::string& line : {secret, "not json " + secret, R"({"token":)" + secret + "}"}) {
+    const auto read = read_response(line, mask);
+    ASSERT_FALSE(read) << line;
+    EXPECT_EQ(read.error().what.find("hunter2"), std::string::npos) << read.error().what;
+    EXPECT_THAT(read.error().what, HasSubstr("...")) << "it was short enough";
+  }
+}
+
+// What is wrong, and how far the text was read by then, in bytes of its line.
+TEST(RpcMessage, FaultsOfJsonAreNamedWithTheirPlace) {
+  const std::pair<const char*, const char*> faults[] = {
+      {"", "EOF while parsing a value at line 1 column 0"},
+      {"\n", "EOF while parsing a value at line 2 column 0"},
+      {"tru\n", "expected ident at line 2 column 0"},
+      {"-Inf\n", "expected ident at line 2 column 0"},
+      {"-", "EOF while parsing a value at line 1 column 1"},
+      {"-01\n", "invalid number at line 1 column 3"},
+      {"1e+x\n", "invalid number at line 1 column 4"},
+      {"0x\n", "trailing characters at line 1 column 2"},
+      {"[1,]\n", "trailing comma at line 1 column 4"},
+      {"[", "EOF while parsing a list at line 1 column 1"},
+      {"[1,", "EOF while parsing a value at line 1 column 3"},
+      {"[1\n,\n2\nx]\n", "expected `,` or `]` at line 4 column 1"},
+      {"{a}\n", "key must be a string at line 1 column 2"},
+      {"{\"a\" 1}\n", "expected `:` at line 1 column 6"},
+      {"{\"a\":1]\n", "expected `,` or `}` at line 1 column 7"},
+      {"{\"a\"\n", "EOF while parsing an object at line 2 column 0"},
+      {"\"abc\n",
+       "control character (\\u0000-\\u001F) found while parsing a string at line 2 column 0"},
+      {"\"\\x\"\n", "invalid escape at line 1 column 3"},
+      {"\"\\u12\"\n", "invalid escape at line 1 column 6"},
+      {"\"\\ud800\\x\"", "unexpected end of hex escape at line 1 column 9"},
+      {"\"\\ud800\\u0041\"\n", "lone leading surrogate in hex escape at line 1 column 13"},
+      {"\"\\udc00\"\n", "lone leading surrogate in hex escape at line 1 column 7"},
+      {"\"\\ud800", "EOF while parsing a string at line 1 column 7"},
+      {"\"a\xFF\"\n", "invalid unicode code point at line 1 column 3"},
+      {"{\"a\":[1,2.5e3,true,null,\"\\ud83d\\ude00\"]}", ""},
+  };
+  for (const auto& [text, fault] : faults) EXPECT_EQ(json_fault_of(text), fault) << text;
+  EXPECT_EQ(json_fault_of(std::string(300, '[')), "recursion limit exceeded at line 1 column 202");
 }
 
 }  // namespace
