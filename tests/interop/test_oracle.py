@@ -28,6 +28,7 @@ from oracle.normal import Normal, errors
 from oracle.scenario import SCENARIOS, Scenario
 from oracle.side import ENVIRONMENT, Side
 from oracle.stage import REFUSAL, Stage
+from oracle.texts import AT_LEAST, Texts
 
 GROUP = 50
 TROUBLE = ("gave up", "broke", "daemon")
@@ -39,7 +40,7 @@ class Outcome:
     def __init__(self) -> None:
         self.counts: Counter = Counter()
         self.used: Counter = Counter()
-        self.with_errors = self.equal_errors = 0
+        self.texts = Texts()
 
     def say(self, scenario: Scenario, word: str, detail: str = "") -> None:
         self.counts[word] += 1
@@ -47,13 +48,10 @@ class Outcome:
             print(f"{word}: {scenario.name}{detail}", flush=True)
 
     def judge(self, scenario: Scenario, ours: dict, reference: dict) -> None:
-        texts = errors(ours), errors(reference)
-        if any(REFUSAL in text for text in texts[0]) and scenario.needs:
+        if scenario.needs and any(REFUSAL in text for text in errors(ours)):
             return self.say(scenario, "skipped", f" (needs {scenario.needs})")
-        if texts[0] or texts[1]:
-            self.with_errors += 1
-            self.equal_errors += texts[0] == texts[1]
         mismatches = compare(scenario.name, ours, reference)
+        self.texts.judge(ours, reference, mismatches)
         self.used.update(m.difference for m in mismatches if m.difference)
         unnamed = [m for m in mismatches if not m.difference]
         # What went wrong in the same way on both sides went wrong.
@@ -158,14 +156,21 @@ async def main() -> int:
     stale = outcome.stale(chosen) if options.only == "*" else 0
     slowest = sorted(times.items(), key=lambda item: -item[1])[:3]
     print("slowest: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest))
-    print(f"{outcome.counts.total()} scenarios in {time.monotonic() - begin:.0f} s")
-    print(f"{len(outcome.used)} named differences of {len(DIFFERENCES)} seen")
-    share = 100 * outcome.equal_errors / max(1, outcome.with_errors)
-    print(f"error texts equal in {outcome.equal_errors} of {outcome.with_errors} scenarios that "
-          f"have one: {share:.1f} %")
     failed = outcome.counts["failed"] + stale
+    if options.only == "*" and not outcome.texts.enough():
+        print(f"error texts must be equal in {AT_LEAST} of 100 scenarios in which there is one")
+        failed += 1
+    show([("scenarios", f"{outcome.counts.total()} in {time.monotonic() - begin:.0f} s"),
+          ("named differences seen", f"{len(outcome.used)} of {len(DIFFERENCES)}"),
+          *outcome.texts.table()])
     print(f"{outcome.counts['passed']} passed, {failed} failed, {outcome.counts['skipped']} skipped")
     return 1 if failed else 0
+
+
+def show(rows: list[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name.ljust(width)}  {value}")
 
 
 if __name__ == "__main__":
