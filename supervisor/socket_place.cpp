@@ -143,7 +143,7 @@ ipc::Result<SocketPlace> SocketPlace::take(const std::string& path) {
 
 void SocketPlace::remove() {
   struct stat info = {};
-  if (::lstat(path_.c_str(), &info) != 0) return;
+  if (path_.empty() || ::lstat(path_.c_str(), &info) != 0) return;
   if (info.st_dev == device_ && info.st_ino == inode_) ::unlink(path_.c_str());
 }
 

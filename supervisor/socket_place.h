@@ -21,6 +21,11 @@ class SocketPlace {
   //   a symbolic link, another kind of file, another user's socket   refused, untouched
   static ipc::Result<SocketPlace> take(const std::string& path);
 
+  // A socket that somebody else made, listens on already, and keeps: it is never removed here.
+  static SocketPlace handed_over(ipc::UniqueFd listener) {
+    return SocketPlace({}, std::move(listener), 0, 0);
+  }
+
   // The listening descriptor, non-blocking and close-on-exec; the caller's from now on.
   [[nodiscard]] ipc::UniqueFd take_listener() { return std::move(listener_); }
 

@@ -19,12 +19,15 @@
 #include "supervisor/log.h"
 #include "supervisor/orphans.h"
 #include "supervisor/place.h"
+#include "supervisor/service_manager.h"
 #include "supervisor/short_slices.h"
 #include "supervisor/socket_place.h"
 #include "supervisor/supervisor.h"
 
 namespace charter::supervisor {
 namespace {
+
+constexpr std::chrono::seconds kStatusInterval{2};
 
 // Seconds as Python shows a float: 5.0, 0.25.
 std::string seconds(std::chrono::milliseconds time) {
@@ -98,10 +101,13 @@ void raise_descriptor_limit() {
 // Serves until a signal or a stop request, with everything at hand.
 class Service {
  public:
-  Service(Supervisor::Base base, SocketPlace socket)
+  Service(Supervisor::Base base, SocketPlace socket, ServiceManager& manager)
       : worker_id_(base.options.worker_id),
         socket_(std::move(socket)),
-        signals_(context_, SIGTERM, SIGINT),
+        manager_(manager),
+        signals_(context_, SIGTERM, SIGINT, SIGHUP),
+        alive_timer_(context_),
+        status_timer_(context_),
         supervisor_(context_, std::move(base)) {}
 
   void run(ipc::UniqueFd doorbell, const std::string& socket_path) {
@@ -109,13 +115,21 @@ class Service {
     supervisor_.on_stop_request([this] { stop(); });
     supervisor_.start(socket_.take_listener(), std::move(doorbell));
     log::info("IPC socket ready: path={}", socket_path);
+    manager_.ready();
+    if (manager_.alive_interval()) say_alive();
+    if (manager_.listens()) say_status();
     context_.run();
   }
 
  private:
   void wait_for_signal() {
-    signals_.async_wait([this](const boost::system::error_code& error, int) {
+    signals_.async_wait([this](const boost::system::error_code& error, int number) {
       if (error) return;
+      // From a terminal that goes away it means the end, as for any program that runs in one.
+      if (number == SIGHUP && ::isatty(STDIN_FILENO) == 0) {
+        wait_for_signal();
+        return reload();
+      }
       // A second signal does not wait for anything.
       if (stopping_) return context_.stop();
       wait_for_signal();
@@ -123,8 +137,37 @@ class Service {
     });
   }
 
+  void reload() {
+    if (stopping_) return;
+    log::info("Reloading: token file and certificates are read anew");
+    manager_.reloading();
+    supervisor_.reload();
+    manager_.ready();
+  }
+
+  // From a timer of the loop, so that it proves that the loop comes round.
+  void say_alive() {
+    manager_.alive();
+    alive_timer_.expires_after(*manager_.alive_interval());
+    alive_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) say_alive();
+    });
+  }
+
+  void say_status() {
+    const Registry::Counts counts = supervisor_.counts();
+    manager_.status(fmt::format("{} executing, {} queued, {} paused; gateway {}",
+                                counts.executing + counts.unreachable, counts.queued, counts.paused,
+                                supervisor_.link_up() ? "connected" : "not connected"));
+    status_timer_.expires_after(kStatusInterval);
+    status_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) say_status();
+    });
+  }
+
   void stop() {
     if (std::exchange(stopping_, true)) return;
+    manager_.stopping();
     const Registry::Counts counts = supervisor_.counts();
     log::info("Stopping charter-daemon: worker_id={}", worker_id_);
     socket_.remove();
@@ -140,12 +183,22 @@ class Service {
   boost::asio::io_context context_{1};
   std::string worker_id_;
   SocketPlace socket_;
+  ServiceManager& manager_;
   boost::asio::signal_set signals_;
+  Timer alive_timer_;
+  Timer status_timer_;
   Supervisor supervisor_;
   bool stopping_ = false;
 };
 
-ipc::Result<void> serve(const StartOptions& options) {
+ipc::Result<SocketPlace> take_socket(const std::string& path, ServiceManager& manager) {
+  auto handed_over = manager.take_socket(path);
+  if (!handed_over) return handed_over.error();
+  if (*handed_over) return SocketPlace::handed_over(std::move(*handed_over));
+  return patiently([&] { return SocketPlace::take(path); });
+}
+
+ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
   auto gateway = parse_gateway_address(options.gateway);
   if (!gateway) return gateway.error();
   print_banner(options, *gateway);
@@ -166,11 +219,11 @@ ipc::Result<void> serve(const StartOptions& options) {
   const std::string bell = *runtime + "/bell";
   auto doorbell = patiently([&] { return ipc::listen_doorbell(bell); });
   if (!doorbell) return doorbell.error();
-  auto socket = patiently([&] { return SocketPlace::take(options.socket_path); });
+  auto socket = take_socket(options.socket_path, manager);
   if (!socket) return socket.error();
   Service service({options, layout, *gateway, std::move(*worker), *place, std::move(*ledger),
                    std::move(opened), bell},
-                  std::move(*socket));
+                  std::move(*socket), manager);
   service.run(std::move(*doorbell), options.socket_path);
   return {};
 }
@@ -183,7 +236,9 @@ int start(const StartOptions& options) {
   raise_descriptor_limit();
   become_subreaper();
   ask_for_short_slices();
-  if (auto served = serve(options); !served) {
+  ServiceManager manager = ServiceManager::from_environment();
+  if (auto served = serve(options, manager); !served) {
+    manager.status(served.error().message());
     std::fprintf(stderr, "Error: %s\n", served.error().message().c_str());
     return 1;
   }

@@ -56,6 +56,9 @@ class Supervisor {
   void stop(std::function<void()> done);
 
   [[nodiscard]] Registry::Counts counts() const { return registry_.counts(); }
+  [[nodiscard]] bool link_up() const { return link_->status().state == LinkStatus::State::up; }
+  // Takes token file and certificates anew, by connecting to the gateway again.
+  void reload() { link_->redial(); }
   // Called when a client asks for the end.
   void on_stop_request(std::function<void()> stop) { stop_requested_ = std::move(stop); }
 

@@ -67,6 +67,7 @@ class Link::Impl : public std::enable_shared_from_this<Impl>, public WebSocketOw
   void wake() {
     if (exchange_) exchange_->wake();
   }
+  void redial();
   void stop(std::function<void()> done);
   // The client hears nothing more, whatever still ends.
   void abandon();
@@ -337,6 +338,14 @@ void Link::Impl::arm(Clock::time_point when, void (Impl::*expired)()) {
       });
 }
 
+void Link::Impl::redial() {
+  if (stopping_ || state_ == State::stopped) return;
+  const bool was_up = state_ == State::up;
+  drop_connection();
+  retry_in(milliseconds(0));
+  if (was_up) client_.link_down("connecting anew");
+}
+
 void Link::Impl::stop(std::function<void()> done) {
   stop_done_ = std::move(done);
   if (stopping_) return;
@@ -394,6 +403,8 @@ Link::~Link() { impl_->abandon(); }
 void Link::start() { impl_->start(); }
 
 void Link::wake() { impl_->wake(); }
+
+void Link::redial() { impl_->redial(); }
 
 void Link::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
 

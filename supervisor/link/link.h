@@ -79,6 +79,8 @@ class Link {
   void start();
   // There is something to fill. Cheap; many calls cost one.
   void wake();
+  // Connects anew, at once, with what token file and certificates hold now.
+  void redial();
   // Closes with a close frame if that works within 200 ms, then calls `done` once.
   void stop(std::function<void()> done);
   [[nodiscard]] LinkStatus status() const;
