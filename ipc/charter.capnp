@@ -196,6 +196,7 @@ struct Job {
   pauses @13 :UInt32;          # pauses so far
   setupTimeoutMs @14 :UInt64;  # of an integration; 0: the default
   teardownTimeoutMs @15 :UInt64;
+  stepOutputMax @16 :UInt64;   # bytes a step may print, or an integration answer; 0: the default
 }
 
 struct Hello {

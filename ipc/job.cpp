@@ -38,6 +38,7 @@ Result<Job> read_job(schema::Job::Reader in) {
   out.kill_grace_ms = in.getKillGraceMs();
   out.setup_timeout_ms = in.getSetupTimeoutMs();
   out.teardown_timeout_ms = in.getTeardownTimeoutMs();
+  out.step_output_max = in.getStepOutputMax();
   out.next_seq = in.getNextSeq();
   out.reason = str(in.getReason());
   out.pauses = in.getPauses();
@@ -73,6 +74,7 @@ std::string encode(const Job& job) {
     out.setKillGraceMs(job.kill_grace_ms);
     out.setSetupTimeoutMs(job.setup_timeout_ms);
     out.setTeardownTimeoutMs(job.teardown_timeout_ms);
+    out.setStepOutputMax(job.step_output_max);
     out.setNextSeq(job.next_seq);
     out.setReason(text(job.reason));
     out.setPauses(job.pauses);

@@ -34,6 +34,7 @@ struct Job {
   std::uint32_t pauses = 0;
   std::uint64_t setup_timeout_ms = 0;     // of an integration's setup; 0: the default
   std::uint64_t teardown_timeout_ms = 0;  // the same of its teardown
+  std::uint64_t step_output_max = 0;      // bytes a step may print; 0: the default
 };
 
 [[nodiscard]] std::string encode(const Job& job);

@@ -152,6 +152,9 @@ ipc::Result<ipc::Job> Launcher::make_job(const Run& run, const LaunchOrder& orde
   job.burst = number;
   job.cause = name_of(order.cause);
   job.kill_grace_ms = static_cast<std::uint64_t>(settings_.kill_grace.count());
+  job.setup_timeout_ms = static_cast<std::uint64_t>(settings_.setup_timeout.count());
+  job.teardown_timeout_ms = static_cast<std::uint64_t>(settings_.teardown_timeout.count());
+  job.step_output_max = settings_.step_output_max;
   job.next_seq = std::max(run.progress.next_seq, run.delivery.confirmed_seq);
   job.reason = order.reason;
   job.pauses = run.pauses;

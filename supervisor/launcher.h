@@ -3,6 +3,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -30,6 +31,9 @@ class Launcher {
   struct Settings {
     std::string doorbell;
     std::chrono::milliseconds kill_grace;
+    std::chrono::milliseconds setup_timeout;     // of an integration
+    std::chrono::milliseconds teardown_timeout;  // the same
+    std::uint64_t step_output_max = 0;           // bytes
   };
   using Ended = std::function<void(const RunPtr&, std::optional<int> status)>;
 

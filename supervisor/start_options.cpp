@@ -31,6 +31,9 @@ constexpr double kMostGraceSeconds = INT_MAX / 1000;  // a signal carries it as 
 constexpr std::int64_t kLeastRequestBytes = 4096;
 constexpr std::int64_t kMostRetained = 1'000'000'000;  // of any unit
 constexpr std::int64_t kMostRequestBytes = std::int64_t{1} << 30;
+constexpr std::int64_t kLeastStepOutput = 1024;
+// A state file holds outputs, at up to six bytes for one printed, and is read up to 1 GiB.
+constexpr std::int64_t kMostStepOutput = std::int64_t{128} << 20;
 
 constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> kReplays{"active", "unconfirmed"};
@@ -94,6 +97,25 @@ constexpr std::array kOptions{
                     .metavar = "SECONDS",
                     .help = "Between TERM and KILL when a run is ended.",
                     .kind = OptionKind::number},
+    ipc::OptionSpec{.name = "integration-setup-timeout",
+                    .variable = "CHARTER_DAEMON_INTEGRATION_SETUP_TIMEOUT",
+                    .fallback = "60.0",
+                    .metavar = "SECONDS",
+                    .help = "For an integration to answer 'setup' before the run fails.",
+                    .kind = OptionKind::number},
+    ipc::OptionSpec{.name = "integration-teardown-timeout",
+                    .variable = "CHARTER_DAEMON_INTEGRATION_TEARDOWN_TIMEOUT",
+                    .fallback = "10.0",
+                    .metavar = "SECONDS",
+                    .help = "For an integration to answer 'teardown' before it is ended.",
+                    .kind = OptionKind::number},
+    ipc::OptionSpec{.name = "step-output-max",
+                    .variable = "CHARTER_DAEMON_STEP_OUTPUT_MAX",
+                    .fallback = "67108864",
+                    .metavar = "BYTES",
+                    .help = "What a step may print, or an integration answer, before the step "
+                            "fails for it.",
+                    .kind = OptionKind::integer},
     ipc::OptionSpec{.name = "max-request-bytes",
                     .variable = "CHARTER_DAEMON_MAX_REQUEST_BYTES",
                     .fallback = "67108864",
@@ -212,7 +234,9 @@ Result<void> read_numbers(const OptionValues& values, StartOptions& options) {
                                "value to avoid exhausting system resources.");
   }
   options.max_runs = static_cast<int>(std::min<std::int64_t>(runs, INT_MAX));
-  for (const std::string_view name : {"heartbeat-interval", "connect-timeout"}) {
+  for (const std::string_view name :
+       {"heartbeat-interval", "connect-timeout", "integration-setup-timeout",
+        "integration-teardown-timeout"}) {
     if (values.number(name) <= 0) return values.invalid(name, "must be positive");
   }
   for (const std::string_view name : {"reconnect-delay", "kill-grace"}) {
@@ -222,6 +246,13 @@ Result<void> read_numbers(const OptionValues& values, StartOptions& options) {
   options.reconnect_delay = to_ms(values.number("reconnect-delay"));
   options.connect_timeout = to_ms(values.number("connect-timeout"));
   options.kill_grace = to_ms(std::min(values.number("kill-grace"), kMostGraceSeconds));
+  options.setup_timeout = to_ms(values.number("integration-setup-timeout"));
+  options.teardown_timeout = to_ms(values.number("integration-teardown-timeout"));
+  const std::int64_t output = values.integer("step-output-max");
+  if (output < kLeastStepOutput || output > kMostStepOutput) {
+    return values.invalid("step-output-max", "must be from 1024 to 134217728");
+  }
+  options.step_output_max = static_cast<std::uint64_t>(output);
   const std::int64_t bytes = values.integer("max-request-bytes");
   if (bytes < kLeastRequestBytes || bytes > kMostRequestBytes) {
     return values.invalid("max-request-bytes", "must be from 4096 to 1073741824");

@@ -28,6 +28,9 @@ struct StartOptions {
   std::string socket_path;         // absolute, at most ipc::kMaxSocketPath bytes
   std::string log_level = "info";  // debug, info, warning, error
   std::chrono::milliseconds kill_grace{10'000};
+  std::chrono::milliseconds setup_timeout{60'000};  // of an integration
+  std::chrono::milliseconds teardown_timeout{10'000};
+  std::uint64_t step_output_max = 64U << 20;  // bytes
   std::uint64_t max_request_bytes = 64U << 20;
   std::string data_dir;  // absolute, or empty for the default
   Replay replay = Replay::active;

@@ -32,7 +32,8 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       preparer_(context.get_executor(), base_.worker, base_.layout.root(), spawner_),
       tailer_(context.get_executor(), disk_, tailer_hooks()),
       launcher_(context.get_executor(), base_.worker, base_.layout, spawner_,
-                {base_.doorbell, base_.options.kill_grace},
+                {base_.doorbell, base_.options.kill_grace, base_.options.setup_timeout,
+                 base_.options.teardown_timeout, base_.options.step_output_max},
                 [this](const RunPtr& run, std::optional<int> status) {
                   conductor_.worker_ended(run, status);
                 }),

@@ -24,17 +24,18 @@ constexpr std::int64_t kCallAgainMs = 250;  // while the supervisor is away
 }  // namespace
 
 Burst::Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Recorder recorder,
-             RunState state, Workflow workflow, IntegrationTimeouts timeouts)
+             RunState state, Workflow workflow, const Limits& limits)
     : layout_(layout),
       attention_(attention),
       reaper_(reaper),
       recorder_(std::move(recorder)),
       state_(std::move(state)),
       workflow_(std::move(workflow)),
+      limits_(limits),
       file_(layout.state_file(state_.run_id()), spares_directory(layout), state_),
       artifacts_({layout.artifacts_dir(state_.run_id()), state_.run_id()}, workflow_),
       environment_(layout, state_.run_id()),
-      capabilities_(attention, timeouts,
+      capabilities_(attention, limits,
                     [this](const std::string& text) { return masked(text).text; }) {
   attention_.set_chores(this);
 }

@@ -20,6 +20,7 @@
 #include "ipc/layout.h"
 #include "worker/attention.h"
 #include "worker/integrations/capabilities.h"
+#include "worker/limits.h"
 #include "worker/plan/workflow.h"
 #include "worker/process_tree.h"
 #include "worker/reaper.h"
@@ -37,7 +38,7 @@ class Burst : private Chores {
  public:
   // `layout`, `attention` and `reaper` outlive this.
   Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Recorder recorder,
-        RunState state, Workflow workflow, IntegrationTimeouts timeouts);
+        RunState state, Workflow workflow, const Limits& limits);
   ~Burst() override;
   Burst(const Burst&) = delete;
   Burst& operator=(const Burst&) = delete;
@@ -103,6 +104,7 @@ class Burst : private Chores {
   Recorder recorder_;
   RunState state_;
   Workflow workflow_;
+  Limits limits_;
   StateFile file_;
   Artifacts artifacts_;
   Environment environment_;

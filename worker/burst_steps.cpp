@@ -170,7 +170,7 @@ ipc::Result<Object> Burst::attempt_export(const Step& step) {
 ipc::Result<Object> Burst::attempt_shell(const Step& step, long long number) {
   const std::string mark = state_.run_id() + ":" + step.id_text() + ":" + std::to_string(number);
   const std::int64_t deadline = deadline_of(step);
-  ShellAttempt shell(step, attention_, reaper_);
+  ShellAttempt shell(step, attention_, reaper_, limits_.output_bytes);
   if (auto begun = begin_attempt(step, mark, number, shell); !begun) return begun.error();
   auto outputs = shell.finish(deadline);
   if (!outputs) end_tree(attention_, reaper_, others_than(mark), shell.pipes());

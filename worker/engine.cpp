@@ -72,17 +72,6 @@ int report(Recorder recorder, RunState& file, const ipc::Layout& layout, const R
   return kExitDone;
 }
 
-IntegrationTimeouts timeouts_of(const ipc::Job& job) {
-  IntegrationTimeouts timeouts;
-  if (job.setup_timeout_ms > 0) {
-    timeouts.setup_ms = static_cast<std::int64_t>(job.setup_timeout_ms);
-  }
-  if (job.teardown_timeout_ms > 0) {
-    timeouts.teardown_ms = static_cast<std::int64_t>(job.teardown_timeout_ms);
-  }
-  return timeouts;
-}
-
 int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& replay,
               const Opening& opening, Recorder recorder, pid_t guardian) {
   auto state = RunState::parse(opening.state);
@@ -96,7 +85,7 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   Reaper reaper;
   Attention attention(guardian, reaper);
   Burst burst(layout, attention, reaper, std::move(recorder), std::move(*state),
-              workflow ? std::move(*workflow) : Workflow{}, timeouts_of(job));
+              workflow ? std::move(*workflow) : Workflow{}, limits_of(job));
   if (!workflow) {
     burst.fail(workflow.error().what);
   } else if (opening.kind == Opening::Kind::start) {

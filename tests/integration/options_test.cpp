@@ -93,6 +93,80 @@ TEST(Options, DataDirectoryMayLieElsewhere) {
   EXPECT_EQ(mode_of(project.scratch("data")), 0700U);
 }
 
+// The limits of steps and integrations, each given another way.
+class Limits : public ::testing::Test {
+ protected:
+  static DaemonOptions limited(std::vector<std::string> arguments,
+                               std::map<std::string, std::string> environment = {}) {
+    DaemonOptions options;
+    options.arguments = std::move(arguments);
+    options.environment = std::move(environment);
+    return options;
+  }
+  // Hands off a run of one step whose integration is this shell script.
+  static void run_integration(const Started& scene, const std::string& script) {
+    write_file(scene.project.scratch("i.sh"), script);
+    scene.project.add_workflow(
+        "w", "  - {id: s, type: step, uses: capability/i, outputs: {o: object}}\n");
+    HandOff request{"r1", "w", scene.project.plan("w"), {}, {}, nullptr};
+    request.capabilities["capability/i"] = {{"kind", "subprocess"},
+                                            {"command", {"/bin/sh", scene.project.scratch("i.sh")}},
+                                            {"env", nullptr},
+                                            {"env_secret_refs", nullptr},
+                                            {"secrets_registry", boost::json::object()}};
+    const Answer answer = hand_off(scene.daemon.socket(), request);
+    ASSERT_TRUE(answer.ok) << answer.error;
+  }
+  static std::string error_of(RecordingGateway& gateway) {
+    const bool ended = gateway.wait_for_end("r1") == "RunFailedEvent";
+    return ended ? text_of(gateway.events("r1").back(), "error") : "not failed";
+  }
+};
+
+constexpr const char* kReply =
+    "read -r line; printf '{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"result\":{}}\\n'\n"
+    "read -r line; printf '{\"jsonrpc\":\"2.0\",\"id\":\"2\",\"result\":{\"value\":{%s}}}\\n' "
+    "\"$X\"\n";
+
+TEST_F(Limits, AStepThatPrintsMoreThanItMayFailsWithThatReason) {
+  Started scene(
+      limited({"--step-output-max", "4096"}, {{"CHARTER_DAEMON_STEP_OUTPUT_MAX", "9999"}}));
+  scene.project.add_workflow(
+      "w", shell_step("fits", "head -c 4000 /dev/zero | tr '\\0' x; head -c 96 /dev/zero >&2") +
+               shell_step("over", "head -c 4000 /dev/zero; head -c 97 /dev/zero >&2; sleep 1000"));
+  ASSERT_TRUE(scene.run("r1", "w").ok);
+  EXPECT_EQ(error_of(scene.gateway), "Step 'over' printed more than 4 KiB");
+  EXPECT_TRUE(eventually(kSoon, [&] { return scene.project.processes_of("r1").empty(); }));
+}
+
+TEST_F(Limits, AnAnswerOfAnIntegrationCountsAsAStepsOutput) {
+  Started scene(limited({}, {{"CHARTER_DAEMON_STEP_OUTPUT_MAX", "1500"}}));
+  run_integration(scene,
+                  "X='\"a\":\"'$(head -c 1500 /dev/zero | tr '\\0' x)'\"'\n" + std::string(kReply));
+  EXPECT_EQ(
+      error_of(scene.gateway),
+      "Integration for capability 'capability/i' answered 'execute' with more than 1500 bytes");
+}
+
+TEST_F(Limits, AnIntegrationHasItsTimeToBeSetUp) {
+  ProjectFixture files;
+  write_file(files.scratch("config"), "integration-setup-timeout = 0.3\n");
+  Started scene(limited({"--config", files.scratch("config")}));
+  run_integration(scene, "sleep 1000\n");
+  EXPECT_EQ(error_of(scene.gateway),
+            "Integration for capability 'capability/i' did not answer 'setup' within 300 ms");
+}
+
+TEST_F(Limits, AnIntegrationHasItsTimeToBeTornDown) {
+  Started scene(limited({"--integration-teardown-timeout=0.3"}));
+  run_integration(scene, std::string(kReply) + "sleep 1000\n");
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
+  const auto log = scene.project / ".charter/daemon/workers.log";
+  EXPECT_TRUE(eventually(kSoon, [&] {
+    return read_file(log).find("did not answer 'teardown' within 300 ms") != std::string::npos;
+  })) << read_file(log);
+}
+
 TEST(Options, SaysAtStartWhatItServes) {
   DaemonOptions options;
   options.environment = {{"CHARTER_GATEWAY_DAEMON_TOKEN", "sesame-1234"}};
@@ -130,6 +204,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadStart{"HeartbeatOfZero", {"--heartbeat-interval", "0"}, "--heartbeat-interval"},
         BadStart{"NegativeDelay", {"--reconnect-delay=-1"}, "--reconnect-delay"},
         BadStart{"ConnectTimeoutOfZero", {"--connect-timeout", "0"}, "--connect-timeout"},
+        BadStart{"StepOutputOfNothing", {"--step-output-max", "0"}, "--step-output-max"},
+        BadStart{
+            "SetupInNoTime", {"--integration-setup-timeout", "0"}, "--integration-setup-timeout"},
+        BadStart{"TeardownInNegativeTime",
+                 {"--integration-teardown-timeout=-1"},
+                 "--integration-teardown-timeout"},
         BadStart{"UnknownLogLevel", {"--log-level", "loud"}, "--log-level"},
         BadStart{"GatewayWithAPath", {"--gateway", "http://127.0.0.1:1/x"}, "--gateway"},
         BadStart{"GatewayWithAQuery", {"--gateway", "http://127.0.0.1:1?x=1"}, "--gateway"},

@@ -54,8 +54,7 @@ ipc::Result<void> Capabilities::define(const std::string& uses, const Value& cap
   auto own = environment.for_capability(capability_mark(run_id, uses), variables->all);
   if (!own) return own.error();
   integrations_.push_back(std::make_unique<Integration>(
-      Integration::Definition{uses, std::move(*words), std::move(*own), run_id, timeouts_.setup_ms,
-                              timeouts_.teardown_ms, mask_},
+      Integration::Definition{uses, std::move(*words), std::move(*own), run_id, limits_, mask_},
       attention_, started));
   return {};
 }

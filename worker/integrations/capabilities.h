@@ -11,6 +11,7 @@
 #include "ipc/error.h"
 #include "worker/attention.h"
 #include "worker/integrations/integration.h"
+#include "worker/limits.h"
 #include "worker/plan/workflow.h"
 #include "worker/steps/environment.h"
 #include "worker/steps/inputs.h"
@@ -18,19 +19,11 @@
 
 namespace charter::worker {
 
-inline constexpr std::int64_t kSetupTimeoutMs = 60'000;
-inline constexpr std::int64_t kTeardownTimeoutMs = 10'000;
-
-struct IntegrationTimeouts {
-  std::int64_t setup_ms = kSetupTimeoutMs;
-  std::int64_t teardown_ms = kTeardownTimeoutMs;
-};
-
 class Capabilities {
  public:
   // `mask` is for what errors quote.
-  Capabilities(Attention& attention, IntegrationTimeouts timeouts, Mask mask)
-      : attention_(attention), timeouts_(timeouts), mask_(std::move(mask)) {}
+  Capabilities(Attention& attention, const Limits& limits, Mask mask)
+      : attention_(attention), limits_(limits), mask_(std::move(mask)) {}
 
   // Starts what the state's metadata names and sees that every step has its capability. Errors are
   // the run's.
@@ -52,7 +45,7 @@ class Capabilities {
   [[nodiscard]] ipc::Result<void> bind(const Workflow& workflow) const;
 
   Attention& attention_;
-  IntegrationTimeouts timeouts_;
+  Limits limits_;
   Mask mask_;
   std::vector<std::unique_ptr<Integration>> integrations_;
   std::vector<std::string> secrets_;

@@ -70,7 +70,7 @@ Channel::Outcome Channel::exchange(std::string line, std::int64_t deadline_ms,
     (void)attention_.wait(entries, deadline_ms);
     if (entries[1].revents != 0) write_some(line, written);
     const Read got = entries[0].revents != 0 || entries[2].revents != 0 ? read_some() : Read::some;
-    if (received_.size() > kMostLineBytes && received_.find('\n') == std::string::npos) {
+    if (received_.size() > most_bytes_ && received_.find('\n') > most_bytes_) {
       return Outcome::too_long;
     }
     const bool over = got == Read::end || (got == Read::nothing && entries[2].revents != 0);

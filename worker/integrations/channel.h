@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,14 +15,13 @@
 
 namespace charter::worker {
 
-// What a process may answer in one line.
-inline constexpr std::size_t kMostLineBytes = std::size_t{64} << 20;
-
 class Channel {
  public:
   enum class Outcome { line, closed, late, too_long };
 
-  explicit Channel(Attention& attention) : attention_(attention) {}
+  // `most_bytes`: what the process may answer in one line.
+  Channel(Attention& attention, std::size_t most_bytes)
+      : attention_(attention), most_bytes_(most_bytes) {}
 
   // Starts the program, its errors going to the run's log. `arguments` has the program first, as it
   // was asked for. Errors are the step's.
@@ -48,6 +48,7 @@ class Channel {
   Read read_some();
 
   Attention& attention_;
+  std::size_t most_bytes_;
   ipc::UniqueFd input_;    // of the process, for writing
   ipc::UniqueFd output_;   // of the process, for reading
   ipc::UniqueFd process_;  // pidfd

@@ -25,7 +25,7 @@ ipc::Error Integration::about(const std::string& what) const {
 }
 
 ipc::Result<void> Integration::start(std::int64_t deadline_ms) {
-  channel_ = std::make_unique<Channel>(attention_);
+  channel_ = std::make_unique<Channel>(attention_, definition_.limits.output_bytes);
   const auto pid = channel_->start(definition_.command, definition_.environment);
   if (!pid) {
     channel_.reset();
@@ -33,9 +33,9 @@ ipc::Result<void> Integration::start(std::int64_t deadline_ms) {
   }
   started_(definition_.uses, *pid);
   const std::string params = R"({"run_id":)" + dump(Value(definition_.run_id), kWire) + "}";
-  const std::int64_t own = ipc::boot_ms() + definition_.setup_timeout_ms;
+  const std::int64_t own = ipc::boot_ms() + definition_.limits.setup_ms;
   const auto consent =
-      call("setup", params, std::min(own, deadline_ms), definition_.setup_timeout_ms);
+      call("setup", params, std::min(own, deadline_ms), definition_.limits.setup_ms);
   if (consent) return {};
   if (own <= deadline_ms) late_ = false;  // its own time is up, not the step's
   abandon();
@@ -68,7 +68,7 @@ ipc::Result<Object> Integration::call(std::string_view method, std::string_view 
     case Channel::Outcome::too_long:
       abandon();
       return about("answered " + quoted + " with more than " +
-                   std::to_string(kMostLineBytes >> 20) + " MiB");
+                   bytes_text(definition_.limits.output_bytes));
     case Channel::Outcome::late:
       late_ = true;
       abandon();
@@ -100,8 +100,8 @@ void Integration::abandon() {
 
 void Integration::tear_down() {
   if (!channel_) return;
-  const auto done = call("teardown", "{}", ipc::boot_ms() + definition_.teardown_timeout_ms,
-                         definition_.teardown_timeout_ms);
+  const auto done = call("teardown", "{}", ipc::boot_ms() + definition_.limits.teardown_ms,
+                         definition_.limits.teardown_ms);
   if (!done) log_line("teardown: " + done.error().message());
   if (!channel_) return;
   if (!channel_->close(ipc::boot_ms() + kShutdownMs)) {

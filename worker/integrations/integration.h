@@ -18,6 +18,7 @@
 #include "worker/integrations/channel.h"
 #include "worker/integrations/message.h"
 #include "worker/json/value.h"
+#include "worker/limits.h"
 
 namespace charter::worker {
 
@@ -28,8 +29,7 @@ class Integration {
     std::vector<std::string> command;
     std::vector<std::string> environment;
     std::string run_id;
-    std::int64_t setup_timeout_ms = 0;
-    std::int64_t teardown_timeout_ms = 0;
+    Limits limits;
     Mask mask;
   };
   // Told of every process that is started.

@@ -11,6 +11,7 @@
 
 #include "ipc/peer.h"
 #include "worker/json/python.h"
+#include "worker/limits.h"
 #include "worker/steps/environment.h"
 #include "worker/steps/outputs.h"
 
@@ -118,9 +119,9 @@ ipc::Result<void> ShellAttempt::take(std::size_t which) {
     return {};
   }
   text.append(buffer.data(), static_cast<std::size_t>(got));
-  if (texts_[0].size() + texts_[1].size() <= kMostStepOutput) return {};
+  if (texts_[0].size() + texts_[1].size() <= most_bytes_) return {};
   return ipc::plain_error("Step '" + step_.id_text() + "' printed more than " +
-                          std::to_string(kMostStepOutput >> 20) + " MiB");
+                          bytes_text(most_bytes_));
 }
 
 // Whoever ends a whole service sends TERM to steps and engine alike, and the step may be the

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -20,14 +21,11 @@
 
 namespace charter::worker {
 
-// What a step may print before it fails for it.
-inline constexpr std::size_t kMostStepOutput = std::size_t{64} << 20;
-
 class ShellAttempt {
  public:
-  // All of them outlive this.
-  ShellAttempt(const Step& step, Attention& attention, Reaper& reaper)
-      : step_(step), attention_(attention), reaper_(reaper) {}
+  // All of them outlive this. `most_bytes`: what the step may print before it fails for it.
+  ShellAttempt(const Step& step, Attention& attention, Reaper& reaper, std::size_t most_bytes)
+      : step_(step), attention_(attention), reaper_(reaper), most_bytes_(most_bytes) {}
 
   // Everything that can fail without a process. Errors are the step's, here and below.
   ipc::Result<void> prepare(std::vector<std::string> environment);
@@ -52,6 +50,7 @@ class ShellAttempt {
   const Step& step_;
   Attention& attention_;
   Reaper& reaper_;
+  std::size_t most_bytes_;
   SpawnRequest request_;
   std::string program_;
   std::array<ipc::UniqueFd, 2> ends_;  // of output and errors, for reading

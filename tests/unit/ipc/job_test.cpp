@@ -32,6 +32,9 @@ Job some_job() {
   job.next_seq = 12;
   job.reason = "why";
   job.pauses = 2;
+  job.setup_timeout_ms = 3;
+  job.teardown_timeout_ms = 4;
+  job.step_output_max = 5;
   return job;
 }
 
@@ -55,6 +58,9 @@ TEST(JobCodec, gives_back_every_field) {
   EXPECT_EQ(again->next_seq, job.next_seq);
   EXPECT_EQ(again->reason, job.reason);
   EXPECT_EQ(again->pauses, job.pauses);
+  EXPECT_EQ(again->setup_timeout_ms, job.setup_timeout_ms);
+  EXPECT_EQ(again->teardown_timeout_ms, job.teardown_timeout_ms);
+  EXPECT_EQ(again->step_output_max, job.step_output_max);
   EXPECT_FALSE(decode_job(encode(Job{}))->command);
 }
 

@@ -61,6 +61,9 @@ TEST_F(StartOptionsOf, DefaultsAreTheReferences) {
   EXPECT_EQ(options.log_level, "info");
   EXPECT_EQ(options.kill_grace, milliseconds(10'000));
   EXPECT_EQ(options.max_request_bytes, 64U << 20);
+  EXPECT_EQ(options.step_output_max, 64U << 20);
+  EXPECT_EQ(options.setup_timeout, milliseconds(60'000));
+  EXPECT_EQ(options.teardown_timeout, milliseconds(10'000));
   EXPECT_EQ(options.data_dir, "");
   EXPECT_EQ(options.replay, Replay::active);
   EXPECT_TRUE(options.offer_capnp);
@@ -84,6 +87,13 @@ TEST_F(StartOptionsOf, ValuesOutOfRangeAreRefusedInTheReferencesWords) {
             "wss");
   EXPECT_THAT(usage_error({"--kill-grace", "-1"}), HasSubstr("must be non-negative"));
   EXPECT_THAT(usage_error({"--max-request-bytes", "1"}), HasSubstr("--max-request-bytes"));
+  EXPECT_EQ(usage_error({"--step-output-max", "1023"}),
+            "Invalid value for '--step-output-max': must be from 1024 to 134217728");
+  EXPECT_THAT(usage_error({"--step-output-max", "134217729"}), HasSubstr("--step-output-max"));
+  EXPECT_EQ(usage_error({"--integration-setup-timeout", "0"}),
+            "Invalid value for '--integration-setup-timeout': must be positive");
+  EXPECT_EQ(usage_error({"--integration-teardown-timeout", "-1"}),
+            "Invalid value for '--integration-teardown-timeout': must be positive");
   EXPECT_THAT(usage_error({"--replay", "all"}), HasSubstr("'active', 'unconfirmed'"));
   EXPECT_THAT(usage_error({"--gateway-protocol", "capnp"}), HasSubstr("'auto', 'json'"));
   EXPECT_THAT(usage_error({"--worker-id", ""}), HasSubstr("must not be empty"));
