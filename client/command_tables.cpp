@@ -140,6 +140,48 @@ constexpr std::array kResumeExamples{
     Example{"charter-daemon resume 7d9f… --deny --note 'numbers are off'", "Refuses it."}};
 constexpr std::array kResumeCodes{kDone, kUsage, kNobody, kUnknown, kRefused, kOther};
 
+// ---------------------------------------------------------------- submit
+constexpr std::array kSubmitOptions{
+    OptionSpec{.name = "answers",
+               .metavar = "JSON|@FILE|-",
+               .help = "A JSON object: question id to answer. From a file with @, or from "
+                       "standard input.",
+               .shown_default = "asked, at a terminal"},
+    kJson, kProjectPath, kSocketPath};
+constexpr std::array kSubmitExamples{
+    Example{R"(charter-daemon submit 7d9f… --answers '{"region": "eu", "checks": ["a", "b"]}')",
+            "Answers the form at which the run waits."},
+    Example{"charter-daemon submit 7d9f…", "Asks its questions at the terminal."}};
+constexpr std::array kSubmitCodes{kDone,
+                                  kUsage,
+                                  kNobody,
+                                  kUnknown,
+                                  kRefused,
+                                  kOther,
+                                  ExitCode{130, "a question was left open; the run stays paused"}};
+
+// ---------------------------------------------------------------- wait
+constexpr std::array kWaitArguments{
+    ArgumentSpec{.name = "RUN", .help = "Ids of the runs.", .required = true, .many = true}};
+constexpr std::array kWaitOptions{OptionSpec{.name = "timeout",
+                                             .metavar = "SECONDS",
+                                             .help = "Wait no longer than this.",
+                                             .kind = OptionKind::number,
+                                             .shown_default = "for as long as it takes"},
+                                  kJson, kProjectPath, kSocketPath};
+constexpr std::array kWaitExamples{
+    Example{"charter-daemon wait 7d9f…", "Ends as the run ends."},
+    Example{"charter-daemon wait 7d9f… 81ac… --timeout 600 --json",
+            "Prints a line for each run that ends, for ten minutes at most."}};
+constexpr std::array kWaitCodes{
+    ExitCode{0, "all of them completed"},
+    ExitCode{1, "one failed or was cancelled"},
+    kUsage,
+    kNobody,
+    ExitCode{4, "one of them is unknown"},
+    ExitCode{7, "any other error; not ended within --timeout"},
+    ExitCode{130, "interrupted, or a question was left open; the runs go on"}};
+
 // ---------------------------------------------------------------- forget, adopt
 constexpr std::array kForgetOptions{
     OptionSpec{.name = "undelivered",
@@ -172,16 +214,20 @@ constexpr CommandSpec kRunTable{
     .summary = "Start a run of a workflow",
     .description =
         "Starts a run and prints its id. With --wait or --follow the command stays until the run "
-        "has ended, over restarts of the daemon too (it waits up to 60 s for one to come back); "
-        "at a gate it says how to answer and goes on waiting.",
+        "has ended, over restarts of the daemon too (it waits up to 60 s for one to come back). "
+        "Where the run waits at a gate or for input, a person at a terminal is asked; otherwise "
+        "the command says how to answer and goes on waiting.",
     .options = kRunOptions,
     .arguments = kRunArguments,
     .examples = kRunExamples,
     .exit_codes = kRunCodes};
 
 constexpr CommandSpec kListTable{.name = "list",
-                                 .summary = "List the runs the daemon knows",
-                                 .description = "Lists the runs the daemon knows, oldest first.",
+                                 .summary = "List the runs of the project",
+                                 .description =
+                                     "Lists the runs of the project, oldest first: the daemon's, "
+                                     "and those of which only a state file tells, because the "
+                                     "'charter' command carried them out itself.",
                                  .options = kListOptions,
                                  .examples = kListExamples,
                                  .exit_codes = kListCodes};
@@ -225,6 +271,29 @@ constexpr CommandSpec kResumeTable{
     .arguments = kRun,
     .examples = kResumeExamples,
     .exit_codes = kResumeCodes};
+
+constexpr CommandSpec kSubmitTable{
+    .name = "submit",
+    .summary = "Answer a form",
+    .description =
+        "Answers the questions of the input step at which a run waits. Without --answers they "
+        "are asked, if standard input and standard error are a terminal.",
+    .options = kSubmitOptions,
+    .arguments = kRun,
+    .examples = kSubmitExamples,
+    .exit_codes = kSubmitCodes};
+
+constexpr CommandSpec kWaitTable{
+    .name = "wait",
+    .summary = "Wait until runs have ended",
+    .description =
+        "Waits until every named run has ended and says how each did. Where one waits at a gate "
+        "or for input, a person at a terminal is asked; otherwise the command says how to answer "
+        "and goes on waiting.",
+    .options = kWaitOptions,
+    .arguments = kWaitArguments,
+    .examples = kWaitExamples,
+    .exit_codes = kWaitCodes};
 
 constexpr CommandSpec kForgetTable{
     .name = "forget",

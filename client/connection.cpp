@@ -31,6 +31,12 @@ void nap() {
 
 Deadline in_ms(std::int64_t ms) { return ipc::boot_ms() + ms; }
 
+int timeout_of(Deadline deadline) {
+  constexpr Deadline kLongest = 1'000'000;
+  if (deadline == kNever) return -1;
+  return static_cast<int>(std::clamp<Deadline>(deadline - ipc::boot_ms(), 0, kLongest));
+}
+
 ipc::Result<Connection> Connection::open(const std::string& path, Deadline deadline) {
   if (path.size() > ipc::kMaxSocketPath) {
     return error_of(ENAMETOOLONG, "socket path " + path + " (set CHARTER_DAEMON_SOCKET)");
@@ -52,13 +58,8 @@ ipc::Result<Connection> Connection::open(const std::string& path, Deadline deadl
 
 ipc::Result<void> Connection::wait(short events, Deadline deadline) const {
   while (true) {
-    int timeout = -1;
-    if (deadline != kNever) {
-      constexpr Deadline longest = 1'000'000;
-      timeout = static_cast<int>(std::clamp<Deadline>(deadline - ipc::boot_ms(), 0, longest));
-    }
     pollfd ready{.fd = socket_.get(), .events = events, .revents = 0};
-    const int count = ::poll(&ready, 1, timeout);
+    const int count = ::poll(&ready, 1, timeout_of(deadline));
     if (count > 0) return {};
     if (count < 0 && errno != EINTR) return ipc::errno_error("poll");
     if (ipc::boot_ms() >= deadline) return error_of(ETIMEDOUT, "the daemon does not answer");

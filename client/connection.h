@@ -16,6 +16,8 @@ namespace charter::client {
 using Deadline = std::int64_t;
 inline constexpr Deadline kNever = std::numeric_limits<Deadline>::max();
 [[nodiscard]] Deadline in_ms(std::int64_t ms);
+// For poll(): what is left, -1 for kNever. A far deadline is cut, so look at the clock afterwards.
+[[nodiscard]] int timeout_of(Deadline deadline);
 
 // Errors: ENOENT and ECONNREFUSED when nobody listens, ETIMEDOUT at the deadline, ECONNRESET when
 // the other end closed.
@@ -26,6 +28,8 @@ class Connection {
   ipc::Result<void> send(std::string_view bytes, Deadline deadline);
   // The next line without its newline; valid until the next call.
   ipc::Result<std::string_view> line(Deadline deadline);
+  // Readable when line() has something to read.
+  [[nodiscard]] int descriptor() const { return socket_.get(); }
   // The daemon's process id as this process sees it, 0 when it cannot.
   [[nodiscard]] int daemon_pid() const;
 

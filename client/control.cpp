@@ -105,7 +105,9 @@ Expected<Fields> read_answer(std::string_view line) {
   if (answer->truth("ok")) return std::move(*answer);
   std::string text = answer->text("error");
   if (text.empty()) text = "The daemon refused the request and gave no reason.";
-  return Failure{exit_code_of(answer->text("code")), std::move(text)};
+  Failure failure{exit_code_of(answer->text("code")), std::move(text)};
+  failure.code = answer->text("code");
+  return failure;
 }
 
 Expected<Fields> ask(const Target& target, const Request& request, Deadline deadline) {

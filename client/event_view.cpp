@@ -101,4 +101,8 @@ std::string event_line(const EventView& view, const Screen& screen) {
   return head + toned(text, tone_of(view.kind), screen) + "\n";
 }
 
+std::string event_text(const EventView& event, bool json, const Screen& screen) {
+  return json ? std::string(event.message) + "\n" : event_line(event, screen);
+}
+
 }  // namespace charter::client

@@ -29,6 +29,8 @@ struct EventView {
 // columns do not depend on each other.
 [[nodiscard]] std::string event_line(const EventView& event, const Screen& screen);
 [[nodiscard]] std::string event_heading(const Screen& screen);
+// That line, or with `json` the message as it was received.
+[[nodiscard]] std::string event_text(const EventView& event, bool json, const Screen& screen);
 
 // 2026-01-02T03:04:05.123456Z as 2026-01-02 03:04:05; anything else as it is.
 [[nodiscard]] std::string short_time(std::string_view wire_time);

@@ -5,8 +5,10 @@
 namespace charter::client {
 namespace {
 
-// The daemon is not untrusted; the limit is what a list of very many runs stays under.
-constexpr ipc::JsonLimits kLimits{.max_bytes = std::size_t{1} << 30, .max_depth = 1000};
+// The daemon is not untrusted; the limit is what a list of very many runs stays under. State files
+// of the CLI may hold what Python writes.
+constexpr ipc::JsonLimits kLimits{
+    .max_bytes = std::size_t{1} << 30, .max_depth = 1000, .python_extras = true};
 
 }  // namespace
 
@@ -14,6 +16,7 @@ ipc::Result<Fields> Fields::read(std::string_view object) {
   auto members = ipc::scan_object(object, kLimits);
   if (!members) return members.error();
   Fields fields;
+  fields.whole_ = object;
   fields.members_ = std::move(*members);
   return fields;
 }

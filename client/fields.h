@@ -31,10 +31,13 @@ class Fields {
 
   // The member's own text, "null" when it is missing.
   [[nodiscard]] std::string_view raw(std::string_view key) const;
+  // The object's own text.
+  [[nodiscard]] std::string_view whole() const { return whole_; }
   [[nodiscard]] const std::vector<ipc::JsonMember>& members() const { return members_; }
 
  private:
   std::shared_ptr<const std::string> kept_;  // on the heap: a moved short string would move away
+  std::string_view whole_;
   std::vector<ipc::JsonMember> members_;
 };
 

@@ -1,14 +1,66 @@
-// list and status: what the daemon knows, in one answer.
+// list and status: what the daemon knows, and what only state files tell.
+#include <algorithm>
+#include <unordered_set>
+
 #include "client/commands.h"
 #include "client/control.h"
+#include "client/project_runs.h"
 #include "client/run_view.h"
+#include "ipc/layout.h"
 
 namespace charter::client {
 namespace {
 
 // The member of the answer as JSON, alone in an object, with the bytes the daemon sent.
-std::string only(const Fields& answer, std::string_view key) {
-  return "{" + ipc::quoted(key) + ":" + std::string(answer.raw(key)) + "}\n";
+std::string only(std::string_view key, std::string_view json) {
+  return "{" + ipc::quoted(key) + ":" + std::string(json) + "}\n";
+}
+
+// The daemon's data directory, where its journals are.
+Expected<ipc::Layout> layout_of(const Target& target) {
+  const auto answer = ask(target, Request("status"), in_ms(kAnswerMs));
+  if (!answer) return answer.error();
+  return ipc::Layout(target.root, answer->object("daemon").text("data_dir"));
+}
+
+// The views of the runs that are in `ids` and not among the daemon's.
+Expected<std::vector<Fields>> others(const Target& target, std::vector<std::string> ids,
+                                     const std::vector<Fields>& listed) {
+  std::unordered_set<std::string> known;
+  for (const Fields& run : listed) known.insert(run.text("run_id"));
+  std::erase_if(ids, [&known](const std::string& id) { return known.contains(id); });
+  std::vector<Fields> views;
+  if (ids.empty()) return views;
+  const auto layout = layout_of(target);
+  if (!layout) return layout.error();
+  for (const std::string& id : ids) {
+    const auto state = read_state_file(*layout, id);
+    if (!state) continue;
+    if (auto view = Fields::keep(view_of(*layout, id, *state))) views.push_back(std::move(*view));
+  }
+  return views;
+}
+
+// By the time a run began, to the second; the daemon's order counts among its own.
+std::vector<Fields> merged(std::vector<Fields> listed, std::vector<Fields> found) {
+  const auto began = [](const Fields& run) { return run.text("started_at").substr(0, 19); };
+  const auto earlier = [&began](const Fields& one, const Fields& other) {
+    return began(one) < began(other);
+  };
+  std::stable_sort(found.begin(), found.end(), earlier);
+  std::vector<Fields> all;
+  std::merge(listed.begin(), listed.end(), found.begin(), found.end(), std::back_inserter(all),
+             earlier);
+  return all;
+}
+
+std::string array_of(const std::vector<Fields>& runs) {
+  std::string json = "[";
+  for (const Fields& run : runs) {
+    if (json.size() > 1) json += ',';
+    json += run.whole();
+  }
+  return json + "]";
 }
 
 }  // namespace
@@ -16,10 +68,19 @@ std::string only(const Fields& answer, std::string_view key) {
 Expected<int> list_command(const ipc::OptionValues& values) {
   const auto target = find_target(values);
   if (!target) return target.error();
+  auto ids = state_file_ids(ipc::Layout(target->root));
   const auto answer = ask(*target, Request("list"), in_ms(kAnswerMs));
   if (!answer) return answer.error();
-  print(values.flag("json") ? only(*answer, "runs")
-                            : runs_text(answer->objects("runs"), standard_output()));
+  auto listed = answer->objects("runs");
+  auto found = others(*target, std::move(ids), listed);
+  if (!found) return found.error();
+  const bool json = values.flag("json");
+  if (json && found->empty()) {
+    print(only("runs", answer->raw("runs")));
+    return 0;
+  }
+  const auto runs = merged(std::move(listed), std::move(*found));
+  print(json ? only("runs", array_of(runs)) : runs_text(runs, standard_output()));
   return 0;
 }
 
@@ -29,11 +90,18 @@ Expected<int> status_command(const ipc::OptionValues& values) {
   const std::string& run = values.argument(0);
   Request request("status");
   if (!run.empty()) request.text("run_id", run);
-  const auto answer = ask(*target, request, in_ms(kAnswerMs));
+  auto answer = ask(*target, request, in_ms(kAnswerMs));
+  if (!answer && answer.error().exit_code == kExitUnknownRun) {
+    const ipc::Layout layout(target->root);
+    if (const auto state = read_state_file(layout, run)) {
+      auto view = Fields::keep(R"({"run":)" + view_of(layout, run, *state) + "}");
+      if (view) answer = std::move(*view);
+    }
+  }
   if (!answer) return answer.error();
   const std::string_view key = run.empty() ? "daemon" : "run";
   if (values.flag("json")) {
-    print(only(*answer, key));
+    print(only(key, answer->raw(key)));
   } else {
     const Fields fields = answer->object(key);
     print(run.empty() ? daemon_text(fields, standard_output())

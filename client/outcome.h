@@ -20,10 +20,11 @@ inline constexpr int kExitInterrupted = 130;
 // Why a command could not do what it was asked; `message` is one line for people.
 struct Failure {
   Failure() = default;
-  Failure(int code, std::string text) : exit_code(code), message(std::move(text)) {}
+  Failure(int exit, std::string text) : exit_code(exit), message(std::move(text)) {}
 
   int exit_code = kExitOther;
   std::string message;
+  std::string code;  // of the daemon's refusal; empty when it is none
 };
 
 template <class T>

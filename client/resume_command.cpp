@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "client/answering.h"
 #include "client/commands.h"
 #include "client/control.h"
 #include "ipc/peer.h"
@@ -49,10 +50,9 @@ Expected<int> resume_command(const ipc::OptionValues& values) {
   const auto target = find_target(values);
   if (!target) return target.error();
   const std::string& run = values.argument(0);
-  Request request("resume");
-  request.text("run_id", run).truth("approved", approve);
-  if (values.has("note")) request.text("note", values.text("note"));
-  const auto answer = ask(*target, request, in_ms(kAnswerMs));
+  std::optional<std::string> note;
+  if (values.has("note")) note = values.text("note");
+  const auto answer = send_decision(*target, run, approve, note);
   if (!answer) return answer.error();
   if (values.flag("json")) {
     print(R"({"run_id":)" + ipc::quoted(run) + R"(,"approved":)" + (approve ? "true" : "false") +

@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/await.h"
 #include "client/commands.h"
 #include "client/control.h"
 #include "client/follow.h"
@@ -31,50 +32,6 @@ Expected<std::string> variables_of(const std::vector<std::string>& given) {
   return json + "}";
 }
 
-// Says once for each gate how to answer it.
-void hint(const std::string& run, const EventView& event) {
-  if (event.kind == "GatePendingEvent") {
-    tell("Run " + run + " waits at gate '" + event.step + "'. Answer it with: charter-daemon " +
-         "resume " + run + " --approve (or --deny)");
-  } else if (event.kind == "InputPendingEvent") {
-    tell("Run " + run + " waits for input at step '" + event.step + "'.");
-  }
-}
-
-void print_event(const EventView& event, bool json, const Screen& screen) {
-  print(json ? std::string(event.message) + "\n" : event_line(event, screen));
-}
-
-std::string end_json(const std::string& run, const RunEnd& end) {
-  const std::string error = end.error.empty() ? "null" : ipc::quoted(end.error);
-  return R"({"run_id":)" + ipc::quoted(run) + R"(,"status":)" + ipc::quoted(end.status) +
-         R"(,"error":)" + error + "}\n";
-}
-
-std::string end_text(const std::string& run, const RunEnd& end) {
-  std::string text = "Run " + run + (end.status == "cancelled" ? " was " : " ") + end.status;
-  if (!end.error.empty()) text += ": " + end.error;
-  return text;
-}
-
-// Stays with the run until it has ended.
-Expected<int> await(const Target& target, const std::string& run, bool show, bool json) {
-  const Screen screen = standard_output();
-  if (show && !json) print(event_heading(screen));
-  Follower follower(target, run, 0, [&](const EventView& event) {
-    if (show) print_event(event, json, screen);
-    hint(run, event);
-  });
-  const auto end = follower.follow(true);
-  if (!end) return end.error();
-  if (json) {
-    print(end_json(run, *end));
-  } else {
-    tell(end_text(run, *end));
-  }
-  return end->status == "completed" ? 0 : kExitRunFailed;
-}
-
 }  // namespace
 
 Expected<int> run_command(const ipc::OptionValues& values) {
@@ -96,7 +53,12 @@ Expected<int> run_command(const ipc::OptionValues& values) {
     print(run + "\n");
   }
   if (!values.flag("wait") && !values.flag("follow")) return 0;
-  return await(*target, run, values.flag("follow"), json);
+  return await_runs(*target, {.runs = {run},
+                              .known = true,
+                              .show_events = values.flag("follow"),
+                              .json = json,
+                              .deadline = kNever,
+                              .limit = {}});
 }
 
 Expected<int> events_command(const ipc::OptionValues& values) {
@@ -107,12 +69,12 @@ Expected<int> events_command(const ipc::OptionValues& values) {
   const bool json = values.flag("json");
   const Screen screen = standard_output();
   bool headed = json;
-  Follower follower(*target, values.argument(0), from, [&](const EventView& event) {
+  Follower follower(*target, values.argument(0), from, false, [&](const EventView& event) {
     if (!headed) print(event_heading(screen));
     headed = true;
-    print_event(event, json, screen);
+    print(event_text(event, json, screen));
   });
-  const auto end = values.flag("follow") ? follower.follow(false) : follower.read();
+  const auto end = values.flag("follow") ? follower.follow() : follower.read();
   if (!end) return end.error();
   return 0;
 }

@@ -16,14 +16,17 @@ Tone tone_of(std::string_view word) {
   return Tone::plain;
 }
 
-// How a run stands in one word: our own while it is on its way, the wire's once it has ended.
+// How a run stands in one word: our own while it is on its way, the wire's once it has ended or
+// when it is not ours.
 std::string standing(const Fields& run) {
   const std::string state = run.text("state");
-  return state == "finished" || state.empty() ? run.text("status") : state;
+  const bool plain = state == "finished" || state == "untracked" || state.empty();
+  return plain ? run.text("status") : state;
 }
 
 // "events told / confirmed by the gateway", one number when they agree.
 std::string events_of(const Fields& run) {
+  if (!run.has("events")) return {};  // only a state file tells of this run
   const auto events = run.number("events").value_or(0);
   const auto delivered = run.number("delivered").value_or(events);
   if (events == delivered) return std::to_string(events);
@@ -94,6 +97,7 @@ std::string runs_text(const std::vector<Fields>& runs, const Screen& screen) {
                {.title = "STATE"},
                {.title = "STEP", .elastic = true},
                {.title = "STARTED (UTC)"},
+               {.title = "BY"},
                {.title = "EVENTS", .right = true},
                {.title = "ERROR", .elastic = true}});
   for (const Fields& run : runs) {
@@ -103,6 +107,7 @@ std::string runs_text(const std::vector<Fields>& runs, const Screen& screen) {
                {state, tone_of(state)},
                {run.text("step")},
                {short_time(run.text("started_at")), Tone::faint},
+               {run.text("by"), Tone::faint},
                {events_of(run)},
                {run.text("error"), Tone::bad}});
   }
@@ -119,9 +124,16 @@ std::string run_text(const Fields& run, const Screen& screen) {
   sheet.line("state", queued ? "queued, waiting for a slot" : state, tone_of(state));
   sheet.line("status", run.text("status"), tone_of(run.text("status")));
   sheet.line("step", run.text("step"));
+  const std::string waits = run.text("waits_at");
+  sheet.line("waits for", waits == "gate" ? "approval" : waits, Tone::attention);
   sheet.line("started", short_time(run.text("started_at")));
   sheet.line("updated", short_time(run.text("updated_at")));
   sheet.line("events", events_of(run));
+  if (run.text("by") == "file") {
+    const bool untracked = run.text("state") == "untracked";
+    sheet.line("known by", untracked ? "its state file only; whether anybody is at it is not known"
+                                     : "its state file only");
+  }
   if (run.has("guardian_pid")) sheet.line("guardian", run.raw("guardian_pid"));
   sheet.line("error", run.text("error"), Tone::bad);
   return sheet.text();

@@ -61,7 +61,7 @@ void append_row(std::string& out, std::string_view left, std::string_view right)
 std::string usage_line(const CommandSpec& command) {
   std::string text = "Usage: charter-daemon " + std::string(command.name) + " [OPTIONS]";
   for (const ArgumentSpec& argument : command.arguments) {
-    const std::string name(argument.name);
+    const std::string name = std::string(argument.name) + (argument.many ? "..." : "");
     text += argument.required ? " " + name : " [" + name + "]";
   }
   return text + "\n";

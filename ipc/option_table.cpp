@@ -298,7 +298,8 @@ class OptionReader {
 
   [[nodiscard]] Result<void> check_arguments() const {
     const std::size_t given = values_.arguments_.size();
-    if (given > command_.arguments.size()) {
+    const bool many = !command_.arguments.empty() && command_.arguments.back().many;
+    if (given > command_.arguments.size() && !many) {
       return usage_error("Got unexpected extra argument (" +
                          values_.arguments_[command_.arguments.size()] + ")");
     }

@@ -36,6 +36,7 @@ struct ArgumentSpec {
   std::string_view name;  // as in the usage line: RUN, WORKFLOW
   std::string_view help;
   bool required = true;
+  bool many = false;  // takes all that is left; the last argument only
 };
 
 struct Example {
@@ -77,6 +78,7 @@ class OptionValues {
   [[nodiscard]] double number(std::string_view name) const;
   // By position; empty when it was not given.
   [[nodiscard]] const std::string& argument(std::size_t index) const;
+  [[nodiscard]] const std::vector<std::string>& arguments() const { return arguments_; }
 
   [[nodiscard]] bool help_asked() const { return help_; }
   [[nodiscard]] const CommandSpec& command() const { return *command_; }

@@ -18,6 +18,13 @@ bool has_begun(const Run& run) {
   return run.started_burst || run.adopted_paused || run.state != RunState::queued;
 }
 
+// What an answer is waited for; null while none is.
+const char* waits_at(const Run& run) {
+  const bool paused = run.wire == WireStatus::paused && run.decision() == nullptr;
+  if (!paused || run.waits_at == PauseKind::none) return "null";
+  return run.waits_at == PauseKind::gate ? R"("gate")" : R"("input")";
+}
+
 }  // namespace
 
 std::string view_of(const Run& run) {
@@ -30,6 +37,8 @@ std::string view_of(const Run& run) {
       .text("started_at", run.started_at)
       .text("updated_at", ipc::wire_time(run.updated_us))
       .text("step", run.step)
+      .raw("waits_at", waits_at(run))
+      .text("by", "daemon")
       .number("events", static_cast<std::int64_t>(run.progress.next_seq))
       .number("delivered", static_cast<std::int64_t>(run.delivery.confirmed_seq))
       .text_or_null("error", run.error);
@@ -51,6 +60,8 @@ std::string view_of(const FinishedRun& run) {
       .text("started_at", run.started_at)
       .text("updated_at", ipc::wire_time(run.updated_us))
       .text("step", run.step)
+      .raw("waits_at", "null")
+      .text("by", "daemon")
       .number("events", static_cast<std::int64_t>(run.events))
       .number("delivered", static_cast<std::int64_t>(run.events))
       .text_or_null("error", run.error)

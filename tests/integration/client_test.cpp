@@ -160,9 +160,10 @@ TEST_F(Client, ListShowsEveryRunForPeopleAndForScripts) {
   for (const auto& run : json.at("runs").as_array()) {
     std::vector<std::string> keys;
     for (const auto& member : run.as_object()) keys.emplace_back(member.key());
-    EXPECT_THAT(keys, ::testing::UnorderedElementsAre(
-                          "run_id", "workflow_id", "workflow_path", "state", "status", "started_at",
-                          "updated_at", "step", "events", "delivered", "error", "guardian_pid"));
+    EXPECT_THAT(keys, ::testing::UnorderedElementsAre("run_id", "workflow_id", "workflow_path",
+                                                      "state", "status", "started_at", "updated_at",
+                                                      "step", "waits_at", "by", "events",
+                                                      "delivered", "error", "guardian_pid"));
   }
 }
 
@@ -178,6 +179,7 @@ TEST_F(Client, StatusShowsTheDaemonAndARun) {
   EXPECT_EQ(text_of(run, "state"), "paused");
   EXPECT_EQ(text_of(run, "status"), "paused");
   EXPECT_EQ(text_of(run, "step"), "gate");
+  EXPECT_EQ(text_of(run, "waits_at"), "gate");
   EXPECT_EQ(charter({"status", "nobody"}).code, kUnknownRun);
 }
 

@@ -204,6 +204,9 @@ TEST_F(AwaitedRun, TellsOnceHowToAnswerAGateAndGoesOnWaiting) {
   Visit visit = daemon.accept();
   visit.request();
   visit.say(kStart + kGate);
+  // The event may be history: the daemon says whether it is the present.
+  EXPECT_THAT(daemon.answer("{\"ok\":true,\"run\":{\"events\":2,\"waits_at\":\"gate\"}}\n"),
+              HasSubstr(R"("op":"status","run_id":"r1"})"));
   const std::string hint =
       "Run r1 waits at gate 'go'. Answer it with: charter-daemon resume r1 --approve (or "
       "--deny)\n";

@@ -146,6 +146,19 @@ TEST_F(OptionTable, MissingAndSurplusWordsAreErrors) {
   EXPECT_EQ(error_of({"a", "--fast=yes"}), "Option '--fast' does not take a value.");
 }
 
+TEST_F(OptionTable, AnArgumentMayTakeAllThatIsLeft) {
+  static constexpr std::array kMany{
+      ipc::ArgumentSpec{.name = "RUN", .help = "Some.", .many = true}};
+  static constexpr ipc::CommandSpec kTaker{
+      .name = "c", .summary = "s", .description = "d", .arguments = kMany};
+  std::string a = "a";
+  std::string b = "b";
+  std::array<char*, 3> words{a.data(), b.data(), a.data()};
+  EXPECT_THAT(ipc::read_options(kTaker, words).value().arguments(), ElementsAre("a", "b", "a"));
+  EXPECT_FALSE(ipc::read_options(kTaker, {})) << "one is needed";
+  EXPECT_THAT(ipc::usage_hint(kTaker), HasSubstr("c [OPTIONS] RUN...\n"));
+}
+
 TEST_F(OptionTable, FileErrorsNameFileLineAndKey) {
   const std::string file = scratch.write("c", "# comment\n\nname = x\nnmae = y\n");
   EXPECT_EQ(error_of({"a", "--config", file}),

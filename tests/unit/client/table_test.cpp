@@ -112,12 +112,22 @@ TEST(RunText, ShowsAQueuedRunAsWaitingForASlot) {
 TEST(RunText, ShowsFinishedRunsByTheirStatusAndNamesUndeliveredEvents) {
   const std::string text =
       R"({"run_id":"r","workflow_id":"w","state":"finished","status":"failed","events":5,)"
-      R"("delivered":2,"error":"no","started_at":"2026-01-02T03:04:05Z"})";
+      R"("delivered":2,"error":"no","started_at":"2026-01-02T03:04:05Z","by":"daemon"})";
   const auto run = Fields::read(text);
   EXPECT_EQ(runs_text({*run}, {}),
-            "RUN  WORKFLOW  STATE   STEP  STARTED (UTC)                 EVENTS  ERROR\n"
-            "r    w         failed        2026-01-02 03:04:05  5 (2 delivered)  no\n");
+            "RUN  WORKFLOW  STATE   STEP  STARTED (UTC)        BY               EVENTS  ERROR\n"
+            "r    w         failed        2026-01-02 03:04:05  daemon  5 (2 delivered)  no\n");
   EXPECT_EQ(runs_text({}, {}), "No runs.\n");
+}
+
+TEST(RunText, ShowsTheRunsOfOthersByWhatTheirFilesSay) {
+  const auto run = Fields::read(
+      R"({"run_id":"r","workflow_id":"w","state":"untracked","status":"running","events":null,)"
+      R"("delivered":null,"by":"file"})");
+  EXPECT_EQ(runs_text({*run}, {}),
+            "RUN  WORKFLOW  STATE    STEP  STARTED (UTC)  BY    EVENTS  ERROR\n"
+            "r    w         running                       file\n");
+  EXPECT_NE(run_text(*run, {}).find("whether anybody is at it is not known"), std::string::npos);
 }
 
 }  // namespace

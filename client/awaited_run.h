@@ -1,0 +1,55 @@
+// One run that is waited for: followed through the daemon, or, as long as that does not know it,
+// by its state file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "client/control.h"
+#include "client/follow.h"
+#include "client/outcome.h"
+#include "client/waiting.h"
+
+namespace charter::client {
+
+class AwaitedRun {
+ public:
+  // `take` gets its events as they come.
+  AwaitedRun(const Target& target, std::string run, bool known, TakeEvent take);
+  AwaitedRun(const AwaitedRun&) = delete;
+  AwaitedRun& operator=(const AwaitedRun&) = delete;
+
+  // Takes what is new without waiting; true once the run has ended.
+  [[nodiscard]] Expected<bool> advance();
+  // Asks or tells what it waits for, once for each pause; a question stays open until the deadline
+  // at most. False when the person has left it open.
+  [[nodiscard]] Expected<bool> attend(Deadline deadline);
+
+  [[nodiscard]] const std::string& id() const { return run_; }
+  [[nodiscard]] const RunEnd& end() const { return end_; }
+  [[nodiscard]] bool away() const { return !foreign_ && follower_.away(); }
+  // What to wait for between two calls: its follower, and a time.
+  [[nodiscard]] const Follower* follower() const { return foreign_ ? nullptr : &follower_; }
+  [[nodiscard]] Deadline due() const;
+
+ private:
+  void take(const EventView& event);
+  [[nodiscard]] Expected<bool> look();
+  [[nodiscard]] bool look_at_file();
+  [[nodiscard]] bool confirmed();
+  [[nodiscard]] Expected<bool> ask_person(Deadline deadline);
+
+  const Target& target_;
+  std::string run_;
+  TakeEvent take_;
+  Follower follower_;
+  bool foreign_;          // not the daemon's, as far as we know
+  Deadline look_at_ = 0;  // the next look at the daemon or the state file
+  std::optional<Waiting> waiting_;
+  std::int64_t waiting_seq_ = 0;  // of the pending event
+  bool attended_ = false;
+  RunEnd end_;
+};
+
+}  // namespace charter::client
