@@ -1,0 +1,66 @@
+#include "tests/support/injection.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <stdexcept>
+#include <vector>
+
+#include "tests/support/files.h"
+#include "tests/support/process_table.h"
+
+namespace charter::tests {
+namespace {
+
+std::vector<std::string> threads_of(pid_t process) {
+  std::vector<std::string> threads;
+  const std::string task = "/proc/" + std::to_string(process) + "/task";
+  std::error_code gone;
+  for (const auto& entry : std::filesystem::directory_iterator(task, gone)) {
+    threads.push_back(entry.path().filename().string());
+  }
+  return threads;
+}
+
+bool is_traced(const std::string& thread) {
+  const std::string status = read_file("/proc/" + thread + "/status");
+  const auto at = status.find("TracerPid:\t");
+  return at != std::string::npos && status.compare(at + 11, 2, "0\n") != 0;
+}
+
+}  // namespace
+
+bool Injection::possible() { return ::access("/usr/bin/strace", X_OK) == 0; }
+
+Injection::Injection(pid_t daemon, const std::string& call, const std::string& what,
+                     const std::string& when) {
+  ChildSpec spec;
+  spec.argv = {"/usr/bin/strace",
+               "-qq",
+               "-o",
+               "/dev/null",
+               "-e",
+               "trace=" + call,
+               "-e",
+               "inject=" + call + ":" + what + ":when=" + when};
+  const auto threads = threads_of(daemon);
+  for (const std::string& thread : threads) {
+    spec.argv.push_back("-p");
+    spec.argv.push_back(thread);
+  }
+  strace_ = ChildProcess(spec);
+  const bool attached = eventually(kSoon, [&] {
+    return !strace_.running() || std::all_of(threads.begin(), threads.end(), is_traced);
+  });
+  if (!alive(daemon)) return;  // the fault came at once
+  if (!attached || !strace_.running()) throw std::runtime_error("strace cannot attach");
+}
+
+Injection::~Injection() {
+  strace_.signal(SIGTERM);
+  (void)strace_.wait();
+}
+
+}  // namespace charter::tests

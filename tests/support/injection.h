@@ -1,0 +1,29 @@
+// Faults at system calls of a living daemon, made by strace: its threads are traced, and nothing
+// that they start.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "tests/support/child_process.h"
+
+namespace charter::tests {
+
+class Injection {
+ public:
+  // `what` as strace takes it behind the name of the call: "signal=SIGKILL", "error=EIO". From the
+  // `when`th call of any thread on ("3" once, "3+" always). Each thread counts for itself. Throws
+  // when the threads cannot be traced.
+  Injection(pid_t daemon, const std::string& call, const std::string& what,
+            const std::string& when);
+  // Lets go of the daemon; it goes on without faults.
+  ~Injection();
+
+  [[nodiscard]] static bool possible();
+
+ private:
+  ChildProcess strace_;
+};
+
+}  // namespace charter::tests
