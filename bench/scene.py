@@ -7,11 +7,14 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from processes import below, cpu_ms, product, pss_mb
+from record import Record
+
 MANIFEST = "id: {0}\nname: {0}\ndescription: of the benchmark\nversion: '1'\n"
-TERMINAL = (b'"RunCompleteEvent"', b'"RunFailedEvent"', b'"RunCancelledEvent"')
 
 
 def shell_steps(count: int) -> str:
@@ -25,42 +28,27 @@ def state_steps(count: int) -> str:
     )
 
 
-WORKFLOWS = {"one": shell_steps(1), "fifty": shell_steps(50), "state": state_steps(50)}
+WORKFLOWS = {
+    "one": shell_steps(1), "fifty": shell_steps(50), "state": state_steps(50),
+    "sleep": "  - {id: s, type: shell, run: exec sleep 600}\n",
+    "gate": "  - {id: g, type: gate, show: s, message: m}\n",
+}
 
 
-class Record:
-    """The recorder's file, read as it grows."""
+@dataclass
+class Setting:
+    """What a part wants of its scene."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = 0
-        self._rest = b""
-        self.lines: list[bytes] = []
-
-    def read(self) -> None:
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            data = file.read()
-        self._offset += len(data)
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        self.lines += lines
-
-    def ends(self, prefix: str) -> list[int]:
-        """When the terminal event of each run of that prefix arrived, in nanoseconds."""
-        run = f'"{prefix}-'.encode()
-        found = [line for line in self.lines if run in line and any(t in line for t in TERMINAL)]
-        return [int(line.split(b" ", 1)[0]) for line in found]
-
-    def events(self, prefix: str) -> int:
-        run = f'"{prefix}-'.encode()
-        return sum(1 for line in self.lines if run in line and b'"run.event"' in line)
+    protocol: str = "json"  # which the recorder chooses where it is offered
+    max_runs: int = 4
 
 
 class Scene:
     """A started daemon; times in seconds, on the monotonic clock."""
 
-    def __init__(self, side: "Side", place: Path) -> None:
+    def __init__(self, side: "Side", place: Path, setting: Setting) -> None:
         self.side = side
+        self._setting = setting
         self.project = place / "p"
         # Short, because a socket's path may have 107 bytes only.
         self._sockets = tempfile.TemporaryDirectory(prefix="charter-bench-")
@@ -68,8 +56,8 @@ class Scene:
         self._place = place
         self._lay_out()
         self.record = Record(place / "record")
-        self._recorder, port = self._start_recorder()
-        self._daemon, self.ready_ms = self._start_daemon(port)
+        self._recorder, self._port = self._start_recorder("0")
+        self._daemon, self.ready_ms = self._start_daemon()
 
     def _lay_out(self) -> None:
         for name, steps in WORKFLOWS.items():
@@ -86,17 +74,26 @@ class Scene:
         (self.project / ".charter/install-state.json").write_text('{"requirements": []}')
         os.sync()
 
-    def _start_recorder(self) -> tuple[subprocess.Popen, str]:
+    def _start_recorder(self, port: str) -> tuple[subprocess.Popen, str]:
         recorder = subprocess.Popen(
-            [self.side.tools / "recorder", self._place / "record"],
+            [self.side.tools / "recorder", self._place / "record", port, "--protocol",
+             self._setting.protocol],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )
         return recorder, recorder.stdout.readline().decode().strip()
 
-    def _start_daemon(self, port: str) -> tuple[subprocess.Popen, float]:
+    def lose_gateway(self) -> None:
+        self._recorder.stdin.close()
+        self._recorder.wait(10)
+
+    def return_gateway(self) -> None:
+        self._recorder, _ = self._start_recorder(self._port)
+
+    def _start_daemon(self) -> tuple[subprocess.Popen, float]:
         command = [self.side.daemon, "start", "--project-path", self.project,
-                   "--gateway", f"http://127.0.0.1:{port}", "--socket-path", self.socket,
-                   "--worker-id", "bench", "--log-level", "error"]
+                   "--gateway", f"http://127.0.0.1:{self._port}", "--socket-path", self.socket,
+                   "--worker-id", "bench", "--log-level", "error",
+                   "--max-runs", str(self._setting.max_runs)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CHARTER_")}
         with (self._place / "daemon.log").open("w") as log:
             begin = time.monotonic()
@@ -117,9 +114,19 @@ class Scene:
         values.setdefault(self.side.name, []).append(self.ready_ms)
 
     def pss_mb(self) -> float:
-        """Proportional memory of the daemon's process."""
-        text = Path(f"/proc/{self._daemon.pid}/smaps_rollup").read_text()
-        return int(next(l for l in text.splitlines() if l.startswith("Pss:")).split()[1]) / 1024
+        """Memory of the daemon and of its runs' processes but the steps' own."""
+        return pss_mb(product(self._daemon.pid))
+
+    def processes(self) -> int:
+        """How many there are beside the daemon's own."""
+        return len(below(self._daemon.pid))
+
+    def cpu_ms(self, seconds: float) -> float:
+        """Processor time that the daemon and its runs' processes but the steps' own take."""
+        pids = product(self._daemon.pid)
+        before = cpu_ms(pids)
+        time.sleep(seconds)
+        return cpu_ms(pids) - before
 
     def load(self, workflow: str, prefix: str, clients: int, runs: int) -> dict:
         """Hands runs off; the load generator's figures."""
@@ -131,19 +138,40 @@ class Scene:
         )
         return json.loads(done.stdout)
 
-    def wait_for_ends(self, prefix: str, runs: int, limit: float = 180) -> list[int]:
+    def wait_until(self, what: str, condition, limit: float = 180) -> None:
         """Sleeps most of the time, so as not to take a processor from what is measured."""
         deadline = time.monotonic() + limit
-        while True:
-            self.record.read()
-            ends = self.record.ends(prefix)
-            if len(ends) >= runs:
-                return ends
+        while not condition():
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{len(ends)} of {runs} runs ended in {limit} s")
+                raise RuntimeError(f"{self.side.name}: not in {limit} s: {what}")
             time.sleep(0.2)
 
+    def wait_for(self, find, prefix: str, count: int) -> list[int]:
+        """Waits until the record has that many of what `find` finds."""
+
+        def there() -> bool:
+            self.record.read()
+            return len(find(prefix)) >= count
+
+        self.wait_until(f"{count} of {find.__name__} of '{prefix}'", there)
+        return find(prefix)
+
+    def wait_for_ends(self, prefix: str, runs: int) -> list[int]:
+        return self.wait_for(self.record.ends, prefix, runs)
+
+    def wait_for_state_files(self, prefix: str, runs: int) -> None:
+        """Waits until that many runs have completed, as the project's files have it."""
+        folder = self.project / ".charter/runs"
+        completed = b'"status": "completed"'
+
+        def there() -> bool:
+            files = list(folder.glob(f"{prefix}-*.json"))
+            return len(files) >= runs and all(completed in file.read_bytes() for file in files)
+
+        self.wait_until(f"{runs} completed runs of '{prefix}'", there)
+
     def close(self) -> None:
+        left = [os.pidfd_open(pid) for pid in below(self._daemon.pid)]
         if self.side.name == "ours":
             # Its runs would outlive it, and take processors from the next measurement.
             subprocess.run([self.side.daemon, "stop", "--runs", "--project-path", self.project,
@@ -154,9 +182,17 @@ class Scene:
         except subprocess.TimeoutExpired:
             self._daemon.kill()
             self._daemon.wait()
-        self._recorder.stdin.close()
-        self._recorder.wait(10)
+        end(left)
+        self.lose_gateway()
         self._sockets.cleanup()
+
+
+def end(processes: list[int]) -> None:
+    """Steps that their daemon has left behind, by pidfd, so that no number means another."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+        os.close(process)
 
 
 class Side:
@@ -169,10 +205,10 @@ class Side:
         self._place = place
 
     @contextmanager
-    def scene(self, name: str):
+    def scene(self, name: str, setting: Setting):
         place = self._place / f"{name}-{self.name}"
         place.mkdir()
-        scene = Scene(self, place)
+        scene = Scene(self, place, setting)
         try:
             yield scene
         finally:

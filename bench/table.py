@@ -1,36 +1,51 @@
-"""The figures as one table: medians, the range of each, and how many times better ours is."""
+"""The figures as one table: medians, the range of each, how many times better ours is, and what it
+should be."""
 
 from statistics import median
 
+from goals import GOALS, better
+
+HEAD = ("figure", "ours", "", "reference", "", "better", "at least", "aim", "reached")
+
 
 def render(figures: dict) -> str:
-    rows = [("figure", "ours", "", "reference", "", "better")]
-    for name, sides in figures.items():
-        ours, reference = sides.get("ours"), sides.get("reference")
-        rows.append((name, *_cells(ours), *_cells(reference), _ratio(name, ours, reference)))
+    rows = [HEAD] + [row(name, sides) for name, sides in figures.items()]
+    return aligned(rows)
+
+
+def render_limits(limits: dict) -> str:
+    return aligned([("this machine", "")] + [(name, number(v)) for name, v in limits.items()])
+
+
+def row(name: str, sides: dict) -> tuple:
+    ratio = better(name, sides)
+    goal, ours = GOALS.get(name), sides.get("ours")
+    least, aim = goal.words() if goal else ("", "")
+    verdict = goal.verdict(median(ours), ratio) if goal and ours else ""
+    return (name, *cells(ours), *cells(sides.get("reference")), times(ratio), least, aim, verdict)
+
+
+def aligned(rows: list[tuple]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+        fields = [row[0].ljust(widths[0])]
+        fields += [field.rjust(width) for field, width in zip(row[1:], widths[1:])]
+        lines.append("  ".join(fields).rstrip())
+    return "\n".join([lines[0], "-" * max(len(line) for line in lines), *lines[1:]])
 
 
-def _cells(values: list | None) -> tuple[str, str]:
+def cells(values: list | None) -> tuple[str, str]:
     if not values:
         return "-", ""
-    return _number(median(values)), f"({_number(min(values))} to {_number(max(values))})"
+    return number(median(values)), f"({number(min(values))} to {number(max(values))})"
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+def number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _ratio(name: str, ours: list | None, reference: list | None) -> str:
-    """Rates count upwards; times and memory count downwards."""
-    if not ours or not reference:
+def times(ratio: float | None) -> str:
+    if ratio is None:
         return "-"
-    a, b = median(ours), median(reference)
-    better = a / b if name.endswith("/s") else b / a
-    return f"{better:.2f}x" if better < 10 else f"{better:.0f}x"
+    return f"{ratio:.2f}x" if ratio < 10 else f"{ratio:.0f}x"
