@@ -67,7 +67,8 @@ std::size_t Burst::run_states(std::size_t first) {
   tell();  // the group may have to wait for another run
   attention_.check();
   if (!store_) {
-    store_.emplace(layout_.kv_file(), layout_.kv_lock(), spares_directory(layout_), attention_);
+    store_.emplace(layout_.kv_file(), layout_.kv_lock(),
+                   Spares(spares_directory(layout_), state_.run_id()), attention_);
   }
   const std::size_t done_before = state_.steps_done();
   const auto group = rest.first(state_group_size(rest, state_));

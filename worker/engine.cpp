@@ -17,6 +17,7 @@
 #include "worker/journal_file.h"
 #include "worker/opening.h"
 #include "worker/report.h"
+#include "worker/stores/spares.h"
 
 namespace charter::worker {
 namespace {
@@ -74,6 +75,7 @@ int report(Recorder recorder, RunState& file, const ipc::Layout& layout, const R
 
 int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& replay,
               const Opening& opening, Recorder recorder, pid_t guardian) {
+  if (job.burst > 1) sweep_spares(spares_directory(layout), job.run_id);  // of the one before
   auto state = RunState::parse(opening.state);
   if (!state) return give_up(kExitJob, state.error());
   recorder.add_frame(opened_frame(job, guardian, opening.state), ipc::now_us());

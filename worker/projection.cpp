@@ -51,6 +51,7 @@ Projection::Projection(const ipc::Job& job, const Replay& replay, Recorder recor
       now_(ipc::now_us()) {}
 
 ipc::Result<void> Projection::run() {
+  sweep_spares(spares_directory(layout_), job_.run_id);
   const ipc::JournalSummary& summary = replay_.summary;
   const std::string kind = replay_.last_event ? replay_.last_event->kind : "";
   if (summary.last == Last::terminal) return make_file_good();
@@ -186,7 +187,7 @@ ipc::Result<void> Projection::make_file_good() {
 }
 
 ipc::Result<void> Projection::save(const RunState& state) {
-  Spares spares(spares_directory(layout_));
+  Spares spares(spares_directory(layout_), job_.run_id);
   auto file = spares.publish(layout_.state_file(job_.run_id), state.render(), true);
   if (!file) return file.error();
   return {};

@@ -18,7 +18,7 @@ constexpr std::int64_t kLockPatienceMs = 30'000;
 
 }  // namespace
 
-KvStore::KvStore(std::string file, std::string lock, std::string spares, Attention& attention)
+KvStore::KvStore(std::string file, std::string lock, Spares spares, Attention& attention)
     : file_(std::move(file)),
       lock_file_(std::move(lock)),
       spares_(std::move(spares)),

@@ -19,7 +19,7 @@ namespace charter::worker {
 class KvStore {
  public:
   // `attention` is what goes on while the lock is waited for.
-  KvStore(std::string file, std::string lock, std::string spares, Attention& attention);
+  KvStore(std::string file, std::string lock, Spares spares, Attention& attention);
 
   // The value as the open transaction sees it; null pointer when there is none. Valid until the
   // next call. Needs no lock: the file is only ever replaced as a whole.

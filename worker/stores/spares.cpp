@@ -1,5 +1,6 @@
 #include "worker/stores/spares.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
+#include <memory>
 
 #include "ipc/layout.h"
 
@@ -15,6 +17,7 @@ namespace charter::worker {
 namespace {
 
 constexpr int kSlots = 32;
+constexpr std::string_view kOwn = "own-";
 constexpr std::int64_t kRestMs = 20;
 
 std::int64_t wall_ms() {
@@ -69,9 +72,23 @@ bool empty(const std::string& path) {
   return static_cast<bool>(file);
 }
 
+// No run id has this sign, so no id ends like another one's file.
+std::string of_run(const std::string& run) { return "@" + run; }
+
 }  // namespace
 
 std::string spares_directory(const ipc::Layout& layout) { return layout.runs_dir() + "/.spares"; }
+
+void sweep_spares(const std::string& directory, const std::string& run) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(directory.c_str()), &::closedir);
+  if (!open) return;
+  const std::string end = of_run(run);
+  while (const dirent* entry = ::readdir(open.get())) {
+    const std::string_view name(entry->d_name);
+    if (!name.starts_with(kOwn) || !name.ends_with(end)) continue;
+    (void)::unlinkat(::dirfd(open.get()), entry->d_name, 0);
+  }
+}
 
 std::string Spares::slot(int number) const { return directory_ + "/" + std::to_string(number); }
 
@@ -81,7 +98,7 @@ std::string Spares::own_name() const {
   if (::getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) {
     number = static_cast<std::uint64_t>(wall_ms());
   }
-  return directory_ + "/own-" + std::to_string(number);
+  return directory_ + "/" + std::string(kOwn) + std::to_string(number) + of_run(run_);
 }
 
 // A slot is taken by renaming what is in it to a name only this process uses.

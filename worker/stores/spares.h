@@ -5,7 +5,8 @@
 //
 // A reader may still be in the middle of an inode that has just been replaced, so a spare is
 // written into only 20 ms after it was a file. Any number of processes may share a directory of
-// spares.
+// spares. What a process is writing into bears its run's name, so that a file left behind by one
+// that died at it can be told from one in use.
 #pragma once
 
 #include <string>
@@ -20,7 +21,9 @@ namespace charter::worker {
 class Spares {
  public:
   // `directory` is on the same file system as the files; made when first needed, mode 0700.
-  explicit Spares(std::string directory) : directory_(std::move(directory)) {}
+  // `run`: the id of the run whose process this is.
+  Spares(std::string directory, std::string run)
+      : directory_(std::move(directory)), run_(std::move(run)) {}
 
   // `target` holds `bytes` when this returns, and at no instant anything but the old or the new
   // bytes; mode 0600. `durable`: also after a loss of power. Returns the new file, open.
@@ -43,7 +46,12 @@ class Spares {
   std::string own_name() const;
 
   std::string directory_;
+  std::string run_;
 };
+
+// Removes what dead processes of the run were writing into. For whoever holds the lock on the
+// run's journal and has not begun to write himself.
+void sweep_spares(const std::string& directory, const std::string& run);
 
 // Where a project keeps them: beside the state files, out of the way of whoever lists those.
 [[nodiscard]] std::string spares_directory(const ipc::Layout& layout);

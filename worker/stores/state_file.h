@@ -18,7 +18,7 @@ class StateFile {
  public:
   // `state` outlives this; `spares` is a directory on the file's file system.
   StateFile(std::string path, std::string spares, const RunState& state)
-      : path_(std::move(path)), spares_(std::move(spares)), state_(state) {}
+      : path_(std::move(path)), spares_(std::move(spares), state.run_id()), state_(state) {}
 
   // The file does not show the state any more.
   void changed();

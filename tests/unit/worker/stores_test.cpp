@@ -26,7 +26,7 @@ std::size_t entries_in(const std::string& directory) {
 TEST(Spares, CreateAndReplaceAFile) {
   const Project project;
   const std::string target = project.path("file");
-  Spares spares(project.path("spares"));
+  Spares spares(project.path("spares"), "r1");
   for (const std::string text : {"first", "second, longer", "3rd", ""}) {
     for (const bool durable : {false, true}) {
       ASSERT_TRUE(spares.publish(target, text, durable));
@@ -41,7 +41,7 @@ TEST(Spares, CreateAndReplaceAFile) {
 TEST(Spares, UseTheSameInodesAgain) {
   const Project project;
   const std::string target = project.path("file");
-  Spares spares(project.path("spares"));
+  Spares spares(project.path("spares"), "r1");
   for (int round = 0; round < 30; ++round) {
     ASSERT_TRUE(spares.publish(target, "round " + std::to_string(round), false));
     std::this_thread::sleep_for(std::chrono::milliseconds(25));  // the rest a spare takes
@@ -52,7 +52,7 @@ TEST(Spares, UseTheSameInodesAgain) {
 TEST(Spares, DoNotWriteIntoWhatAReaderMayHaveOpen) {
   const Project project;
   const std::string target = project.path("file");
-  Spares spares(project.path("spares"));
+  Spares spares(project.path("spares"), "r1");
   ASSERT_TRUE(spares.publish(target, "old", false));
   const ino_t old = inode_of(target);
   const ipc::UniqueFd reader(::open(target.c_str(), O_RDONLY | O_CLOEXEC));
@@ -66,10 +66,10 @@ TEST(Spares, AReaderSeesWholeFilesOnly) {
   const Project project;
   const std::string target = project.path("file");
   std::atomic<bool> done = false;
-  Spares first(project.path("spares"));
+  Spares first(project.path("spares"), "r1");
   ASSERT_TRUE(first.publish(target, std::string(5000, 'a'), false));
   std::thread writer([&] {
-    Spares spares(project.path("spares"));
+    Spares spares(project.path("spares"), "r1");
     for (int round = 0; round < 300; ++round) {
       (void)spares.publish(
           target,
@@ -84,6 +84,37 @@ TEST(Spares, AReaderSeesWholeFilesOnly) {
     ASSERT_EQ(text.find_first_not_of(text[0]), std::string::npos);
   }
   writer.join();
+}
+
+// What an engine leaves that dies between taking a spare and exchanging it.
+TEST(Spares, WhatADeadEngineWasWritingIntoIsSweptByWhoeverClosesItsRun) {
+  const Project project;
+  const std::string spares = spares_directory(project.layout()) + "/";
+  const auto plant = [&](const std::string& name) { write_text(spares + name, "half"); };
+  std::filesystem::create_directories(spares);
+  for (const auto* name : {"own-7@r1", "own-8@r1", "own-7@r1-2", "own-7@r", "3"}) plant(name);
+  Worker worker(project, project.job("r1", R"([{"id": "s", "type": "shell", "run": "touch go; )"
+                                           R"(sleep 600"}])"));
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(project.path("go")); }));
+  ASSERT_TRUE(ipc::request_kill(worker.process(), 100));
+  EXPECT_EQ(worker.wait(), 0);
+  for (const auto* name : {"own-7@r1", "own-8@r1"}) {
+    EXPECT_FALSE(std::filesystem::exists(spares + name)) << name;
+  }
+  for (const auto* name : {"own-7@r1-2", "own-7@r", "3"}) {
+    EXPECT_TRUE(std::filesystem::exists(spares + name)) << name;
+  }
+}
+
+TEST(Spares, ALaterBurstSweepsToo) {
+  const Project project;
+  const std::string spares = spares_directory(project.layout()) + "/";
+  std::filesystem::create_directories(spares);
+  ipc::Job job = project.job("r1", R"([{"id": "s", "type": "shell", "run": "true"}])");
+  write_text(spares + "own-7@r1", "half");
+  job.burst = 2;
+  EXPECT_EQ(kinds(run_to_end(project, job)), "StepStart StepComplete RunComplete");
+  EXPECT_FALSE(std::filesystem::exists(spares + "own-7@r1"));
 }
 
 TEST(RunState, RendersWhatItRead) {
