@@ -65,7 +65,10 @@ void ControlServer::wait() {
 
 void ControlServer::accept_all() {
   for (int accepted = 0; accepted < kAcceptAtOnce; ++accepted) {
-    if (accept_one()) continue;
+    if (accept_one()) {
+      if (!listener_) return;  // it was a request to stop
+      continue;
+    }
     if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) break;
     // Out of descriptors or memory: the connection stays in the backlog, and trying again at once
     // would only spin.

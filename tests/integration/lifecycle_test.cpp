@@ -120,6 +120,24 @@ TEST_P(StopSignals, EndTheSupervisorAtOnceAndLeaveRunsAlone) {
 INSTANTIATE_TEST_SUITE_P(Lifecycle, StopSignals, ::testing::Values(SIGTERM, SIGINT),
                          [](const auto& each) { return each.param == SIGTERM ? "Term" : "Int"; });
 
+// A request that lies there when the daemon looks is carried out while connections are accepted.
+TEST(Lifecycle, StopByRequestLeavesNothingToWarnOf) {
+  Started scene;
+  scene.daemon.signal(SIGSTOP);
+  const int client = connect_to(scene.daemon.socket());
+  ASSERT_GE(client, 0);
+  const std::string request =
+      "{\"type\":\"control\",\"version\":1,\"op\":\"stop\",\"runs\":false}\n";
+  ASSERT_EQ(send(client, request.data(), request.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(request.size()));
+  scene.daemon.signal(SIGCONT);
+  const auto ending = scene.daemon.wait();
+  close(client);
+  ASSERT_TRUE(ending.has_value());
+  EXPECT_EQ(ending->code, 0);
+  EXPECT_EQ(scene.daemon.log().find("Cannot accept"), std::string::npos) << scene.daemon.log();
+}
+
 TEST(Lifecycle, StopIsQuickWithAGatewayThatIsFrozen) {
   Started scene;
   ASSERT_TRUE(scene.gateway.wait_for("worker.register"));
