@@ -166,6 +166,8 @@ Expected<JournalSummary> read_end(int journal) {
   }
   auto summary = ipc::summarize(journal);
   if (!summary) return failure_of(summary.error());
+  // It paused as it was asked to end, and its guardian had gone before it heard.
+  if (summary->last == JournalSummary::Last::paused) return std::move(*summary);
   if (!summary->terminal) {
     return Failure{kExitOther, "The run's processes are gone, but its end is not written; the " +
                                    std::string("next daemon will do that.")};
@@ -218,6 +220,7 @@ Expected<KillReport> kill_by_guardian(const ipc::Layout& layout, const std::stri
   const std::int64_t elapsed = ipc::boot_ms() - began;
   const auto summary = read_end(journal->get());
   if (!summary) return summary.error();
+  if (!summary->terminal) return report_closed(run_id, *summary);
   return report_end(run_id, *summary, elapsed, guardian.tearing_down);
 }
 

@@ -54,6 +54,7 @@ class Guardian {
  private:
   int watch();
   std::optional<Request> request_of(const siginfo_t& info) const;
+  std::optional<Request> untaken_kill() const;
   int run_ladder(Request request);
   void await_end(std::int64_t deadline_ms);
   void stop_engine();
@@ -121,6 +122,17 @@ std::optional<Request> Guardian::request_of(const siginfo_t& info) const {
   return request;
 }
 
+// A kill that came when the engine had just left by itself: the end of a child is told first.
+std::optional<Request> Guardian::untaken_kill() const {
+  sigset_t kill;
+  ::sigemptyset(&kill);
+  ::sigaddset(&kill, ipc::kill_signal());
+  siginfo_t info{};
+  const timespec now{};
+  if (::sigtimedwait(&kill, &info, &now) != ipc::kill_signal()) return std::nullopt;
+  return request_of(info);
+}
+
 void Guardian::stop_engine() {
   const ipc::UniqueFd engine(static_cast<int>(::syscall(SYS_pidfd_open, engine_, 0)));
   if (!engine) return;
@@ -161,11 +173,18 @@ int Guardian::run_ladder(Request request) {
 int Guardian::conclude_engine(int status) {
   const std::int64_t begun = ipc::boot_ms();
   KillOutcome outcome = kill_tree(reaper_);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kExitDone) return 0;
+  const auto kill = untaken_kill();
+  if (!kill && WIFEXITED(status) && WEXITSTATUS(status) == kExitDone) return 0;
   ipc::Exit exit;
-  exit.cause = WIFSIGNALED(status) ? "signal" : "code";
-  exit.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-  exit.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+  if (kill) {
+    exit.cause = "killed";
+    exit.signal = kill->signal;
+    exit.asker_uid = kill->asker_uid;
+  } else {
+    exit.cause = WIFSIGNALED(status) ? "signal" : "code";
+    exit.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    exit.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+  }
   exit.elapsed_ms = static_cast<std::uint64_t>(ipc::boot_ms() - begun);
   exit.left = std::move(outcome.left);
   return conclude(std::move(exit));

@@ -5,6 +5,7 @@
 // | engine leaves with kExitDone          | leaves with 0                                         |
 // | engine dies, or leaves with a code    | ends the tree, writes `exit`, becomes mode `project`  |
 // | kill request (ipc::request_kill)      | the ladder, `exit` killed, becomes mode `project`     |
+// | the same, just when the engine left   | the same, unless the run has ended                    |
 // | TERM, INT, HUP or QUIT to either      | the ladder, `exit` interrupted, becomes `project`     |
 //
 // A journal that already ends with a terminal frame, or with a pause nobody asked to kill, needs

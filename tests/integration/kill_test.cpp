@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "tests/support/process_table.h"
+#include "tests/support/run_processes.h"
 #include "tests/support/started.h"
 
 namespace charter::tests {
@@ -52,6 +53,22 @@ class Kill : public ::testing::Test {
     arguments.insert(arguments.begin(), "kill");
     arguments.emplace_back("--json");
     return charter_daemon(scene.project, std::move(arguments));
+  }
+  // A run whose engine has paused and left, and whose guardian has not heard of it yet.
+  pid_t start_and_stop_at_gate(const std::string& run) {
+    const auto release = scene.project.scratch("release");
+    scene.project.add_workflow("late", hold_step("wait", release) + gate_step("gate"));
+    EXPECT_TRUE(scene.run(run, "late").ok);
+    EXPECT_TRUE(scene.gateway.wait_for_event(run, "StepStartEvent"));
+    const pid_t guardian = guardian_of(scene.daemon.socket(), run);
+    const pid_t engine = engine_of(scene.daemon.socket(), run);
+    EXPECT_GT(engine, 1);
+    if (engine <= 1) return 0;
+    ::kill(guardian, SIGSTOP);
+    write_file(release, "");
+    EXPECT_TRUE(scene.gateway.wait_for_event(run, "GatePendingEvent"));
+    EXPECT_TRUE(eventually(kSoon, [&] { return !alive(engine); }));
+    return guardian;
   }
   std::vector<pid_t> of_run(const std::string& run) const {
     return scene.project.processes_of(run);
@@ -161,6 +178,45 @@ TEST_F(Kill, OfAPausedRunIsARefusalAtItsGate) {
   EXPECT_EQ(kill({"r1", "--note", "no"}).code, 0);
   EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCancelledEvent");
   EXPECT_EQ(text_of(scene.gateway.events("r1").back(), "step_id"), "gate");
+}
+
+// Whether a kill request waits to be taken: signal 35, bit 34 of the mask.
+bool has_untaken_kill(pid_t guardian) {
+  const auto status = read_file("/proc/" + std::to_string(guardian) + "/status");
+  const auto mask = status.find("ShdPnd:\t");
+  return mask != std::string::npos &&
+         (std::stoull(status.substr(mask + 8, 16), nullptr, 16) & (1ULL << 34U)) != 0;
+}
+
+TEST_F(Kill, ThatMeetsTheEndOfABurstAtAGateCancelsThere) {
+  const pid_t guardian = start_and_stop_at_gate("r1");
+  ASSERT_GT(guardian, 1);
+  ChildSpec spec;
+  spec.argv = {daemon_binary(), "kill", "r1", "--note", "no", "--grace", "0.5"};
+  spec.directory = scene.project.root();
+  spec.output = scene.project.scratch("kill");
+  ChildProcess client(spec);
+  ASSERT_TRUE(eventually(kSoon, [&] { return has_untaken_kill(guardian); }));
+  ::kill(guardian, SIGCONT);
+  const auto ending = client.wait();
+  ASSERT_TRUE(ending.has_value());
+  EXPECT_EQ(ending->code, 0) << read_file(spec.output);
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCancelledEvent");
+  EXPECT_EQ(scene.gateway.order_faults("r1"), "");
+  EXPECT_THAT(scene.gateway.event_kinds("r1"),
+              ::testing::ElementsAre("StepStartEvent", "StepCompleteEvent", "GatePendingEvent",
+                                     "GateDecisionEvent", "RunCancelledEvent"));
+}
+
+TEST_F(Kill, ThatMeetsTheEndOfABurstWithoutADaemonCancelsThere) {
+  ASSERT_GT(start_and_stop_at_gate("r1"), 1);
+  scene.daemon.kill();
+  const auto end = kill({"r1", "--grace", "0.5"});
+  EXPECT_EQ(end.code, 0) << end.err;
+  EXPECT_THAT(read_file(scene.project.state_file("r1")), HasSubstr("\"status\": \"cancelled\""));
+  scene.daemon.start();
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCancelledEvent");
+  EXPECT_EQ(scene.gateway.order_faults("r1"), "");
 }
 
 TEST_F(Kill, OfAnUnknownRunExitsFour) { EXPECT_EQ(kill({"nobody"}).code, 4); }

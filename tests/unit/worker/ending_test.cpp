@@ -143,6 +143,31 @@ TEST(Kill, ThatMeetsAPauseCancelsAtTheGate) {
   EXPECT_TRUE(childless());
 }
 
+bool is_in_state(pid_t pid, char state) {
+  const std::string text = read_text("/proc/" + std::to_string(pid) + "/stat");
+  return text.find(std::string(") ") + state + ' ') != std::string::npos;
+}
+
+// Stopped, the guardian is told both things at once, and of the end of its child first.
+TEST(Kill, ThatArrivesAsTheEngineLeavesAtAGateCancelsThere) {
+  const Project project;
+  Worker worker(project, project.job("r1", R"([{"id": "s", "type": "shell", "run": )"
+                                           R"("touch ready; until test -e go; do sleep 0.01; )"
+                                           R"(done"}, {"id": "g", "type": "gate"}])"));
+  ASSERT_TRUE(reached(project, "ready"));
+  const pid_t engine = engine_of(worker);
+  signal(worker.pid(), SIGSTOP);
+  ASSERT_TRUE(eventually([&] { return is_in_state(worker.pid(), 'T'); }));
+  write_text(project.path("go"), "");
+  ASSERT_TRUE(eventually([&] { return is_in_state(engine, 'Z'); }));
+  ASSERT_TRUE(ipc::request_kill(worker.process(), 100));
+  signal(worker.pid(), SIGCONT);
+  EXPECT_EQ(worker.wait(), 0);
+  EXPECT_EQ(kinds(frames_of(project, "r1")),
+            "StepStart StepComplete GatePending GateDecision RunCancelled");
+  EXPECT_EQ(status_of(project), "cancelled");
+}
+
 TEST(Kill, AfterTheEndAddsNothing) {
   const Project project;
   Worker worker(project, project.job("r1", std::string("[") + kSlowLeftover + "]"));
