@@ -11,6 +11,9 @@
 namespace charter::supervisor {
 namespace {
 
+// How many refusals of commands with an id a run keeps for repeats.
+constexpr std::ptrdiff_t kKeptRefusals = 1000;
+
 // Whether the run has answered a command with this id, or has it before it.
 bool seen(const Run& run, const std::string& command_id) {
   if (command_id.empty()) return false;
@@ -55,14 +58,35 @@ CommandRefusal pause_refusal(const Run& run, const PauseName& named) {
   return std::nullopt;
 }
 
-// The answer a repeated input gets: the one it got.
+// The answer a repeated command gets: the one it got. One that came to nothing after it had been
+// accepted has no message.
 CommandRefusal first_answer(const Run& run, const std::string& command_id) {
   for (const AnsweredCommand& one : run.answered) {
-    if (one.command_id == command_id && one.kind == "input" && !one.ok) {
+    if (one.command_id == command_id && !one.ok && !one.message.empty()) {
       return Refusal{one.code, one.message};
     }
   }
   return std::nullopt;
+}
+
+// Why the gate the run waits at, if it does, cannot be decided at present.
+CommandRefusal decision_refusal(const Run& run, const PauseName& named) {
+  if (auto refusal = pause_refusal(run, named)) return refusal;
+  if (!waits(run)) return not_paused(run);
+  if (run.waits_at == PauseKind::input) {
+    return Refusal{"not_paused", fmt::format("Run '{}' waits at an input step '{}', not at a gate",
+                                             run.id, run.step)};
+  }
+  if (!undecided(run)) {
+    return Refusal{"not_paused", fmt::format("Run '{}' was already decided upon", run.id)};
+  }
+  return std::nullopt;
+}
+
+void forget_oldest_refusal(std::vector<AnsweredCommand>& answered) {
+  const auto refused = [](const AnsweredCommand& one) { return !one.ok; };
+  if (std::count_if(answered.begin(), answered.end(), refused) <= kKeptRefusals) return;
+  answered.erase(std::find_if(answered.begin(), answered.end(), refused));
 }
 
 // In the words of the Python daemon, which gateways know; here and below.
@@ -118,23 +142,32 @@ void Commands::decide(Decision decision, Done done) {
   });
 }
 
+// A repeat of a command that is still being looked at gets the answer when that has it.
+bool Commands::joins(const RunPtr& run, const std::string& command_id, Done& done) {
+  if (command_id.empty()) return false;
+  std::pair key(run->id, command_id);
+  const auto [waiting, fresh] = under_way_.try_emplace(key);
+  waiting->second.push_back(std::move(done));
+  if (!fresh) return true;
+  done = [this, key = std::move(key)](const CommandRefusal& refusal) {
+    const auto all = under_way_.extract(key);
+    for (const Done& one : all.mapped()) one(refusal);
+  };
+  return false;
+}
+
 void Commands::decide_known(const RunPtr& run, Decision decision, Done done) {
-  if (seen(*run, decision.command_id)) return done(std::nullopt);
-  if (auto refusal = pause_refusal(*run, decision.pause)) return done(*refusal);
-  if (!waits(*run)) return done(not_paused(*run));
-  if (run->waits_at == PauseKind::input) {
-    return done(Refusal{"not_paused", fmt::format("Run '{}' waits at an input step '{}', not at a "
-                                                  "gate",
-                                                  run->id, run->step)});
-  }
-  if (!undecided(*run)) {
-    return done(Refusal{"not_paused", fmt::format("Run '{}' was already decided upon", run->id)});
+  if (seen(*run, decision.command_id)) return done(first_answer(*run, decision.command_id));
+  if (joins(run, decision.command_id, done)) return;
+  const char* const kind = decision.approved ? "approve" : "refuse";
+  if (auto refusal = decision_refusal(*run, decision.pause)) {
+    return refuse(run, kind, decision.command_id, std::move(*refusal), done);
   }
   ipc::Command command;
   command.run_id = run->id;
   command.number = next_number_++;
   command.command_id = std::move(decision.command_id);
-  command.kind = decision.approved ? "approve" : "refuse";
+  command.kind = kind;
   command.note = std::move(decision.note);
   command.asker_uid = decision.asker_uid;
   write_decision(run, std::move(command), std::move(done));
@@ -149,6 +182,28 @@ void Commands::write_decision(const RunPtr& run, ipc::Command command, Done done
     done(std::nullopt);
     accepted(run, command);
   });
+}
+
+// A refusal is an answer too, and the one a repeat gets, after a restart as well.
+void Commands::refuse(const RunPtr& run, const char* kind, const std::string& command_id,
+                      Refusal refusal, const Done& done) {
+  // What failed for no fault of the command may be tried again.
+  if (command_id.empty() || refusal.code == "internal_error") return done(std::move(refusal));
+  ipc::Command command;
+  command.run_id = run->id;
+  command.number = next_number_++;
+  command.command_id = command_id;
+  command.kind = kind;
+  command.pause = run->pauses;
+  run->answered.push_back({command.number, command_id, kind, false, refusal.code, refusal.message});
+  forget_oldest_refusal(run->answered);
+  ipc::CommandDone outcome{run->id, command.number, false, refusal.code, refusal.message};
+  std::vector<ipc::LedgerRecord> records;
+  records.push_back({0, std::move(command)});
+  records.push_back({0, std::move(outcome)});
+  // Nothing hangs on it when it cannot be written down.
+  ledger_.append(std::move(records),
+                 [done, refusal = std::move(refusal)](const ipc::Result<void>&) { done(refusal); });
 }
 
 void Commands::cancel(Cancellation cancellation, Done done) {
@@ -204,8 +259,10 @@ void Commands::submit(Submission submission, Done done) {
 
 void Commands::submit_known(const RunPtr& run, Submission submission, Done done) {
   if (seen(*run, submission.command_id)) return done(first_answer(*run, submission.command_id));
-  if (auto refusal = pause_refusal(*run, submission.pause)) return done(*refusal);
-  if (auto refusal = input_refusal(*run)) return done(*refusal);
+  if (joins(run, submission.command_id, done)) return;
+  auto refusal = pause_refusal(*run, submission.pause);
+  if (!refusal) refusal = input_refusal(*run);
+  if (refusal) return refuse(run, "input", submission.command_id, std::move(*refusal), done);
   ipc::PrepareRequest question;
   question.kind = ipc::PrepareRequest::Kind::input;
   question.workflow_path = layout_.state_file(run->id);
@@ -221,14 +278,9 @@ void Commands::submit_known(const RunPtr& run, Submission submission, Done done)
 // A cancellation may have come while the answers were looked at.
 void Commands::submission_checked(const RunPtr& run, Submission submission, const Verdict& verdict,
                                   Done done) {
-  if (!verdict->ok) {
-    if (!submission.command_id.empty()) {
-      run->answered.push_back(
-          {next_number_++, submission.command_id, "input", false, verdict->code, verdict->message});
-    }
-    return done(Refusal{verdict->code, verdict->message});
-  }
-  if (auto refusal = input_refusal(*run)) return done(*refusal);
+  auto refusal =
+      verdict->ok ? input_refusal(*run) : CommandRefusal(Refusal{verdict->code, verdict->message});
+  if (refusal) return refuse(run, "input", submission.command_id, std::move(*refusal), done);
   ipc::Command command;
   command.run_id = run->id;
   command.number = next_number_++;

@@ -3,8 +3,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "ipc/layout.h"
 #include "supervisor/conductor.h"
@@ -68,11 +71,14 @@ class Commands {
   void continue_numbers_from(std::uint64_t next) { next_number_ = next; }
 
  private:
+  [[nodiscard]] bool joins(const RunPtr& run, const std::string& command_id, Done& done);
   void decide_known(const RunPtr& run, Decision decision, Done done);
   void submit_known(const RunPtr& run, Submission submission, Done done);
   void submission_checked(const RunPtr& run, Submission submission, const Verdict& verdict,
                           Done done);
   void write_decision(const RunPtr& run, ipc::Command command, Done done);
+  void refuse(const RunPtr& run, const char* kind, const std::string& command_id, Refusal refusal,
+              const Done& done);
   void accepted(const RunPtr& run, const ipc::Command& command);
 
   const ipc::Layout& layout_;
@@ -82,6 +88,8 @@ class Commands {
   Intake& intake_;
   Conductor& conductor_;
   std::uint64_t next_number_ = 1;
+  // Whoever waits for the answer to a decision or an input, by run and command id.
+  std::map<std::pair<std::string, std::string>, std::vector<Done>> under_way_;
 };
 
 }  // namespace charter::supervisor

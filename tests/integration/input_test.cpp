@@ -69,6 +69,22 @@ TEST_F(Input, WrongOnesAreRefusedAndTheRunStaysPaused) {
   EXPECT_TRUE(reaches_state(scene.daemon.socket(), "r1", "paused"));
 }
 
+TEST_F(Input, RefusedOneStaysRefusedUnderItsIdAfterARestart) {
+  paused_run("r1");
+  const object first = submit("r1", "c1", {{"kind", "form"}, {"answers", object()}});
+  ASSERT_EQ(text_of(first, "code"), "invalid_input_payload");
+  scene.daemon.kill();
+  scene.daemon.start();
+  ASSERT_TRUE(scene.gateway.wait_for("worker.register", 2));
+  const std::size_t before = scene.gateway.of_type("command.result").size();
+  (void)submit("r1", "c1", {{"kind", "form"}, {"answers", {{"q", "yes"}}}});
+  ASSERT_TRUE(scene.gateway.wait_for("command.result", before + 1));
+  EXPECT_EQ(scene.gateway.of_type("command.result").back().json, first);
+  const object other = submit("r1", "c2", {{"kind", "form"}, {"answers", {{"q", "yes"}}}});
+  EXPECT_EQ(other.at("ok"), true);
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
+}
+
 TEST_F(Input, TheClientsOpAnswersIt) {
   paused_run("r1");
   const std::string socket = scene.daemon.socket();

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 
 #include <csignal>
+#include <future>
 
 #include "ipc/codec.h"
 #include "ipc/lock.h"
@@ -91,6 +92,26 @@ TEST_F(ConductorTest, RunWhoseJournalCannotBeSyncedIsHeldAndNothingMoreOfItIsSho
   EXPECT_GT(run->progress.next_seq, shown);
   EXPECT_TRUE(life_->finished.empty());
   EXPECT_FALSE(run->holds_slot);
+}
+
+TEST_F(ConductorTest, NoWorkerBeginsWhileTheFirstFilesOfItsRunAreMade) {
+  begin(1);
+  life_->accept("hang");
+  ASSERT_TRUE(life_->until([&] { return life_->find("hang")->progress.next_seq == 1; }));
+  std::promise<void> disk_is_fast_again;
+  life_->disk().run([until = disk_is_fast_again.get_future().share()] { until.wait(); }, [] {});
+  const RunPtr waiting = life_->accept("complete");
+  const RunPtr unwanted = life_->accept("complete-not");
+  EXPECT_TRUE(life_->until([&] { return waiting->files_busy == 2 && unwanted->files_busy == 2; }));
+  EXPECT_EQ(life_->cancel("complete-not"), std::nullopt);
+  ASSERT_EQ(::kill(life_->find("hang")->burst->guardian->pid(), SIGKILL), 0);
+  EXPECT_TRUE(life_->until([&] { return waiting->state == RunState::starting; }));
+  EXPECT_EQ(waiting->burst, nullptr) << "its worker may write the state file any moment";
+  EXPECT_EQ(unwanted->state, RunState::ending);
+  EXPECT_EQ(unwanted->burst, nullptr);
+  disk_is_fast_again.set_value();
+  expect_end("complete", WireStatus::completed);
+  expect_end("complete-not", WireStatus::cancelled);
 }
 
 TEST_F(ConductorTest, ApprovedRunGoesOnAndIsAnnouncedAgain) {
@@ -213,6 +234,43 @@ TEST_F(ConductorTest, PausedRunSurvivesARestartAndIsApprovedAfterwards) {
   EXPECT_EQ(run->waits_at, PauseKind::gate);
   EXPECT_EQ(run->burst, nullptr);
   EXPECT_EQ(life_->approve("pause"), std::nullopt);
+  expect_end("pause", WireStatus::completed);
+}
+
+TEST_F(ConductorTest, RefusedDecisionStaysRefusedUnderItsIdAfterARestart) {
+  begin(1);
+  life_->accept("hang");
+  ASSERT_TRUE(life_->reaches("hang", RunState::executing));
+  life_->accept("pause");  // waits
+  const auto first = life_->approve("pause", "early");
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->code, "not_paused");
+  restart(1);
+  EXPECT_EQ(life_->cancel("hang"), std::nullopt);
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  const auto again = life_->approve("pause", "early");
+  ASSERT_TRUE(again.has_value()) << "what was refused took effect";
+  EXPECT_EQ(again->message, first->message);
+  EXPECT_EQ(life_->approve("pause", "later"), std::nullopt);
+  expect_end("pause", WireStatus::completed);
+}
+
+TEST_F(ConductorTest, RepeatOfADecisionThatIsBeingWrittenDownGetsItsAnswer) {
+  life_->accept("pause");
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  int accepted = 0;
+  for (int i = 0; i < 2; ++i) {
+    Commands::Decision decision;
+    decision.run_id = "pause";
+    decision.approved = true;
+    decision.command_id = "id";
+    life_->commands().decide(decision, [&](const CommandRefusal& refusal) {
+      EXPECT_EQ(refusal, std::nullopt);
+      ++accepted;
+    });
+  }
+  EXPECT_TRUE(life_->until([&] { return accepted == 2; }));
+  EXPECT_EQ(life_->approve("pause", "id"), std::nullopt);
   expect_end("pause", WireStatus::completed);
 }
 

@@ -34,8 +34,9 @@ class Life {
         worker_(sparring_program()),
         store_(LedgerStore::open(layout.ledger_dir(), *place_of(layout.ledger_dir()), opened_)),
         spawner_(context_.get_executor(), children_),
+        ledger_disk_(context_.get_executor()),
         disk_(context_.get_executor()),
-        ledger_(context_.get_executor(), disk_, std::move(*store_)),
+        ledger_(context_.get_executor(), ledger_disk_, std::move(*store_)),
         registry_(layout),
         preparer_(context_.get_executor(), worker_, layout.root(), spawner_),
         tailer_(context_.get_executor(), disk_, tailer_hooks()),
@@ -134,6 +135,8 @@ class Life {
   Registry& registry() { return registry_; }
   Conductor& conductor() { return conductor_; }
   Ledger& ledger() { return ledger_; }
+  SyncThread& disk() { return disk_; }
+  Commands& commands() { return commands_; }
   // Ids in the order of the hook's calls.
   std::vector<std::string> announced;
   std::vector<std::string> finished;
@@ -167,6 +170,7 @@ class Life {
   ipc::Result<LedgerStore> store_;
   ChildTable children_;
   Spawner spawner_;
+  SyncThread ledger_disk_;
   SyncThread disk_;
   Ledger ledger_;
   Registry registry_;
