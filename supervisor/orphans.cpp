@@ -168,7 +168,8 @@ std::size_t sweep_orphans(const ChildTable& known) {
   }
   if (living.empty()) return met;
   const std::size_t ended = end_trees(living);
-  log::info("Ended {} processes that dead runs left behind", ended);
+  // What belongs to another user stays, and is met again.
+  if (ended > 0) log::info("Ended {} processes that dead runs left behind", ended);
   for (const pid_t child : living) ::waitpid(child, nullptr, WNOHANG);
   return met;
 }

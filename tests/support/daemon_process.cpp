@@ -63,9 +63,11 @@ std::string DaemonProcess::socket() const {
 
 void DaemonProcess::start() {
   ChildSpec spec;
-  spec.argv = {daemon_binary(), "start",          "--project-path",    project_.root(),
-               "--gateway",     options_.gateway, "--reconnect-delay", "0.1",
-               "--worker-id",   "tested"};
+  spec.argv = options_.command;
+  if (spec.argv.empty()) spec.argv.push_back(daemon_binary());
+  spec.argv.insert(spec.argv.end(),
+                   {"start", "--project-path", project_.root(), "--gateway", options_.gateway,
+                    "--reconnect-delay", "0.1", "--worker-id", "tested"});
   spec.argv.insert(spec.argv.end(), options_.arguments.begin(), options_.arguments.end());
   spec.unset = daemon_variables();
   spec.set = options_.environment;

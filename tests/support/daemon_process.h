@@ -20,7 +20,8 @@ struct DaemonOptions {
   std::vector<std::string> arguments;          // more of them, for `start`
   std::map<std::string, std::string> environment;
   bool wait_for_socket = true;
-  std::string socket;  // where it will listen, when not at the default place
+  std::string socket;                // where it will listen, when not at the default place
+  std::vector<std::string> command;  // what starts the program; empty: its path alone
 };
 
 class DaemonProcess {
