@@ -125,6 +125,7 @@ struct Accepted {
   state @5 :Data;              # initial run state, JSON; empty once a burst has begun
   stateFile @6 :Text;          # file that holds it instead, when large
   adoptedPaused @7 :Bool;      # taken on from a paused state file, never started by us
+  projectRoot @8 :Text;        # of the project nested in the daemon's the run belongs to, or empty
 }
 
 struct Command {

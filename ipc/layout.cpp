@@ -126,6 +126,7 @@ std::string Layout::venv_bin() const { return joined(charter_dir(), ".venv/bin")
 std::string Layout::default_socket() const { return joined(charter_dir(), "daemon.sock"); }
 
 std::string Layout::daemon_lock() const { return joined(data_dir_, "lock"); }
+std::string Layout::boot_record() const { return joined(data_dir_, "boot"); }
 std::string Layout::ledger_dir() const { return joined(data_dir_, "ledger"); }
 std::string Layout::journals_dir() const { return joined(data_dir_, "journals"); }
 std::string Layout::journal(std::string_view run) const {
@@ -150,10 +151,15 @@ Result<std::string> Layout::runtime_dir() const {
   return directory;
 }
 
-Result<void> Layout::create() const {
+Result<void> Layout::create_runs_dir() const {
   for (const std::string& path : {charter_dir(), runs_dir()}) {
     if (auto made = make_directory(path, 0755); !made) return made;
   }
+  return {};
+}
+
+Result<void> Layout::create() const {
+  if (auto made = create_runs_dir(); !made) return made;
   if (auto made = make_parents(data_dir_); !made) return made;
   for (const std::string& path : {data_dir_, ledger_dir(), journals_dir(), requests_dir()}) {
     if (auto made = make_directory(path, 0700); !made) return made;

@@ -29,6 +29,7 @@ class Layout {
   [[nodiscard]] std::string default_socket() const;  // <root>/.charter/daemon.sock
 
   [[nodiscard]] std::string daemon_lock() const;                    // <data>/lock
+  [[nodiscard]] std::string boot_record() const;                    // <data>/boot
   [[nodiscard]] std::string ledger_dir() const;                     // <data>/ledger
   [[nodiscard]] std::string journals_dir() const;                   // <data>/journals
   [[nodiscard]] std::string journal(std::string_view run) const;    // journals/<run>.cj
@@ -43,6 +44,8 @@ class Layout {
 
   // Creates data directory (0700), ledger, journals, requests and .charter/runs (0755).
   [[nodiscard]] Result<void> create() const;
+  // Creates .charter/runs alone, for the runs of a project whose data lies elsewhere.
+  [[nodiscard]] Result<void> create_runs_dir() const;
 
  private:
   std::string root_;

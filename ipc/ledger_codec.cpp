@@ -47,7 +47,7 @@ struct TextBytes {
   std::size_t operator()(const Place& v) const { return v.machine_id.size() + v.filesystem.size(); }
   std::size_t operator()(const Accepted& v) const {
     return v.run_id.size() + v.workflow_id.size() + v.workflow_path.size() + v.started_at.size() +
-           v.state.size() + v.state_file.size();
+           v.state.size() + v.state_file.size() + v.project_root.size();
   }
   std::size_t operator()(const Command& v) const { return text_bytes(v); }
   std::size_t operator()(const CommandDone& v) const {
@@ -82,6 +82,7 @@ struct Writer {
     out.setState(data(v.state));
     out.setStateFile(text(v.state_file));
     out.setAdoptedPaused(v.adopted_paused);
+    out.setProjectRoot(text(v.project_root));
   }
   void operator()(const Command& v) { write_command(v, record.initCommand()); }
   void operator()(const CommandDone& v) {
@@ -139,6 +140,7 @@ Accepted read_body(schema::Accepted::Reader in) {
   out.state = str(in.getState());
   out.state_file = str(in.getStateFile());
   out.adopted_paused = in.getAdoptedPaused();
+  out.project_root = str(in.getProjectRoot());
   return out;
 }
 

@@ -24,6 +24,7 @@ struct Accepted {
   std::string state;
   std::string state_file;
   bool adopted_paused = false;
+  std::string project_root;
 };
 
 struct Command {

@@ -265,7 +265,7 @@ void Commands::submit_known(const RunPtr& run, Submission submission, Done done)
   if (refusal) return refuse(run, "input", submission.command_id, std::move(*refusal), done);
   ipc::PrepareRequest question;
   question.kind = ipc::PrepareRequest::Kind::input;
-  question.workflow_path = layout_.state_file(run->id);
+  question.workflow_path = run->layout(layout_).state_file(run->id);
   question.variables = submission.input;
   run->decision_under_way = true;
   preparer_.prepare(std::move(question), [this, run, submission = std::move(submission),

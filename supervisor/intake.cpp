@@ -30,6 +30,11 @@ ipc::Result<void> write_request_file(const std::string& path, const std::string&
   return {};
 }
 
+Refusal used_before(const std::string& id) {
+  return {"duplicate_run_id",
+          fmt::format("Run id '{}' was used before; an id names one run for ever", id)};
+}
+
 }  // namespace
 
 // One request on its way. The files are made on the ledger's thread before the record that speaks
@@ -44,10 +49,14 @@ struct Intake::Pending {
   std::string state;         // of a large run: goes into state_path
   std::string state_path;
   std::string requests_dir;
+  std::optional<ipc::Layout> nested;  // of a run of a project in the daemon's
   bool journal_made = false;
   std::optional<PausedState> paused;  // what a run taken on from its state file waits at
 
   ipc::Result<void> make_files() {
+    if (nested) {
+      if (auto made = nested->create_runs_dir(); !made) return made;
+    }
     if (!state_path.empty()) {
       if (auto written = write_request_file(state_path, state); !written) return written;
       if (auto synced = ipc::sync_directory(requests_dir); !synced) return synced;
@@ -89,8 +98,7 @@ std::optional<Refusal> Intake::check_id(const std::string& id) const {
       return Refusal{"duplicate_run_id",
                      fmt::format("Run '{}' is already managed by this daemon", id)};
     case Registry::IdUse::used_before:
-      return Refusal{"duplicate_run_id",
-                     fmt::format("Run id '{}' was used before; an id names one run for ever", id)};
+      return used_before(id);
     case Registry::IdUse::free:
       break;
   }
@@ -117,11 +125,18 @@ void Intake::prepared(const std::shared_ptr<Pending>& pending, const Verdict& ve
     return refuse(pending, {verdict->code, verdict->message, verdict->prepared});
   }
   if (refuse_all_) return refuse(pending, *refuse_all_);
+  if (!verdict->project_root.empty() && verdict->project_root != layout_.root()) {
+    pending->nested.emplace(verdict->project_root, layout_.data_dir());
+    if (Registry::has_state_file(*pending->nested, pending->order.run_id)) {
+      return refuse(pending, used_before(pending->order.run_id));
+    }
+  }
   const std::int64_t now = ipc::now_us();
   ipc::Accepted accepted;
   accepted.workflow_id = verdict->workflow_id;
   accepted.workflow_path = verdict->workflow_path;
   accepted.started_at = ipc::wire_time(now);
+  if (pending->nested) accepted.project_root = pending->nested->root();
   std::string state = ipc::initial_state(*verdict, pending->order.run_id, ipc::file_time(now));
   if (state.size() <= kStateInLedger) {
     accepted.state = std::move(state);
@@ -186,6 +201,7 @@ void Intake::written(const std::shared_ptr<Pending>& pending, const ipc::Result<
   run->state_bytes = std::move(pending->accepted.state);
   run->state_path = std::move(pending->accepted.state_file);
   run->adopted_paused = pending->accepted.adopted_paused;
+  run->project_root = std::move(pending->accepted.project_root);
   run->updated_us = ipc::now_us();
   if (pending->paused) {
     run->state = RunState::paused;

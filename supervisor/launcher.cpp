@@ -145,7 +145,7 @@ ipc::Result<ipc::Job> Launcher::make_job(const Run& run, const LaunchOrder& orde
                                          std::uint32_t number) const {
   ipc::Job job;
   job.run_id = run.id;
-  job.project_root = layout_.root();
+  job.project_root = run.layout(layout_).root();
   job.data_dir = layout_.data_dir();
   job.doorbell = settings_.doorbell;
   job.secret = random_secret();
@@ -160,7 +160,8 @@ ipc::Result<ipc::Job> Launcher::make_job(const Run& run, const LaunchOrder& orde
   job.pauses = run.pauses;
   if (order.command != nullptr) job.command = *order.command;
   if (order.cause == Cause::start || !run.started_burst) {
-    auto state = run.adopted_paused ? read_file(layout_.state_file(run.id)) : first_state(run);
+    auto state =
+        run.adopted_paused ? read_file(run.layout(layout_).state_file(run.id)) : first_state(run);
     if (!state) return state.error();
     job.state = std::move(*state);
   }
@@ -179,7 +180,8 @@ ipc::Result<void> Launcher::spawn_worker(const RunPtr& run, const ipc::Job& job,
   order.spec.program = worker_.program.get();
   order.spec.arguments = {"charter-worker", job.cause == "project" ? "project" : "run"};
   order.spec.environment = &worker_.environment;
-  order.spec.directory = layout_.root().c_str();
+  const std::string& root = run->project_root.empty() ? layout_.root() : run->project_root;
+  order.spec.directory = root.c_str();
   order.spec.descriptors = {worker_.null.get(), worker_.log.get(), worker_.log.get(), journal.get(),
                             memory->get()};
   order.owned.push_back(std::move(journal));

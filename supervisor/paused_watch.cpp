@@ -36,7 +36,7 @@ std::vector<RunPtr> PausedWatch::changed() {
 
 std::optional<PausedWatch::Identity> PausedWatch::look(const Run& run) const {
   struct stat info {};
-  if (::stat(layout_.state_file(run.id).c_str(), &info) != 0) return std::nullopt;
+  if (::stat(run.layout(layout_).state_file(run.id).c_str(), &info) != 0) return std::nullopt;
   return Identity{
       info.st_ino,
       std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + std::int64_t{info.st_mtim.tv_nsec},

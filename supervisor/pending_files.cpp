@@ -82,8 +82,9 @@ void PendingFiles::tick() {
 void PendingFiles::write(const RunPtr& run) {
   ++run->files_busy;
   auto result = std::make_shared<ipc::Result<void>>();
+  const ipc::Layout layout = run->layout(layout_);
   disk_.run(
-      [result, directory = layout_.runs_dir(), path = layout_.state_file(run->id),
+      [result, directory = layout.runs_dir(), path = layout.state_file(run->id),
        bytes = run->state_bytes, source = run->state_path] {
         if (source.empty()) {
           *result = place_state_file(directory, path, bytes);

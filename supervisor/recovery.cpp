@@ -71,6 +71,7 @@ void Recovery::take_run(const std::string& id, LedgerRun known) {
   run->state_bytes = std::move(accepted.state);
   run->state_path = std::move(accepted.state_file);
   run->adopted_paused = accepted.adopted_paused;
+  run->project_root = std::move(accepted.project_root);
   take_commands(*run, known);
   Facts facts;
   facts.in_ledger = true;

@@ -34,6 +34,7 @@ ipc::LedgerRecord accepted_record(const Run& run) {
   accepted.state = run.state_bytes;
   accepted.state_file = run.state_path;
   accepted.adopted_paused = run.adopted_paused;
+  accepted.project_root = run.project_root;
   return {run.updated_us, std::move(accepted)};
 }
 
@@ -102,12 +103,16 @@ Registry::IdUse Registry::use_of(const std::string& id) const {
   if (const auto found = runs_.find(id); found != runs_.end()) {
     return found->second->state == RunState::finished ? IdUse::used_before : IdUse::active;
   }
-  if (exists(layout_.state_file(id))) return IdUse::used_before;
+  if (has_state_file(layout_, id)) return IdUse::used_before;
   const std::string journal = layout_.journal(id);
   if (!exists(journal)) return IdUse::free;
   if (!is_unused_journal(journal) || find_finished(id) != nullptr) return IdUse::used_before;
   ::unlink(journal.c_str());
   return IdUse::free;
+}
+
+bool Registry::has_state_file(const ipc::Layout& layout, const std::string& id) {
+  return exists(layout.state_file(id));
 }
 
 std::vector<RunPtr> Registry::in_order() const {

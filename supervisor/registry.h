@@ -86,6 +86,7 @@ class Registry {
   // Whether a new run may have this id: neither ledger, journal nor state file knows it, and no
   // other request is about to take it. Looks at the disk.
   [[nodiscard]] IdUse use_of(const std::string& id) const;
+  [[nodiscard]] static bool has_state_file(const ipc::Layout& layout, const std::string& id);
   void reserve(const std::string& id) { reserved_.insert(id); }
   void release(const std::string& id) { reserved_.erase(id); }
   [[nodiscard]] bool is_reserved(const std::string& id) const { return reserved_.contains(id); }

@@ -35,6 +35,10 @@ bool is_terminal(WireStatus status) {
 Run::Run() = default;
 Run::~Run() = default;
 
+ipc::Layout Run::layout(const ipc::Layout& daemon) const {
+  return project_root.empty() ? daemon : ipc::Layout(project_root, daemon.data_dir());
+}
+
 const ipc::Command* Run::first_command(std::string_view kind) const {
   const auto found = std::find_if(commands.begin(), commands.end(),
                                   [kind](const ipc::Command& one) { return one.kind == kind; });

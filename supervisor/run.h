@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ipc/journal.h"
+#include "ipc/layout.h"
 #include "ipc/ledger_record.h"
 #include "ipc/unique_fd.h"
 
@@ -70,7 +71,8 @@ struct Run {
   std::string id;
   std::string workflow_id;
   std::string workflow_path;
-  std::string started_at;  // acceptance, as announced
+  std::string project_root;  // of a project nested in the daemon's that it belongs to, or empty
+  std::string started_at;    // acceptance, as announced
   std::uint64_t order = 0;
   RunState state = RunState::queued;
   WireStatus wire = WireStatus::running;
@@ -115,6 +117,8 @@ struct Run {
   // The accepted cancellation or kill, and the accepted decision upon the present pause.
   [[nodiscard]] const ipc::Command* cancellation() const;
   [[nodiscard]] const ipc::Command* decision() const;
+  // Where its files lie, in a daemon with this layout.
+  [[nodiscard]] ipc::Layout layout(const ipc::Layout& daemon) const;
 };
 
 using RunPtr = std::shared_ptr<Run>;

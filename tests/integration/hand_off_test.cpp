@@ -53,6 +53,67 @@ TEST(HandOff, SnapshotRunsWithoutAPlanFile) {
   EXPECT_EQ(text_of(scene.gateway.events("r1").front(), "step_id"), "from-snapshot");
 }
 
+// A project inside the daemon's is a project of its own: its runs lie in it and execute in it.
+class NestedProject : public ::testing::Test {
+ protected:
+  NestedProject() {
+    write_file(inner + "/charter.yml", "name: inner\n");
+    add("hello", shell_step("greet", "printf '{\"said\":\"inner\",\"where\":\"%s\"}' \"$(pwd)\"",
+                            "outputs: {said: string, where: string}") +
+                     "  - {id: keep, type: state, action: set, key: k, inputs: {value: said}}\n");
+    add("ask", gate_step("gate") + shell_step("after", "pwd", "outputs: {stdout: string}"));
+  }
+  void add(const std::string& workflow, const std::string& steps) const {
+    const auto directory = inner + "/workflows/" + workflow;
+    write_file(directory + "/manifest.yml", "id: " + workflow + "\n");
+    write_file(directory + "/plan.yml", "steps:\n" + steps);
+  }
+  Answer run(const std::string& id, const std::string& workflow) const {
+    return hand_off(
+        scene.daemon.socket(),
+        {id, workflow, inner + "/workflows/" + workflow + "/plan.yml", {}, {}, nullptr});
+  }
+  std::string state_file(const std::string& id) const {
+    return inner + "/.charter/runs/" + id + ".json";
+  }
+
+  Started scene;
+  const std::string inner = scene.project / "parts/inner";
+};
+
+TEST_F(NestedProject, ItsRunsLieAndExecuteInIt) {
+  ASSERT_TRUE(run("r1", "hello").ok);
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
+  const auto state = boost::json::parse(read_file(state_file("r1"))).as_object();
+  EXPECT_EQ(text_of(state, "status"), "completed");
+  EXPECT_EQ(state.at("outputs").at("greet").at("where").as_string(), inner);
+  EXPECT_EQ(state.at("metadata").at("project_root").as_string(), inner);
+  EXPECT_THAT(read_file(inner + "/.charter/kv.json"), HasSubstr("inner"));
+  EXPECT_FALSE(exists(scene.project.state_file("r1")));
+  EXPECT_FALSE(exists(scene.project / ".charter/kv.json"));
+  EXPECT_THAT(run("r1", "hello").error, HasSubstr("used before"));
+}
+
+TEST_F(NestedProject, IdOfARunItHasIsRefused) {
+  write_file(state_file("r1"), "{}");
+  EXPECT_THAT(run("r1", "hello").error, HasSubstr("used before"));
+  EXPECT_EQ(read_file(state_file("r1")), "{}");
+}
+
+TEST_F(NestedProject, ItsPausedRunGoesOnThereAfterARestart) {
+  ASSERT_TRUE(run("r1", "ask").ok);
+  ASSERT_TRUE(scene.gateway.wait_for_event("r1", "GatePendingEvent"));
+  scene.daemon.kill();
+  scene.daemon.start();
+  ASSERT_TRUE(scene.gateway.wait_for("worker.register", 2));
+  ASSERT_TRUE(reaches_state(scene.daemon.socket(), "r1", "paused"));
+  scene.gateway.send({{"type", "run.resume"}, {"run_id", "r1"}, {"approved", true}});
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
+  const auto state = boost::json::parse(read_file(state_file("r1"))).as_object();
+  EXPECT_EQ(state.at("outputs").at("after").at("stdout").as_string(), inner);
+  EXPECT_FALSE(exists(scene.project.state_file("r1")));
+}
+
 TEST(HandOff, UnknownFieldsAndAByteOrderMarkAreAccepted) {
   Started scene;
   const auto plan = scene.project.add_workflow("hello", shell_step("greet", "true"));

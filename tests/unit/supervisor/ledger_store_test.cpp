@@ -207,7 +207,7 @@ TEST(LedgerStateTest, RecordsAppliedTwiceChangeNothing) {
   command.number = 7;
   command.kind = "approve";
   for (int i = 0; i < 2; ++i) {
-    state.apply({1, ipc::Accepted{"run", 3, "w", "/w", "t", "{}", "", false}});
+    state.apply({1, ipc::Accepted{"run", 3, "w", "/w", "t", "{}", "", false, ""}});
     state.apply({1, command});
     state.apply({1, ipc::CommandDone{"run", 7, true, "", ""}});
   }
