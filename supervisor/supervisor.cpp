@@ -56,6 +56,8 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
           context.get_executor(), registry_, [this](const RunPtr& run) { conductor_.hello(run); },
           [this](const RunPtr& run) { tailer_.read(run); }),
       recovery_(base_.layout, registry_, cursor_key()),
+      mender_(context.get_executor(), base_.worker, base_.layout, registry_, spawner_,
+              {base_.doorbell, base_.options.kill_grace}),
       cursor_timer_(context.get_executor()),
       stop_timer_(context.get_executor()) {
   inbox_ = std::make_unique<Inbox>(
@@ -90,7 +92,9 @@ void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
   recovery_.read(std::move(opened.state), holding || opened.fresh);
   ledger_.snapshot_from([this] { return snapshot(); });
   doorbells_.start(std::move(doorbell));
+  mender_.look_back();
   recovery_.act(conductor_);
+  if (!holding) mender_.start();
   control_.start(std::move(socket));
   link_->start();
   if (!holding) retention_.start();
@@ -260,6 +264,7 @@ void Supervisor::adopt(std::function<void(const CommandRefusal&)> done) {
       base_.opened.holding.clear();
       intake_.accept_again();
       conductor_.set_holding(false);
+      mender_.start();
       done(std::nullopt);
     });
   });

@@ -27,6 +27,7 @@
 #include "supervisor/retention.h"
 #include "supervisor/start_options.h"
 #include "supervisor/started_commands.h"
+#include "supervisor/state_mender.h"
 #include "supervisor/tailer.h"
 #include "supervisor/worker_program.h"
 
@@ -106,6 +107,7 @@ class Supervisor {
   ControlServer control_;
   DoorbellServer doorbells_;
   Recovery recovery_;
+  StateMender mender_;
   std::vector<RunPtr> moved_;  // whose cursors are not noted yet
   Timer cursor_timer_;
   bool cursor_timer_set_ = false;

@@ -1,0 +1,191 @@
+#include "supervisor/state_mender.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <charconv>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "ipc/codec.h"
+#include "ipc/job.h"
+#include "ipc/json_scan.h"
+#include "ipc/peer.h"
+#include "supervisor/burst.h"
+#include "supervisor/log.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr std::string_view kJournalSuffix = ".cj";
+constexpr std::size_t kLooksAtOnce = 32;  // then others get the loop
+constexpr std::size_t kWorkersAtOnce = 4;
+constexpr std::size_t kStateLimit = 80U << 20;
+constexpr std::size_t kSmallFile = 4096;
+constexpr ipc::JsonLimits kLimits{kStateLimit, 900, true};
+constexpr std::int64_t kSlackSeconds = 60;
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+std::string text_of_file(const std::string& path, std::size_t limit) {
+  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  auto text = file ? ipc::read_all(file.get(), limit) : ipc::Result<std::string>(std::string());
+  return text ? std::move(*text) : std::string();
+}
+
+// How old what a file shows may be without being on disk, in seconds: the kernel writes back what
+// has been dirty for a time that can be set.
+std::int64_t longest_unwritten() {
+  std::int64_t hundredths = 3000;
+  const std::string text = text_of_file("/proc/sys/vm/dirty_expire_centisecs", kSmallFile);
+  (void)std::from_chars(text.data(), text.data() + text.size(), hundredths);
+  return 2 * hundredths / 100 + kSlackSeconds;
+}
+
+// The ids of the runs whose journals were written to last: only their files can be behind.
+std::deque<std::string> latest_runs(const ipc::Layout& layout) {
+  struct Journal {
+    std::string id;
+    std::int64_t written;
+  };
+  std::vector<Journal> journals;
+  std::int64_t latest = 0;
+  const std::unique_ptr<DIR, CloseDirectory> open(::opendir(layout.journals_dir().c_str()));
+  while (const dirent* entry = open ? ::readdir(open.get()) : nullptr) {
+    std::string id = entry->d_name;
+    if (!id.ends_with(kJournalSuffix)) continue;
+    id.resize(id.size() - kJournalSuffix.size());
+    struct stat info = {};
+    if (!ipc::valid_run_id(id) || ::fstatat(::dirfd(open.get()), entry->d_name, &info, 0) != 0 ||
+        static_cast<std::uint64_t>(info.st_size) <= ipc::kLogHeaderSize) {
+      continue;
+    }
+    latest = std::max<std::int64_t>(latest, info.st_mtim.tv_sec);
+    journals.push_back({std::move(id), info.st_mtim.tv_sec});
+  }
+  std::deque<std::string> ids;
+  const std::int64_t oldest = latest - longest_unwritten();
+  for (Journal& journal : journals) {
+    if (journal.written >= oldest) ids.push_back(std::move(journal.id));
+  }
+  return ids;
+}
+
+std::string member_text(const std::vector<ipc::JsonMember>& members, std::string_view name) {
+  const ipc::JsonMember* member = ipc::find(members, name);
+  return member == nullptr ? std::string() : ipc::json_string(member->raw).value_or("");
+}
+
+// The project inside the daemon's that the run belongs to, from the state its first burst began
+// with; empty for the daemon's own.
+std::string nested_project(const ipc::Layout& layout, const std::string& id) {
+  const ipc::UniqueFd file(::open(layout.journal(id).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return {};
+  const auto first = ipc::LogReader(file.get()).next();
+  if (!first || first->outcome != ipc::LogReader::Outcome::frame) return {};
+  const auto frame = ipc::decode_journal_frame(first->payload);
+  const auto* opened = frame ? std::get_if<ipc::Opened>(&frame->body) : nullptr;
+  if (opened == nullptr) return {};
+  const auto state = ipc::scan_object(opened->state, kLimits);
+  const ipc::JsonMember* metadata = state ? ipc::find(*state, "metadata") : nullptr;
+  if (metadata == nullptr) return {};
+  const auto fields = ipc::scan_object(metadata->raw, kLimits);
+  std::string root = fields ? member_text(*fields, "project_root") : std::string();
+  return root.starts_with(layout.root() + "/") ? root : std::string();
+}
+
+bool shows_an_end(const std::string& state_file) {
+  const auto members = ipc::scan_object(text_of_file(state_file, kStateLimit), kLimits);
+  if (!members) return false;
+  const auto status = wire_status(member_text(*members, "status"));
+  return status && is_terminal(*status);
+}
+
+}  // namespace
+
+StateMender::StateMender(boost::asio::any_io_executor executor, const WorkerProgram& worker,
+                         const ipc::Layout& layout, const Registry& registry, Spawner& spawner,
+                         Launcher::Settings settings)
+    : executor_(executor),
+      layout_(layout),
+      registry_(registry),
+      launcher_(std::move(executor), worker, layout, spawner, std::move(settings),
+                [this](const RunPtr& run, std::optional<int>) {
+                  run->burst.reset();
+                  mending_.erase(run);
+                  mend_some();
+                }),
+      boot_id_(ipc::boot_id()) {}
+
+void StateMender::look_back() {
+  due_ = text_of_file(layout_.boot_record(), kSmallFile) != boot_id_;
+  if (due_) to_look_at_ = latest_runs(layout_);
+}
+
+void StateMender::start() {
+  if (std::exchange(due_, false)) look_at_some();
+}
+
+void StateMender::look_at_some() {
+  for (std::size_t looks = 0; looks < kLooksAtOnce && !to_look_at_.empty(); ++looks) {
+    const auto run = std::make_shared<Run>();
+    run->id = std::move(to_look_at_.front());
+    to_look_at_.pop_front();
+    if (needs_mending(*run)) to_mend_.push_back(run);
+  }
+  if (to_look_at_.empty()) return mend_some();
+  boost::asio::post(executor_, [this] { look_at_some(); });
+}
+
+// A run that is not over keeps its file itself.
+bool StateMender::needs_mending(Run& run) const {
+  const RunPtr known = registry_.find(run.id);
+  if (known != nullptr && known->state != RunState::finished) return false;
+  run.project_root = nested_project(layout_, run.id);
+  run.started_burst = true;  // its journal holds what a worker has to know
+  return !shows_an_end(run.layout(layout_).state_file(run.id));
+}
+
+void StateMender::mend_some() {
+  while (!to_mend_.empty() && mending_.size() < kWorkersAtOnce) {
+    const RunPtr run = std::move(to_mend_.front());
+    to_mend_.pop_front();
+    mend(run);
+  }
+  if (mending_.empty()) finish();
+}
+
+void StateMender::mend(const RunPtr& run) {
+  mending_.insert(run);
+  LaunchOrder order;
+  order.cause = Cause::project;
+  launcher_.launch(run, order, [this, run](const ipc::Result<void>& started) {
+    if (started) {
+      ++mended_;
+      return;
+    }
+    log::warning("The state file of run {} is not as it ended: {}", run->id,
+                 started.error().message());
+    mending_.erase(run);
+    boost::asio::post(executor_, [this] { mend_some(); });
+  });
+}
+
+void StateMender::finish() {
+  if (std::exchange(finished_, true)) return;
+  if (mended_ > 0) log::info("State files made good after a loss of power: {}", mended_);
+  const ipc::UniqueFd file(
+      ::open(layout_.boot_record().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const bool written = file && ::write(file.get(), boot_id_.data(), boot_id_.size()) ==
+                                   static_cast<ssize_t>(boot_id_.size());
+  if (!written) log::warning("{}", ipc::errno_error("write " + layout_.boot_record()).message());
+}
+
+}  // namespace charter::supervisor
