@@ -73,8 +73,10 @@ void Forgetting::forget(const Order& order, Done done) {
                    auto result = std::make_shared<ipc::Result<void>>();
                    disk_.run(
                        [this, id, result] {
+                         std::string root = nested_project(layout_, id);
+                         if (root.empty()) root = layout_.root();
                          *result = remove_run_files(layout_, id);
-                         const std::string state = layout_.state_file(id);
+                         const std::string state = ipc::Layout(root).state_file(id);
                          if (*result && ::unlink(state.c_str()) != 0 && errno != ENOENT) {
                            *result = ipc::errno_error("remove " + state);
                          }

@@ -13,4 +13,8 @@ namespace charter::supervisor {
 // again. May wait for a disk. Returns why something is left, or nothing.
 [[nodiscard]] ipc::Result<void> remove_run_files(const ipc::Layout& layout, std::string_view run);
 
+// The project inside the daemon's that a run with a journal belongs to, from the state its first
+// burst began with; empty for the daemon's own. Looks at the disk.
+[[nodiscard]] std::string nested_project(const ipc::Layout& layout, std::string_view run);
+
 }  // namespace charter::supervisor

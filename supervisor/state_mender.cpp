@@ -12,12 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include "ipc/codec.h"
 #include "ipc/job.h"
 #include "ipc/json_scan.h"
 #include "ipc/peer.h"
 #include "supervisor/burst.h"
 #include "supervisor/log.h"
+#include "supervisor/run_files.h"
 
 namespace charter::supervisor {
 namespace {
@@ -81,24 +81,6 @@ std::deque<std::string> latest_runs(const ipc::Layout& layout) {
 std::string member_text(const std::vector<ipc::JsonMember>& members, std::string_view name) {
   const ipc::JsonMember* member = ipc::find(members, name);
   return member == nullptr ? std::string() : ipc::json_string(member->raw).value_or("");
-}
-
-// The project inside the daemon's that the run belongs to, from the state its first burst began
-// with; empty for the daemon's own.
-std::string nested_project(const ipc::Layout& layout, const std::string& id) {
-  const ipc::UniqueFd file(::open(layout.journal(id).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return {};
-  const auto first = ipc::LogReader(file.get()).next();
-  if (!first || first->outcome != ipc::LogReader::Outcome::frame) return {};
-  const auto frame = ipc::decode_journal_frame(first->payload);
-  const auto* opened = frame ? std::get_if<ipc::Opened>(&frame->body) : nullptr;
-  if (opened == nullptr) return {};
-  const auto state = ipc::scan_object(opened->state, kLimits);
-  const ipc::JsonMember* metadata = state ? ipc::find(*state, "metadata") : nullptr;
-  if (metadata == nullptr) return {};
-  const auto fields = ipc::scan_object(metadata->raw, kLimits);
-  std::string root = fields ? member_text(*fields, "project_root") : std::string();
-  return root.starts_with(layout.root() + "/") ? root : std::string();
 }
 
 bool shows_an_end(const std::string& state_file) {

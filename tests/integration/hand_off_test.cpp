@@ -100,6 +100,16 @@ TEST_F(NestedProject, IdOfARunItHasIsRefused) {
   EXPECT_EQ(read_file(state_file("r1")), "{}");
 }
 
+TEST_F(NestedProject, RunOfItIsForgottenThere) {
+  ASSERT_TRUE(run("r1", "hello").ok);
+  ASSERT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
+  ASSERT_TRUE(eventually(kSoon, [this] {
+    return charter_daemon(scene.project, {"forget", "r1"}).code == 0;
+  })) << "it has to be delivered first";
+  EXPECT_FALSE(exists(state_file("r1")));
+  EXPECT_TRUE(run("r1", "hello").ok);
+}
+
 TEST_F(NestedProject, ItsPausedRunGoesOnThereAfterARestart) {
   ASSERT_TRUE(run("r1", "ask").ok);
   ASSERT_TRUE(scene.gateway.wait_for_event("r1", "GatePendingEvent"));
