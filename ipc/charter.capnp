@@ -198,6 +198,7 @@ struct Job {
   setupTimeoutMs @14 :UInt64;  # of an integration; 0: the default
   teardownTimeoutMs @15 :UInt64;
   stepOutputMax @16 :UInt64;   # bytes a step may print, or an integration answer; 0: the default
+  workflowPath @17 :Text;      # the plan's file, empty when it is not known
 }
 
 struct Hello {

@@ -39,6 +39,7 @@ Result<Job> read_job(schema::Job::Reader in) {
   out.setup_timeout_ms = in.getSetupTimeoutMs();
   out.teardown_timeout_ms = in.getTeardownTimeoutMs();
   out.step_output_max = in.getStepOutputMax();
+  out.workflow_path = str(in.getWorkflowPath());
   out.next_seq = in.getNextSeq();
   out.reason = str(in.getReason());
   out.pauses = in.getPauses();
@@ -58,7 +59,7 @@ int create_memory_file() {
 std::string encode(const Job& job) {
   const std::size_t bytes = job.run_id.size() + job.project_root.size() + job.data_dir.size() +
                             job.doorbell.size() + job.secret.size() + job.cause.size() +
-                            job.state.size() + job.reason.size() +
+                            job.state.size() + job.reason.size() + job.workflow_path.size() +
                             (job.command ? text_bytes(*job.command) : 0);
   return message::write<schema::Job>(bytes, [&](auto out) {
     out.setVersion(kJobVersion);
@@ -75,6 +76,7 @@ std::string encode(const Job& job) {
     out.setSetupTimeoutMs(job.setup_timeout_ms);
     out.setTeardownTimeoutMs(job.teardown_timeout_ms);
     out.setStepOutputMax(job.step_output_max);
+    out.setWorkflowPath(text(job.workflow_path));
     out.setNextSeq(job.next_seq);
     out.setReason(text(job.reason));
     out.setPauses(job.pauses);

@@ -35,6 +35,7 @@ struct Job {
   std::uint64_t setup_timeout_ms = 0;     // of an integration's setup; 0: the default
   std::uint64_t teardown_timeout_ms = 0;  // the same of its teardown
   std::uint64_t step_output_max = 0;      // bytes a step may print; 0: the default
+  std::string workflow_path;              // of the plan's file; empty when it is not known
 };
 
 [[nodiscard]] std::string encode(const Job& job);

@@ -207,7 +207,7 @@ ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
   if (auto made = layout.create(); !made) return made.error();
   auto lock = patiently([&] { return lock_project(layout); });
   if (!lock) return lock.error();
-  auto worker = WorkerProgram::open(layout);
+  auto worker = WorkerProgram::open(layout, options.toolchain_python);
   if (!worker) return worker.error();
   auto place = place_of(layout.ledger_dir());
   if (!place) return place.error();

@@ -128,6 +128,12 @@ constexpr std::array kOptions{
                     .help = "Where ledger and journals lie, for projects on NFS or overlay file "
                             "systems; relative to the project.",
                     .shown_default = ".charter/daemon"},
+    ipc::OptionSpec{.name = "toolchain-python",
+                    .variable = "CHARTER_DAEMON_TOOLCHAIN_PYTHON",
+                    .metavar = "FILE",
+                    .help = "Interpreter of the Charter toolchain, whose packages Python "
+                            "integrations see behind the project's.",
+                    .shown_default = "that of the 'charter' command on PATH"},
     ipc::OptionSpec{.name = "replay",
                     .variable = "CHARTER_DAEMON_REPLAY",
                     .fallback = "active",
@@ -362,6 +368,16 @@ std::string from_root(const std::string& root, const std::string& path) {
   return (ec ? joined.lexically_normal() : resolved).string();
 }
 
+// Links are kept: an interpreter finds its packages by the name it is called.
+Result<void> read_toolchain(const OptionValues& values, StartOptions& options) {
+  const std::string& python = values.text("toolchain-python");
+  if (python.empty()) return {};
+  options.toolchain_python = fs::absolute(python).lexically_normal().string();
+  std::error_code ec;
+  if (fs::is_regular_file(options.toolchain_python, ec)) return {};
+  return values.invalid("toolchain-python", "File '" + python + "' does not exist.");
+}
+
 Result<void> read_places(const OptionValues& values, StartOptions& options) {
   const std::string& root = options.project_path;
   const std::string& socket = values.text("socket-path");
@@ -379,7 +395,7 @@ Result<void> read_places(const OptionValues& values, StartOptions& options) {
   }
   const std::string& data = values.text("data-dir");
   if (!data.empty()) options.data_dir = from_root(root, data);
-  return {};
+  return read_toolchain(values, options);
 }
 
 Result<void> read_worker_id(const OptionValues& values, StartOptions& options) {

@@ -32,7 +32,8 @@ struct StartOptions {
   std::chrono::milliseconds teardown_timeout{10'000};
   std::uint64_t step_output_max = 64U << 20;  // bytes
   std::uint64_t max_request_bytes = 64U << 20;
-  std::string data_dir;  // absolute, or empty for the default
+  std::string data_dir;          // absolute, or empty for the default
+  std::string toolchain_python;  // absolute, or empty for that of the `charter` command on PATH
   Replay replay = Replay::active;
   RetentionSettings retention;
   bool offer_capnp = true;  // charter.capnp.v1 to the gateway

@@ -46,7 +46,8 @@ ipc::Result<ipc::UniqueFd> open_log(const std::string& path) {
 
 }  // namespace
 
-ipc::Result<WorkerProgram> WorkerProgram::open(const ipc::Layout& layout) {
+ipc::Result<WorkerProgram> WorkerProgram::open(const ipc::Layout& layout,
+                                               const std::string& toolchain_python) {
   WorkerProgram worker;
   auto program = open_program();
   if (!program) return program.error();
@@ -57,6 +58,10 @@ ipc::Result<WorkerProgram> WorkerProgram::open(const ipc::Layout& layout) {
   if (!log) return log.error();
   worker.log = std::move(*log);
   worker.environment = ipc::clean_environment();
+  // Workers keep it from what they start, as all that configures the daemon.
+  if (!toolchain_python.empty()) {
+    worker.environment.push_back("CHARTER_DAEMON_TOOLCHAIN_PYTHON=" + toolchain_python);
+  }
   return worker;
 }
 

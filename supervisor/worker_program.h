@@ -18,7 +18,9 @@ struct WorkerProgram {
   std::vector<std::string> environment;
 
   // Looks beside this executable, then in ../libexec/charter-daemon.
-  static ipc::Result<WorkerProgram> open(const ipc::Layout& layout);
+  // `toolchain_python` is for workers to know, or empty.
+  static ipc::Result<WorkerProgram> open(const ipc::Layout& layout,
+                                         const std::string& toolchain_python);
 };
 
 }  // namespace charter::supervisor

@@ -135,14 +135,15 @@ ipc::Result<Object> Burst::attempt_integration(const Step& step, long long numbe
   if (auto done = loaded.load(names_in_inputs(step)); !done) return done.error();
   const auto inputs = resolve_inputs(step, state_);
   if (!inputs) return inputs.error();
-  const std::string params = execute_params(step, state_, *inputs);
-  make_begun_durable();
   Integration& integration = *capabilities_.find(*step.uses);
+  const std::string params = execute_params(step, state_, *inputs, integration.style());
+  make_begun_durable();
   auto value = integration.execute(params, deadline);
   attention_.check();
   if (value) return map_integration_outputs(step, std::move(*value));
   if (integration.lost()) {
-    end_tree(attention_, reaper_, others_than(capability_mark(state_.run_id(), *step.uses)), {});
+    const std::string mark = capability_mark(state_.run_id(), integration.name());
+    end_tree(attention_, reaper_, others_than(mark), {});
   }
   if (!integration.late()) return value.error();
   return ipc::plain_error("Step '" + step.id_text() + "' exceeded timeout limit of " +

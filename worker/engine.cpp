@@ -87,7 +87,7 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   Reaper reaper;
   Attention attention(guardian, reaper);
   Burst burst(layout, attention, reaper, std::move(recorder), std::move(*state),
-              workflow ? std::move(*workflow) : Workflow{}, limits_of(job));
+              workflow ? std::move(*workflow) : Workflow{}, limits_of(job), job.workflow_path);
   if (!workflow) {
     burst.fail(workflow.error().what);
   } else if (opening.kind == Opening::Kind::start) {

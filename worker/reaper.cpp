@@ -29,7 +29,13 @@ bool Reaper::reap() {
       status_ = status;
       watched_ = 0;
     }
+    if (const auto kept = kept_.find(ended); kept != kept_.end()) kept->second = status;
   }
+}
+
+std::optional<int> Reaper::status_of(pid_t child) const {
+  const auto kept = kept_.find(child);
+  return kept == kept_.end() ? std::nullopt : kept->second;
 }
 
 void Reaper::await_child(std::int64_t deadline_ms) {

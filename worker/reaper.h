@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 
 namespace charter::worker {
@@ -21,6 +22,11 @@ class Reaper {
   // The watched child's wait status, once it has ended.
   [[nodiscard]] std::optional<int> status() const { return status_; }
 
+  // The same for a child that lives beside others, from now until it is forgotten.
+  void keep(pid_t child) { kept_[child].reset(); }
+  void forget(pid_t child) { kept_.erase(child); }
+  [[nodiscard]] std::optional<int> status_of(pid_t child) const;
+
   // Sleeps until a child ends or `deadline_ms` (boot clock) comes. SIGCHLD must be blocked. May
   // return early.
   static void await_child(std::int64_t deadline_ms);
@@ -28,6 +34,7 @@ class Reaper {
  private:
   pid_t watched_ = 0;
   std::optional<int> status_;
+  std::map<pid_t, std::optional<int>> kept_;
 };
 
 }  // namespace charter::worker

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "worker/integrations/command_integration.h"
+#include "worker/integrations/python_integration.h"
 #include "worker/json/python.h"
+#include "worker/plan/paths.h"
+#include "worker/plan/runtime.h"
 #include "worker/plan/secrets.h"
 
 namespace charter::worker {
@@ -33,30 +37,83 @@ std::string capability_mark(const std::string& run_id, const std::string& uses) 
 }
 
 ipc::Result<void> Capabilities::define(const std::string& uses, const Value& capability,
-                                       const std::string& run_id, const Environment& environment,
-                                       const Integration::Started& started) {
+                                       const Making& making) {
   static const Object kNone;
   const Object& fields = capability.is_object() ? capability.as_object() : kNone;
-  const Value& kind = get(fields, "kind");
-  if (kind == Value("python") || kind == Value("entry_point")) {
-    return ipc::plain_error("This version of charter-daemon does not run capabilities of kind '" +
-                            kind.as_string() + "' ('" + uses + "')");
-  }
   if (fields.find("kind") == nullptr) return ipc::plain_error("'kind'");
-  if (!(kind == Value("subprocess"))) {
-    return ipc::plain_error("Unsupported integration kind '" + str(kind) + "'");
+  const Value& kind = get(fields, "kind");
+  if (kind == Value("subprocess")) return define_command(uses, fields, making);
+  if (kind == Value("python") || kind == Value("entry_point")) {
+    return define_python(uses, fields, kind.as_string(), making);
   }
+  return ipc::plain_error("Unsupported integration kind '" + str(kind) + "'");
+}
+
+ipc::Result<void> Capabilities::define_command(const std::string& uses, const Object& fields,
+                                               const Making& making) {
   auto words = words_of(uses, get(fields, "command"));
   if (!words) return words.error();
   auto variables = capability_variables(uses, fields);
   if (!variables) return variables.error();
   secrets_.insert(secrets_.end(), variables->secrets.begin(), variables->secrets.end());
-  auto own = environment.for_capability(capability_mark(run_id, uses), variables->all);
+  auto own =
+      making.environment.for_capability(capability_mark(making.run_id, uses), variables->all);
   if (!own) return own.error();
-  integrations_.push_back(std::make_unique<Integration>(
-      Integration::Definition{uses, std::move(*words), std::move(*own), run_id, limits_, mask_},
-      attention_, started));
+  integrations_.push_back(std::make_unique<CommandIntegration>(
+      uses,
+      CommandIntegration::Definition{std::move(*words), std::move(*own), making.run_id, limits_,
+                                     mask_},
+      attention_, making.started));
   return {};
+}
+
+ipc::Result<void> Capabilities::define_python(const std::string& uses, const Object& fields,
+                                              const std::string& kind, const Making& making) {
+  const std::string named = kind == "python" ? "spec" : "name";
+  if (fields.find(named) == nullptr) return ipc::plain_error("'" + named + "'");
+  auto secrets = config_secrets(uses, fields);
+  if (!secrets) return secrets.error();
+  Object values;
+  for (auto& [pointer, value] : *secrets) {
+    secrets_.push_back(value);
+    values.set(pointer, Value(std::move(value)));
+  }
+  auto interpreter = host(making);
+  if (!interpreter) return interpreter.error();
+  Object capability;
+  capability.set("kind", Value(kind));
+  capability.set(named, get(fields, named));
+  const Value& config = get(fields, "config");
+  Object load;
+  load.set("uses", Value(uses));
+  load.set("capability", Value(std::move(capability)));
+  load.set("config", truthy(config) ? config : Value(Object()));
+  load.set("secrets", Value(std::move(values)));
+  auto integration =
+      std::make_unique<PythonIntegration>(uses, dump(Value(std::move(load))), **interpreter);
+  auto loaded = integration->load(kNever);
+  (*interpreter)->add(*integration);
+  integrations_.push_back(std::move(integration));
+  return loaded;
+}
+
+// The interpreter is started for the first that needs it.
+ipc::Result<PythonHost*> Capabilities::host(const Making& making) {
+  if (host_) return host_.get();
+  Files files;
+  auto runtime = find_python_runtime(files, making.project_root);
+  if (!runtime) return runtime.error();
+  auto own =
+      making.environment.for_capability(capability_mark(making.run_id, PythonHost::name()), {});
+  if (!own) return own.error();
+  std::vector<std::string> search{making.project_root};
+  if (!workflow_path_.empty()) search.push_back(parent(workflow_path_));
+  host_ = std::make_unique<PythonHost>(
+      PythonHost::Definition{std::move(runtime->interpreter), std::move(runtime->toolchain),
+                             std::move(search), std::move(*own), making.run_id, limits_},
+      attention_, reaper_, making.started);
+  if (auto opened = host_->open(kNever); !opened) return opened.error();
+  return host_.get();
 }
 
 ipc::Result<void> Capabilities::set_up(const RunState& state, const Workflow& workflow,
@@ -65,13 +122,18 @@ ipc::Result<void> Capabilities::set_up(const RunState& state, const Workflow& wo
   const auto metadata = state.metadata();
   if (!metadata) return metadata.error();
   if (metadata->is_object()) {
-    const Value& capabilities = get(metadata->as_object(), "resolved_capabilities");
+    const Object& fields = metadata->as_object();
+    const Making making{state.run_id(), str(get(fields, "project_root")), environment, started};
+    const Value& capabilities = get(fields, "resolved_capabilities");
     if (capabilities.is_object()) {
       for (const auto& [uses, capability] : capabilities.as_object()) {
-        auto defined = define(uses, capability, state.run_id(), environment, started);
-        if (!defined) return defined;
+        if (auto defined = define(uses, capability, making); !defined) return defined;
       }
     }
+  }
+  defined_ = true;
+  if (host_) {
+    if (auto done = host_->depend(kNever); !done) return done;
   }
   for (const auto& integration : integrations_) {
     if (auto consent = integration->set_up(); !consent) return consent;
@@ -90,9 +152,16 @@ ipc::Result<void> Capabilities::bind(const Workflow& workflow) const {
                               "no integration declared. Every regular step must define "
                               "'uses'.");
     }
-    if (std::find(available.begin(), available.end(), *step.uses) == available.end()) {
+    const auto used = std::find_if(
+        integrations_.begin(), integrations_.end(),
+        [&step](const auto& integration) { return integration->uses() == *step.uses; });
+    if (used == integrations_.end()) {
       return ipc::plain_error(who + "integration '" + *step.uses +
                               "' is not registered. Available: " + repr(available));
+    }
+    if ((*used)->requires_outputs() && step.outputs.empty()) {
+      return ipc::plain_error(who + "integration '" + *step.uses +
+                              "' requires outputs to be declared.");
     }
   }
   return {};
@@ -110,13 +179,18 @@ bool Capabilities::own(pid_t pid) const {
                      [pid](const auto& integration) { return integration->owns(pid); });
 }
 
+// What was made when another could not be has not been set up and is not torn down.
 void Capabilities::tear_down() {
-  for (const auto& integration : integrations_) integration->tear_down();
+  if (defined_) {
+    for (const auto& integration : integrations_) integration->tear_down();
+  }
+  if (host_) host_->finish();
   integrations_.clear();
+  host_.reset();
 }
 
 std::string execute_params(const Step& step, const RunState& state,
-                           const std::vector<ResolvedInput>& inputs) {
+                           const std::vector<ResolvedInput>& inputs, const DumpStyle& style) {
   Object outputs;
   for (const StepOutput& output : step.outputs) outputs.set(output.name, Value(output.type));
   Object sources;
@@ -127,10 +201,10 @@ std::string execute_params(const Step& step, const RunState& state,
   declared.set("with", Value(step.with));
   declared.set("outputs", Value(std::move(outputs)));
   declared.set("inputs", Value(std::move(sources)));
-  std::string params = R"({"step":)" + dump(Value(std::move(declared)), kWire);
-  const auto add = [&params](const char* name, const Value& value) {
+  std::string params = R"({"step":)" + dump(Value(std::move(declared)), style);
+  const auto add = [&params, &style](const char* name, const Value& value) {
     params += name;
-    dump_to(params, value, kWire);
+    dump_to(params, value, style);
   };
   Object resolved;
   for (const ResolvedInput& input : inputs) resolved.set(*input.name, *input.value);

@@ -1,5 +1,5 @@
-// The capabilities a run was handed over with, as far as they are processes: all of them live for
-// one burst, whether a step uses them or not.
+// The capabilities a run was handed over with: all of them live for one burst, whether a step uses
+// them or not. A command has a process of its own, all that are Python share an interpreter.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,11 @@
 #include "ipc/error.h"
 #include "worker/attention.h"
 #include "worker/integrations/integration.h"
+#include "worker/integrations/message.h"
+#include "worker/integrations/python_host.h"
 #include "worker/limits.h"
 #include "worker/plan/workflow.h"
+#include "worker/reaper.h"
 #include "worker/steps/environment.h"
 #include "worker/steps/inputs.h"
 #include "worker/stores/run_state.h"
@@ -21,9 +24,15 @@ namespace charter::worker {
 
 class Capabilities {
  public:
-  // `mask` is for what errors quote.
-  Capabilities(Attention& attention, const Limits& limits, Mask mask)
-      : attention_(attention), limits_(limits), mask_(std::move(mask)) {}
+  // `workflow_path` is the plan's, or empty: Python modules beside it can be imported. `mask` is
+  // for what errors quote.
+  Capabilities(Attention& attention, Reaper& reaper, const Limits& limits,
+               std::string workflow_path, Mask mask)
+      : attention_(attention),
+        reaper_(reaper),
+        limits_(limits),
+        workflow_path_(std::move(workflow_path)),
+        mask_(std::move(mask)) {}
 
   // Starts what the state's metadata names and sees that every step has its capability. Errors are
   // the run's.
@@ -39,14 +48,28 @@ class Capabilities {
   [[nodiscard]] bool own(pid_t pid) const;
 
  private:
-  ipc::Result<void> define(const std::string& uses, const Value& capability,
-                           const std::string& run_id, const Environment& environment,
-                           const Integration::Started& started);
+  // What a burst's capabilities are made with.
+  struct Making {
+    std::string run_id;
+    std::string project_root;
+    const Environment& environment;
+    const Integration::Started& started;
+  };
+  ipc::Result<void> define(const std::string& uses, const Value& capability, const Making& making);
+  ipc::Result<void> define_command(const std::string& uses, const Object& fields,
+                                   const Making& making);
+  ipc::Result<void> define_python(const std::string& uses, const Object& fields,
+                                  const std::string& kind, const Making& making);
+  ipc::Result<PythonHost*> host(const Making& making);
   [[nodiscard]] ipc::Result<void> bind(const Workflow& workflow) const;
 
   Attention& attention_;
+  Reaper& reaper_;
   Limits limits_;
+  std::string workflow_path_;
   Mask mask_;
+  std::unique_ptr<PythonHost> host_;  // once there is a Python integration
+  bool defined_ = false;
   std::vector<std::unique_ptr<Integration>> integrations_;
   std::vector<std::string> secrets_;
 };
@@ -56,6 +79,7 @@ class Capabilities {
 
 // What `execute` is asked: the step as it is declared and what it can see, as JSON.
 [[nodiscard]] std::string execute_params(const Step& step, const RunState& state,
-                                         const std::vector<ResolvedInput>& inputs);
+                                         const std::vector<ResolvedInput>& inputs,
+                                         const DumpStyle& style);
 
 }  // namespace charter::worker

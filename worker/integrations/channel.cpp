@@ -18,6 +18,8 @@ namespace charter::worker {
 namespace {
 
 constexpr std::size_t kChunk = 64UL * 1024;
+constexpr std::int64_t kShutdownMs = 5000;
+constexpr std::int64_t kTermMs = 1000;
 
 bool make_pipe(ipc::UniqueFd& reading, ipc::UniqueFd& writing) {
   std::array<int, 2> ends{};
@@ -28,6 +30,11 @@ bool make_pipe(ipc::UniqueFd& reading, ipc::UniqueFd& writing) {
 }
 
 }  // namespace
+
+std::string in_words(std::int64_t milliseconds) {
+  if (milliseconds % 1000 != 0) return std::to_string(milliseconds) + " ms";
+  return std::to_string(milliseconds / 1000) + " s";
+}
 
 ipc::Result<pid_t> Channel::start(std::vector<std::string> arguments,
                                   std::vector<std::string> environment) {
@@ -135,6 +142,23 @@ bool Channel::await_end(std::int64_t deadline_ms) {
     if (ipc::boot_ms() >= deadline_ms) return ended();
   }
   return true;
+}
+
+void Channel::abandon() {
+  if (!close(ipc::boot_ms())) {
+    signal(SIGTERM);
+    (void)await_end(ipc::boot_ms() + kTermMs);
+  }
+  signal(SIGKILL);
+  (void)await_end(ipc::boot_ms() + kTermMs);
+}
+
+void Channel::leave() {
+  if (!close(ipc::boot_ms() + kShutdownMs)) {
+    signal(SIGTERM);
+    (void)await_end(ipc::boot_ms() + kShutdownMs);
+  }
+  signal(SIGKILL);
 }
 
 void Channel::signal(int signal) const {

@@ -15,6 +15,9 @@
 
 namespace charter::worker {
 
+// A limit as errors show it.
+[[nodiscard]] std::string in_words(std::int64_t milliseconds);
+
 class Channel {
  public:
   enum class Outcome { line, closed, late, too_long };
@@ -34,6 +37,10 @@ class Channel {
 
   // Tells the process that nothing more will come; true when it ends by the deadline.
   bool close(std::int64_t deadline_ms);
+
+  // Ends the process: at once, since one cannot talk to it any more, or with time to leave in.
+  void abandon();
+  void leave();
 
   [[nodiscard]] bool ended() const;
   [[nodiscard]] pid_t pid() const { return pid_; }

@@ -1,71 +1,52 @@
-// One capability of kind `subprocess`: a process of its own for a burst of the run, set up before
-// the first step and torn down after the last.
-//
-// An answer with an error keeps the process. One that came too late, a broken conversation or an
-// ended process does not: the next attempt starts it again, and numbers its requests on.
+// What a step of type `step` uses: one capability of the run, for one burst. There are two kinds,
+// commands (command_integration.h) and Python (python_integration.h).
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "ipc/error.h"
-#include "worker/attention.h"
-#include "worker/integrations/channel.h"
-#include "worker/integrations/message.h"
 #include "worker/json/value.h"
-#include "worker/limits.h"
 
 namespace charter::worker {
 
 class Integration {
  public:
-  struct Definition {
-    std::string uses;
-    std::vector<std::string> command;
-    std::vector<std::string> environment;
-    std::string run_id;
-    Limits limits;
-    Mask mask;
-  };
-  // Told of every process that is started.
-  using Started = std::function<void(const std::string& uses, pid_t pid)>;
+  // Told of every process that is started, by the name in its mark.
+  using Started = std::function<void(const std::string& name, pid_t pid)>;
 
-  Integration(Definition definition, Attention& attention, Started started)
-      : definition_(std::move(definition)), attention_(attention), started_(std::move(started)) {}
+  explicit Integration(std::string uses) : uses_(std::move(uses)) {}
+  virtual ~Integration() = default;
+  Integration(const Integration&) = delete;
+  Integration& operator=(const Integration&) = delete;
 
-  [[nodiscard]] const std::string& uses() const { return definition_.uses; }
+  [[nodiscard]] const std::string& uses() const { return uses_; }
+  // The name in its process's mark.
+  [[nodiscard]] virtual const std::string& name() const { return uses_; }
 
-  // Starts the process and waits for its consent.
-  ipc::Result<void> set_up() { return start(kNever); }
+  virtual ipc::Result<void> set_up() = 0;
   // One attempt: the value it returned. Sets it up again first where that is needed.
-  ipc::Result<Value> execute(std::string_view params, std::int64_t deadline_ms);
+  virtual ipc::Result<Value> execute(std::string_view params, std::int64_t deadline_ms) = 0;
+  // How values are written in `params`.
+  [[nodiscard]] virtual const DumpStyle& style() const { return kWire; }
   // The latest execute() ran out of time.
-  [[nodiscard]] bool late() const { return late_; }
+  [[nodiscard]] virtual bool late() const = 0;
   // There is no process to go on with.
-  [[nodiscard]] bool lost() const { return !channel_; }
-  // Ends the process, with notice. A failure is logged.
-  void tear_down();
+  [[nodiscard]] virtual bool lost() const = 0;
+  // Every step that uses it has to declare outputs.
+  [[nodiscard]] virtual bool requires_outputs() const { return false; }
+  // A failure is logged.
+  virtual void tear_down() = 0;
 
-  [[nodiscard]] bool owns(pid_t pid) const { return channel_ && channel_->pid() == pid; }
+  [[nodiscard]] virtual bool owns(pid_t pid) const = 0;
 
  private:
-  ipc::Result<void> start(std::int64_t deadline_ms);
-  ipc::Result<Object> call(std::string_view method, std::string_view params,
-                           std::int64_t deadline_ms, std::int64_t limit_ms);
-  [[nodiscard]] ipc::Error about(const std::string& what) const;
-  void abandon();
-
-  Definition definition_;
-  Attention& attention_;
-  Started started_;
-  std::unique_ptr<Channel> channel_;
-  std::uint64_t requests_ = 0;
-  bool late_ = false;
+  std::string uses_;
 };
 
 }  // namespace charter::worker

@@ -4,6 +4,8 @@
 
 #include "worker/json/python.h"
 #include "worker/plan/capability_config.h"
+#include "worker/plan/entry_points.h"
+#include "worker/plan/runtime.h"
 #include "worker/plan/step_parser.h"
 
 namespace charter::worker {
@@ -62,8 +64,9 @@ Value text_map(const TextPairs& pairs) {
 
 class Resolver {
  public:
-  Resolver(const Workflow& workflow, const Project& project, const std::string& plan_path)
-      : workflow_(workflow), project_(project), plan_path_(plan_path) {
+  Resolver(Files& files, const Workflow& workflow, const Project& project,
+           const std::string& plan_path)
+      : files_(files), workflow_(workflow), project_(project), plan_path_(plan_path) {
     for (const Step& step : workflow.steps) {
       const bool wanted = step.type == StepType::integration && step.uses;
       if (wanted && seen_.insert(*step.uses).second) needed_.push_back(*step.uses);
@@ -140,6 +143,10 @@ class Resolver {
     if (!bind_secrets(uses, capability.env_secrets)) return std::nullopt;
     if (capability.kind == "command") return describe_command(uses, capability);
     const bool python = capability.kind == "python";
+    if (!python && !is_offered(str(capability.value))) {
+      add_problem(uses, "Unknown integration '" + str(capability.value) + "'");
+      return std::nullopt;
+    }
     Object written;
     written.set("kind", Value(python ? "python" : "entry_point"));
     written.set(python ? "spec" : "name", Value(str(capability.value)));
@@ -149,6 +156,15 @@ class Resolver {
     written.set("secrets_registry", Value(project_.secret_sources));
     resolved_.set(uses, Value(std::move(written)));
     return std::nullopt;
+  }
+
+  // Without the project's environment nothing can be said, and the launch fails for that.
+  bool is_offered(const std::string& name) {
+    if (!runtime_) runtime_ = find_python_runtime(files_, project_.root);
+    if (!*runtime_) return true;
+    std::vector<std::string> packages = (*runtime_)->project;
+    packages.insert(packages.end(), (*runtime_)->toolchain.begin(), (*runtime_)->toolchain.end());
+    return offers_entry_point(files_, packages, kIntegrationGroup, name);
   }
 
   Failed describe_command(const std::string& uses, const Capability& capability) {
@@ -182,6 +198,8 @@ class Resolver {
                        ". Add capabilities in charter.yml or use explicit --capability overrides.");
   }
 
+  Files& files_;
+  std::optional<ipc::Result<PythonRuntime>> runtime_;
   const Workflow& workflow_;
   const Project& project_;
   const std::string& plan_path_;
@@ -205,9 +223,9 @@ void overlay_configurations(Workflow& workflow, const Project& project) {
   }
 }
 
-Outcome<Object> resolve_capabilities(const Workflow& workflow, const Project& project,
+Outcome<Object> resolve_capabilities(Files& files, const Workflow& workflow, const Project& project,
                                      const std::string& plan_path) {
-  return Resolver(workflow, project, plan_path).run();
+  return Resolver(files, workflow, project, plan_path).run();
 }
 
 }  // namespace charter::worker

@@ -17,7 +17,8 @@ void overlay_configurations(Workflow& workflow, const Project& project);
 
 // The capabilities as a hand-off carries them, by `uses` reference in the order of the steps. No
 // secret is read: a reference stays a reference.
-[[nodiscard]] Outcome<Object> resolve_capabilities(const Workflow& workflow, const Project& project,
+[[nodiscard]] Outcome<Object> resolve_capabilities(Files& files, const Workflow& workflow,
+                                                   const Project& project,
                                                    const std::string& plan_path);
 
 // A command line as a POSIX shell splits it, without expansion; nothing when a quotation is open.

@@ -7,6 +7,7 @@
 #include "worker/plan/project.h"
 #include "worker/plan/refusals.h"
 #include "worker/plan/requirements.h"
+#include "worker/plan/runtime.h"
 
 namespace charter::worker {
 namespace {
@@ -44,10 +45,17 @@ Failed check_state(const PreparedRun& run) {
 Failed check_support(Files& files, const PreparedRun& run) {
   StorageDriver driver;
   if (Fault fault = storage_driver(files, run.project_root, driver)) return internal(fault->text);
-  // A hand-off does not depend on pyproject.toml, so one that cannot be read requires nothing.
+  return refuse({run.capabilities, driver.name});
+}
+
+// Only what uses Python, or packages, needs the project's environment. One hands a workflow off
+// without pyproject.toml being read, so one that cannot be read requires nothing.
+Failed check_runtime(Files& files, const PreparedRun& run) {
   std::vector<std::string> requirements;
   if (load_requirements(files, run.project_root, requirements)) requirements.clear();
-  return refuse({run.capabilities, requirements, driver.name});
+  if (requirements.empty() && !needs_python(run.capabilities)) return std::nullopt;
+  const auto runtime = find_python_runtime(files, run.project_root);
+  return runtime ? Failed() : internal(runtime.error().what);
 }
 
 }  // namespace
@@ -73,6 +81,7 @@ Outcome<PreparedRun> check_hand_off(Files& files, HandOff request) {
   run.variables = std::move(request.variables);
   run.capabilities = std::move(request.capabilities);
   run.snapshot = snapshot_of(run.workflow);
+  if (auto failed = check_runtime(files, run)) return std::move(*failed);
   if (auto failed = check_support(files, run)) return std::move(*failed);
   if (auto failed = check_state(run)) return std::move(*failed);
   return run;

@@ -7,6 +7,7 @@
 #include "worker/plan/plan.h"
 #include "worker/plan/project.h"
 #include "worker/plan/requirements.h"
+#include "worker/plan/runtime.h"
 #include "worker/plan/secrets.h"
 
 namespace charter::worker {
@@ -26,12 +27,16 @@ Failed open_project(Files& files, const std::string& requested, Project& project
   return std::nullopt;
 }
 
-// Only a project that requires packages needs what `charter install` makes.
-Failed check_runtime(Files& files, const Project& project, const std::string& plan_path) {
-  if (project.requirements.empty()) return std::nullopt;
+// What `charter install` makes is needed by a project that requires packages, before anything else
+// is looked at, and by what turns out to use Python.
+Failed check_runtime(Files& files, const Project& project, const std::string& plan_path,
+                     bool needed) {
+  if (!needed) return std::nullopt;
   if (Fault fault = check_installed(files, project.root, plan_path, project.requirements)) {
     return failure_of(*fault, code::kRuntimeUnavailable);
   }
+  const auto runtime = find_python_runtime(files, project.root);
+  if (!runtime) return Failure(code::kRuntimeUnavailable, runtime.error().what);
   return std::nullopt;
 }
 
@@ -52,14 +57,21 @@ Outcome<HandOff> prepare_launch(Files& files, const LaunchRequest& request, Valu
   if (Fault fault = find_workflow(files, project.root, request.workflow_id, manifest)) {
     return failure_of(*fault, code::kUnknownWorkflow);
   }
-  if (auto failed = check_runtime(files, project, manifest.plan_path)) return std::move(*failed);
+  const bool packages = !project.requirements.empty();
+  if (auto failed = check_runtime(files, project, manifest.plan_path, packages)) {
+    return std::move(*failed);
+  }
   auto workflow = load_plan(files, manifest);
   if (!workflow) return workflow.error();
   overlay_configurations(*workflow, project);
   auto variables = launch_variables(manifest, request.variables, request.text_variables);
   if (!variables) return variables.error();
-  auto capabilities = resolve_capabilities(*workflow, project, manifest.plan_path);
+  auto capabilities = resolve_capabilities(files, *workflow, project, manifest.plan_path);
   if (!capabilities) return capabilities.error();
+  const bool python = !packages && needs_python(*capabilities);
+  if (auto failed = check_runtime(files, project, manifest.plan_path, python)) {
+    return std::move(*failed);
+  }
   if (auto failed = preflight_secrets(manifest.id, *capabilities)) return std::move(*failed);
   snapshot = snapshot_of(*workflow);
   return HandOff{project.root, manifest.id,           manifest.plan_path,

@@ -30,12 +30,7 @@ class Refusals {
   std::vector<std::string> items_;
 };
 
-void refuse_capability(const std::string& uses, const Object& capability, Refusals& refusals) {
-  const Value& kind = get(capability, "kind");
-  if (kind == Value("python") || kind == Value("entry_point")) {
-    refusals.add(code::kCapabilityError,
-                 "capabilities of kind '" + str(kind) + "' ('" + uses + "')");
-  }
+void refuse_capability(const Object& capability, Refusals& refusals) {
   for (const std::string_view field : {"config_secret_refs", "env_secret_refs"}) {
     const Value& secrets = get(capability, field);
     if (!secrets.is_object()) continue;
@@ -51,11 +46,7 @@ void refuse_capability(const std::string& uses, const Object& capability, Refusa
 std::optional<Failure> refuse(const RunParts& parts) {
   Refusals refusals;
   for (const auto& [uses, capability] : parts.capabilities) {
-    refuse_capability(uses, capability.as_object(), refusals);
-  }
-  if (!parts.requirements.empty()) {
-    refusals.add(code::kRuntimeUnavailable,
-                 "projects that require packages ('" + parts.requirements.front() + "')");
+    refuse_capability(capability.as_object(), refusals);
   }
   if (parts.storage_driver != "file") {
     refusals.add(code::kInternalError, "storage driver '" + parts.storage_driver + "'");

@@ -6,15 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "worker/plan/failure.h"
 #include "worker/json/value.h"
+#include "worker/plan/failure.h"
 
 namespace charter::worker {
 
 // What a run would be made of, everything else about it having been found right.
 struct RunParts {
-  const Object& capabilities;                    // as a hand-off carries them
-  const std::vector<std::string>& requirements;  // packages the project requires
+  const Object& capabilities;  // as a hand-off carries them
   const std::string& storage_driver;
 };
 

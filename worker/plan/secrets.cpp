@@ -53,6 +53,10 @@ std::string faults_of(const std::string& capability, const Object& definition) {
     }
   }
   if (!faults.empty()) return faults;
+  const Value& in_config = get(definition, "config_secret_refs");
+  if (in_config.is_object() && in_config.as_object().find("") != nullptr) {
+    return "\n    config: config secret ref path must not target the config root";
+  }
   const auto variables = capability_variables(capability, definition);
   if (variables) return {};
   std::string text = without_prefix(variables.error().what, of_capability(capability));
@@ -119,6 +123,17 @@ ipc::Result<CapabilityVariables> capability_variables(const std::string& capabil
     variables.all.emplace_back(name, std::move(*value));
   }
   return variables;
+}
+
+ipc::Result<std::vector<std::pair<std::string, std::string>>> config_secrets(
+    const std::string& capability, const Object& definition) {
+  auto secrets = references(definition, "config_secret_refs");
+  for (auto& [pointer, secret] : secrets) {
+    auto value = resolve_secret(capability, pointer, secret);
+    if (!value) return value.error();
+    secret = std::move(*value);
+  }
+  return secrets;
 }
 
 std::optional<Failure> preflight_secrets(const std::string& workflow, const Object& capabilities) {

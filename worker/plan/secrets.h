@@ -29,6 +29,10 @@ struct CapabilityVariables {
 [[nodiscard]] ipc::Result<CapabilityVariables> capability_variables(const std::string& capability,
                                                                     const Object& definition);
 
+// The same for what goes into its configuration, by JSON Pointer.
+[[nodiscard]] ipc::Result<std::vector<std::pair<std::string, std::string>>> config_secrets(
+    const std::string& capability, const Object& definition);
+
 // Why the secrets of these capabilities cannot be read; nothing when they can.
 [[nodiscard]] std::optional<Failure> preflight_secrets(const std::string& workflow,
                                                        const Object& capabilities);

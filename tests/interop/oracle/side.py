@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -39,11 +40,13 @@ class Side:
 
     def lay_out(self, documents: dict[str, str]) -> None:
         self.project.mkdir(parents=True)
-        # What `charter install` leaves, which the reference asks for; nothing of it is executed.
+        # What `charter install` leaves.
         venv = self.project / ".charter/.venv"
         (venv / "bin").mkdir(parents=True)
-        (venv / "bin/python").touch()
-        (venv / "pyvenv.cfg").write_text("version = 3.11.2\n")
+        python = Path(sys.executable).resolve()
+        (venv / "bin/python").symlink_to(python)
+        version = ".".join(map(str, sys.version_info[:3]))
+        (venv / "pyvenv.cfg").write_text(f"home = {python.parent}\nversion = {version}\n")
         (self.project / ".charter/install-state.json").write_text('{"requirements": []}')
         for path, text in {**WORLDS[self._world], **documents}.items():
             file = self.project / path
@@ -57,6 +60,8 @@ class Side:
                    "--gateway", f"http://127.0.0.1:{self.recorder.port}",
                    "--socket-path", self.socket, "--worker-id", "oracle",
                    "--heartbeat-interval", "10", "--max-runs", "32"]
+        if self.name == "ours":
+            command += ["--toolchain-python", REFERENCE / "python"]
         with self.log.open("w") as log:
             self._daemon = await asyncio.create_subprocess_exec(
                 *map(str, command), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,

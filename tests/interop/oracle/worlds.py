@@ -2,6 +2,8 @@
 
 import sys
 
+from oracle.python_world import CHARTER as PYTHON, PYTHON_FILES
+
 INTEGRATION = '''
 import json, os, sys, time
 
@@ -99,6 +101,8 @@ def _world(charter: str, **files: str) -> dict[str, str]:
 
 WORLDS = {
     "common": _world(TEXT),
+    # Whose integrations are Python.
+    "python": _world(PYTHON, **PYTHON_FILES),
     # Changed by its scenarios while the daemon runs, one after the other.
     "shifting": _world("name: shifting\ncapabilities: {}\n"),
 }

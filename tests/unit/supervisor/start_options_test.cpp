@@ -140,6 +140,10 @@ TEST_F(StartOptionsOf, PathsAreTakenFromTheProjectAndLinksResolved) {
   EXPECT_EQ(options.socket_path, root + "/d.sock");
   EXPECT_EQ(options.data_dir, root + "/data");
   EXPECT_EQ(read({"--data-dir", "/var/x"}).value().data_dir, "/var/x");
+  EXPECT_EQ(read({"--toolchain-python", root + "/x/../charter.yml"}).value().toolchain_python,
+            root + "/charter.yml");
+  EXPECT_EQ(usage_error({"--toolchain-python", "/no/python"}),
+            "Invalid value for '--toolchain-python': File '/no/python' does not exist.");
 }
 
 TEST_F(StartOptionsOf, ASocketPathNoClientCouldFollowIsAStartErrorNamingTheVariable) {

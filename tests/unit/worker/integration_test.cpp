@@ -283,8 +283,7 @@ TEST_F(IntegrationTest, WhatCannotBeStartedOrBoundFailsTheRun) {
             "Capability 'capability/i': subprocess integration requires a non-empty 'command' "
             "list, got []");
   EXPECT_EQ(failing(R"({"capability/i": {"kind": "python", "spec": "m:C"}})"),
-            "This version of charter-daemon does not run capabilities of kind 'python' "
-            "('capability/i')");
+            "Project runtime is missing at " + project_.path(".charter/.venv/bin/python") + ".");
   EXPECT_EQ(failing(R"({"capability/i": {"kind": "other"}})"),
             "Unsupported integration kind 'other'");
   EXPECT_EQ(failing(R"({"capability/i": {}})"), "'kind'");

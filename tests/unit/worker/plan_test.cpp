@@ -113,15 +113,14 @@ TEST(Refusals, NameEachItemOnceAndNothingElse) {
       R"("U": "registry://vault/u", "V": "registry://vault/u"}},)"
       R"("c": {"kind": "entry_point", "name": "n"}})");
   ASSERT_TRUE(capabilities);
-  const auto refused = refuse({capabilities->as_object(), {"requests>=2"}, "redis"});
+  const auto refused = refuse({capabilities->as_object(), "redis"});
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->text,
-            "This version of charter-daemon does not run: capabilities of kind 'python' ('a'), "
-            "secret backends ('registry://vault/u'), capabilities of kind 'entry_point' ('c'), "
-            "projects that require packages ('requests>=2'), storage driver 'redis'");
+            "This version of charter-daemon does not run: secret backends ('registry://vault/u'), "
+            "storage driver 'redis'");
   const auto plain = parse_json(
       R"({"b": {"kind": "subprocess", "command": ["x"], "env_secret_refs": {"T": "env://T"}}})");
-  EXPECT_FALSE(refuse({plain->as_object(), {}, "file"}));
+  EXPECT_FALSE(refuse({plain->as_object(), "file"}));
 }
 
 TEST(CommandLine, IsSplitAsAShellSplitsIt) {

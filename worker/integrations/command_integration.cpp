@@ -1,37 +1,25 @@
-#include "worker/integrations/integration.h"
+#include "worker/integrations/command_integration.h"
 
 #include <algorithm>
-#include <csignal>
 
 #include "ipc/peer.h"
 #include "worker/endings.h"
 #include "worker/json/python.h"
 
 namespace charter::worker {
-namespace {
 
-constexpr std::int64_t kShutdownMs = 5000;
-constexpr std::int64_t kTermMs = 1000;
-
-std::string seconds(std::int64_t milliseconds) {
-  if (milliseconds % 1000 != 0) return std::to_string(milliseconds) + " ms";
-  return std::to_string(milliseconds / 1000) + " s";
+ipc::Error CommandIntegration::about(const std::string& what) const {
+  return ipc::plain_error("Integration for capability '" + uses() + "' " + what);
 }
 
-}  // namespace
-
-ipc::Error Integration::about(const std::string& what) const {
-  return ipc::plain_error("Integration for capability '" + definition_.uses + "' " + what);
-}
-
-ipc::Result<void> Integration::start(std::int64_t deadline_ms) {
+ipc::Result<void> CommandIntegration::start(std::int64_t deadline_ms) {
   channel_ = std::make_unique<Channel>(attention_, definition_.limits.output_bytes);
   const auto pid = channel_->start(definition_.command, definition_.environment);
   if (!pid) {
     channel_.reset();
     return pid.error();
   }
-  started_(definition_.uses, *pid);
+  started_(uses(), *pid);
   const std::string params = R"({"run_id":)" + dump(Value(definition_.run_id), kWire) + "}";
   const std::int64_t own = ipc::boot_ms() + definition_.limits.setup_ms;
   const auto consent =
@@ -42,7 +30,7 @@ ipc::Result<void> Integration::start(std::int64_t deadline_ms) {
   return consent.error();
 }
 
-ipc::Result<Value> Integration::execute(std::string_view params, std::int64_t deadline_ms) {
+ipc::Result<Value> CommandIntegration::execute(std::string_view params, std::int64_t deadline_ms) {
   late_ = false;
   if (!channel_ || channel_->ended()) {
     channel_.reset();
@@ -54,8 +42,8 @@ ipc::Result<Value> Integration::execute(std::string_view params, std::int64_t de
 }
 
 // One request and its answer. `limit_ms` is the deadline in the words of an error.
-ipc::Result<Object> Integration::call(std::string_view method, std::string_view params,
-                                      std::int64_t deadline_ms, std::int64_t limit_ms) {
+ipc::Result<Object> CommandIntegration::call(std::string_view method, std::string_view params,
+                                             std::int64_t deadline_ms, std::int64_t limit_ms) {
   const std::string quoted = "'" + std::string(method) + "'";
   const std::string id = std::to_string(++requests_);
   std::string line;
@@ -72,7 +60,7 @@ ipc::Result<Object> Integration::call(std::string_view method, std::string_view 
     case Channel::Outcome::late:
       late_ = true;
       abandon();
-      return about("did not answer " + quoted + " within " + seconds(limit_ms));
+      return about("did not answer " + quoted + " within " + in_words(limit_ms));
   }
   auto response = read_response(line, definition_.mask);
   if (!response || response->id != id) {
@@ -87,28 +75,19 @@ ipc::Result<Object> Integration::call(std::string_view method, std::string_view 
 }
 
 // A process one cannot talk to any more.
-void Integration::abandon() {
+void CommandIntegration::abandon() {
   if (!channel_) return;
-  if (!channel_->close(ipc::boot_ms())) {
-    channel_->signal(SIGTERM);
-    (void)channel_->await_end(ipc::boot_ms() + kTermMs);
-  }
-  channel_->signal(SIGKILL);
-  (void)channel_->await_end(ipc::boot_ms() + kTermMs);
+  channel_->abandon();
   channel_.reset();
 }
 
-void Integration::tear_down() {
+void CommandIntegration::tear_down() {
   if (!channel_) return;
   const auto done = call("teardown", "{}", ipc::boot_ms() + definition_.limits.teardown_ms,
                          definition_.limits.teardown_ms);
   if (!done) log_line("teardown: " + done.error().message());
   if (!channel_) return;
-  if (!channel_->close(ipc::boot_ms() + kShutdownMs)) {
-    channel_->signal(SIGTERM);
-    (void)channel_->await_end(ipc::boot_ms() + kShutdownMs);
-  }
-  channel_->signal(SIGKILL);
+  channel_->leave();
   channel_.reset();
 }
 

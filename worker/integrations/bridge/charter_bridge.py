@@ -1,0 +1,356 @@
+"""The side of a run's Python integrations that runs in the project's interpreter.
+
+The engine starts one interpreter for all of them, for one burst of the run, and speaks JSON-RPC
+with it, one object a line, as with an integration that is a command: but a request names the
+integration it is for, and there are methods more, in the order the engine calls them:
+
+    open {root, search, toolchain, run_id}   what to import from
+    load {uses, kind, spec|name, config, secrets}   -> {requires_outputs}, one an integration
+    depend {}                                their Depends attributes, once for all
+    setup {uses}, execute {uses, step, context}, teardown {uses}
+    cancel {}                                ends the execute that is under way
+    finish {}                                closes what the dependencies have opened
+
+An error is {message}: the text of the exception. Requests and answers use descriptors of their
+own; standard output becomes the run's log, standard input is empty. End of input ends the process.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import inspect
+import json
+import os
+import sys
+import traceback
+
+MISSING_SDK = (
+    "Python integrations need the Charter toolchain's packages, and the project's interpreter "
+    "({python}) finds no {what}. Install charter-cli for Python {version} and put its 'charter' "
+    "command on PATH, or name the interpreter it is installed for with --toolchain-python "
+    "(CHARTER_DAEMON_TOOLCHAIN_PYTHON)."
+)
+JSON_TYPES = (bool, str, int, float, list, dict, type(None))
+
+
+def load_sdk():
+    """What integrations are made of; the project's packages go before the toolchain's."""
+    try:
+        return importlib.import_module("charter_integration_sdk")
+    except ModuleNotFoundError as error:
+        version = ".".join(map(str, sys.version_info[:2]))
+        raise RuntimeError(
+            MISSING_SDK.format(python=sys.executable, what=repr(error.name), version=version)
+        ) from error
+
+
+def extend_path(directories):
+    """Puts the toolchain's packages behind everything else there is."""
+    import site
+
+    for directory in directories:
+        site.addsitedir(directory)
+
+
+@contextlib.contextmanager
+def search_path(directories):
+    """Makes the project's modules importable while an integration is being imported."""
+    added = [path for path in reversed(directories) if path not in sys.path]
+    for path in added:
+        sys.path.insert(0, path)
+    try:
+        yield
+    finally:
+        for path in added:
+            with contextlib.suppress(ValueError):
+                sys.path.remove(path)
+
+
+def place(uses, config, pointer, value):
+    """Puts a secret where its JSON Pointer says; the place exists already."""
+
+    def wrong(reason):
+        return ValueError(f"Capability '{uses}': config secret ref path {reason}")
+
+    if pointer == "":
+        raise wrong("must not target the config root.")
+    if not pointer.startswith("/"):
+        raise wrong(f"'{pointer}' must be a JSON Pointer.")
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    holder, key = None, None
+    found = config
+    for part in parts:
+        holder = found
+        if isinstance(holder, dict):
+            key = part
+            there = key in holder
+        elif isinstance(holder, list):
+            try:
+                key = int(part)
+            except ValueError as error:
+                raise wrong(f"'{pointer}' has invalid list index '{part}'.") from error
+            there = 0 <= key < len(holder)
+        else:
+            raise wrong(f"'{pointer}' does not point into a mapping or list.")
+        if not there:
+            raise wrong(f"'{pointer}' is missing.")
+        found = holder[key]
+    holder[key] = value
+
+
+class Loader:
+    """Makes integrations of what a capability says."""
+
+    def __init__(self, sdk, search):
+        self._sdk = sdk
+        self._search = search
+
+    def load(self, uses, capability, config):
+        if capability["kind"] == "python":
+            return self._from_spec(uses, capability["spec"], config)
+        return self._from_entry_point(uses, capability["name"], config)
+
+    def _from_spec(self, uses, spec, config):
+        with search_path(self._search):
+            module, name = spec.rsplit(":", 1)
+            found = getattr(importlib.import_module(module), name)
+            if isinstance(found, self._sdk.WorkflowIntegration):
+                return self._as_it_is(uses, spec, found, config)
+            if isinstance(found, type) and issubclass(found, self._sdk.WorkflowIntegration):
+                return self._instance(uses, found, config)
+            raise TypeError(f"'{spec}' did not resolve to a WorkflowIntegration")
+
+    def _from_entry_point(self, uses, name, config):
+        import importlib.metadata
+
+        for entry_point in importlib.metadata.entry_points(group="charter.integrations"):
+            if entry_point.name == name:
+                found = entry_point.load()
+                if isinstance(found, self._sdk.WorkflowIntegration):
+                    return self._as_it_is(uses, name, found, config)
+                return self._instance(uses, found, config)
+        raise ValueError(f"Unknown integration '{name}'. Is the package installed?")
+
+    @staticmethod
+    def _as_it_is(uses, name, found, config):
+        if config:
+            raise ValueError(f"Capability '{uses}': integration '{name}' is already instantiated "
+                             "and cannot accept capability config.")
+        return found
+
+    def _instance(self, uses, cls, config):
+        """One argument `config` where the class narrows it to a model, else one for each key."""
+        arguments = dict(config)
+        model = self._sdk.integration_config_model(cls)
+        if model is not None:
+            import pydantic
+
+            try:
+                arguments = {"config": model(**config)}
+            except pydantic.ValidationError as error:
+                raise ValueError(f"Capability '{uses}': invalid config for integration "
+                                 f"'{cls.__name__}':\n{error}") from error
+        if "capability_id" in inspect.signature(cls.__init__).parameters:
+            arguments["capability_id"] = uses
+        return cls(**arguments)
+
+
+class Dependencies:
+    """What Depends attributes stand for: one value a factory, for all integrations."""
+
+    def __init__(self):
+        self._values = {}
+        self._generators = []
+
+    async def resolve(self, integrations):
+        module = sys.modules.get("charter_core.depends")
+        if module is None:
+            return  # then no class can have one
+        for integration in integrations:
+            for cls in reversed(type(integration).__mro__):
+                for name, found in list(vars(cls).items()):
+                    if isinstance(found, module.Depends):
+                        setattr(integration, name, await self._value(found.factory))
+
+    async def _value(self, factory):
+        if factory not in self._values:
+            value = factory()
+            if inspect.isasyncgen(value):
+                generator = value
+                value = await anext(generator)
+                self._generators.append(generator)
+            elif inspect.iscoroutine(value):
+                value = await value
+            self._values[factory] = value
+        return self._values[factory]
+
+    async def close(self):
+        for generator in reversed(self._generators):
+            try:
+                await generator.aclose()
+            except Exception:
+                print("closing a dependency failed:", file=sys.stderr)
+                traceback.print_exc()
+        self._generators.clear()
+
+
+def storable(step, name, value):
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise RuntimeError(f"Step '{step['id']}': output '{name}' must be JSON-serializable for "
+                           "artifact storage") from error
+
+
+def returned(step, value):
+    """The result of an execute: what the step declares of the value. What is of no JSON type goes
+    by its type's name, which an error will show."""
+    outputs = step["outputs"]
+    if not outputs:
+        return {"value": None}
+    for name, kind in outputs.items():
+        if kind == "artifact" and (len(outputs) == 1 or isinstance(value, dict) and name in value):
+            storable(step, name, value if len(outputs) == 1 else value[name])
+    if len(outputs) > 1 and isinstance(value, dict):
+        members = {name: value[name] for name in outputs if name in value}
+        foreign = {name: type(member).__name__ for name, member in members.items()
+                   if not isinstance(member, JSON_TYPES)}
+        return {"value": {name: None if name in foreign else member
+                          for name, member in members.items()}, "foreign": foreign}
+    if isinstance(value, JSON_TYPES):
+        return {"value": value}
+    return {"value": None, "foreign": {"": type(value).__name__}}
+
+
+class Bridge:
+    """Answers one request after the other; only `cancel` overtakes."""
+
+    def __init__(self, requests, answers):
+        self._requests = requests
+        self._answers = answers
+        self._received = bytearray()
+        self._queue = asyncio.Queue()
+        self._executing = None
+        self._cancelled = False
+        self._sdk = None
+        self._loader = None
+        self._run_id = None
+        self._integrations = {}
+        self._dependencies = Dependencies()
+
+    async def serve(self):
+        os.set_blocking(self._requests, False)
+        asyncio.get_running_loop().add_reader(self._requests, self._read)
+        while (line := await self._queue.get()) is not None:
+            request = json.loads(line)
+            await self._handle(request["id"], request["method"], request["params"])
+
+    def _read(self):
+        try:
+            chunk = os.read(self._requests, 1 << 20)
+        except BlockingIOError:
+            return
+        if not chunk:
+            asyncio.get_running_loop().remove_reader(self._requests)
+            self._queue.put_nowait(None)
+            return
+        searched = len(self._received)
+        self._received += chunk
+        while (end := self._received.find(b"\n", searched)) >= 0:
+            line = bytes(self._received[:end])
+            del self._received[:end + 1]
+            searched = 0
+            if self._executing is not None and json.loads(line)["method"] == "cancel":
+                self._cancelled = True
+                self._executing.cancel()
+            self._queue.put_nowait(line)
+
+    async def _handle(self, number, method, params):
+        try:
+            answer = {"result": await getattr(self, "on_" + method)(**params)}
+            text = json.dumps({"jsonrpc": "2.0", "id": number, **answer})
+        except Exception as error:
+            if method in ("load", "depend", "setup", "teardown"):
+                traceback.print_exc()  # the answer has its text alone
+            text = json.dumps({"jsonrpc": "2.0", "id": number, "error": {"message": str(error)}})
+        sys.stdout.flush()
+        rest = memoryview(text.encode() + b"\n")
+        while rest:
+            rest = rest[os.write(self._answers, rest):]
+
+    async def on_open(self, search, toolchain, run_id):
+        extend_path(toolchain)
+        self._sdk = load_sdk()
+        self._loader = Loader(self._sdk, search)
+        self._run_id = run_id
+        return {}
+
+    async def on_load(self, uses, capability, config, secrets):
+        for pointer, value in secrets.items():
+            place(uses, config, pointer, value)
+        integration = self._loader.load(uses, capability, dict(config))
+        self._integrations[uses] = integration
+        return {"requires_outputs": bool(integration.requires_outputs)}
+
+    async def on_depend(self):
+        await self._dependencies.resolve(list(self._integrations.values()))
+        return {}
+
+    async def on_setup(self, uses):
+        await self._integrations[uses].setup(self._run_id)
+        return {}
+
+    async def on_execute(self, uses, step, context):
+        resolved = self._sdk.ResolvedStep(
+            id=step["id"], uses=step["uses"], with_config=step["with"], outputs=step["outputs"],
+            inputs=step["inputs"])
+        known = self._sdk.StepContext(
+            variables=context["variables"], outputs=context["outputs"],
+            named_outputs=context["named_outputs"], inputs=context["inputs"])
+        execute = self._integrations[uses].execute(resolved, known)
+        if not inspect.iscoroutine(execute):
+            return returned(step, await execute)
+        self._executing, self._cancelled = asyncio.ensure_future(execute), False
+        try:
+            return returned(step, await self._executing)
+        except asyncio.CancelledError:
+            if not self._cancelled:
+                raise
+            return {}  # which nobody waits for any more
+        finally:
+            self._executing = None
+
+    async def on_cancel(self):
+        """The execute that was cancelled has been answered before this is."""
+        return {}
+
+    async def on_teardown(self, uses):
+        await self._integrations[uses].teardown()
+        return {}
+
+    async def on_finish(self):
+        await self._dependencies.close()
+        return {}
+
+
+def private_descriptors():
+    """Moves the conversation away from where programs print to and read from."""
+    requests, answers = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return requests, answers
+
+
+def main():
+    requests, answers = private_descriptors()
+    sys.argv = ["charter-bridge"]
+    if "" in sys.path:
+        sys.path.remove("")
+    sys.stdout.reconfigure(line_buffering=True)
+    asyncio.run(Bridge(requests, answers).serve())
+
+
+if __name__ == "__main__":
+    main()

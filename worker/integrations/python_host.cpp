@@ -1,0 +1,179 @@
+#include "worker/integrations/python_host.h"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "ipc/peer.h"
+#include "worker/endings.h"
+#include "worker/integrations/bridge/program.h"
+#include "worker/integrations/message.h"
+#include "worker/integrations/python_integration.h"
+#include "worker/json/python.h"
+
+namespace charter::worker {
+namespace {
+
+constexpr std::int64_t kCancelMs = 1000;  // an execute has, to end when it is cancelled
+constexpr std::int64_t kEndMs = 2000;     // an interpreter has, that has closed its output
+constexpr std::int64_t kOwnEndMs = 200;   // see ShellAttempt
+
+Value texts(const std::vector<std::string>& items) {
+  Array array;
+  for (const std::string& item : items) array.emplace_back(item);
+  return Value(std::move(array));
+}
+
+// Nobody is shown what is wrong with a line that our own program wrote.
+std::string keep_text(const std::string& text) { return text; }
+
+}  // namespace
+
+const std::string& PythonHost::name() {
+  static const std::string kName = "//python";
+  return kName;
+}
+
+PythonHost::~PythonHost() { drop_channel(); }
+
+void PythonHost::drop_channel() {
+  if (channel_) reaper_.forget(channel_->pid());
+  channel_.reset();
+}
+
+std::string PythonHost::about(const std::string& uses) {
+  if (uses.empty()) return "The interpreter of Python integrations ";
+  return "Integration for capability '" + uses + "' ";
+}
+
+ipc::Result<void> PythonHost::open(std::int64_t deadline_ms) {
+  if (channel_) return {};
+  channel_ = std::make_unique<Channel>(attention_, definition_.limits.output_bytes);
+  const auto pid =
+      channel_->start(bridge_command(definition_.interpreter), definition_.environment);
+  if (!pid) {
+    channel_.reset();
+    return pid.error();
+  }
+  reaper_.keep(*pid);
+  started_(name(), *pid);
+  unsent_ = kBridgeProgram;
+  Object params;
+  params.set("search", texts(definition_.search));
+  params.set("toolchain", texts(definition_.toolchain));
+  params.set("run_id", Value(definition_.run_id));
+  const auto opened =
+      call("", "open", dump(Value(std::move(params))), deadline_ms, definition_.limits.setup_ms);
+  if (opened) return {};
+  abandon();
+  return opened.error();
+}
+
+ipc::Result<void> PythonHost::depend(std::int64_t deadline_ms) {
+  const auto done = call("", "depend", "{}", deadline_ms, definition_.limits.setup_ms);
+  return done ? ipc::Result<void>() : done.error();
+}
+
+ipc::Result<void> PythonHost::revive(std::int64_t deadline_ms) {
+  const auto set_up = [&]() -> ipc::Result<void> {
+    if (auto opened = open(deadline_ms); !opened) return opened;
+    for (PythonIntegration* one : integrations_) {
+      if (auto loaded = one->load(deadline_ms); !loaded) return loaded;
+    }
+    if (auto done = depend(deadline_ms); !done) return done;
+    for (PythonIntegration* one : integrations_) {
+      if (auto consent = one->set_up(deadline_ms); !consent) return consent;
+    }
+    return {};
+  };
+  auto done = set_up();
+  if (!done) abandon();
+  return done;
+}
+
+ipc::Result<Object> PythonHost::call(const std::string& uses, std::string_view method,
+                                     std::string_view params, std::int64_t deadline_ms,
+                                     std::int64_t limit_ms) {
+  late_ = false;
+  if (!channel_) return ipc::plain_error(about(uses) + "has no interpreter any more");
+  const std::int64_t own = limit_ms > 0 ? ipc::boot_ms() + limit_ms : kNever;
+  const std::string quoted = "'" + std::string(method) + "'";
+  const std::string id = std::to_string(++requests_);
+  std::string line = std::exchange(unsent_, {}) + request_line(id, method, params);
+  switch (channel_->exchange(std::move(line), std::min(own, deadline_ms), line)) {
+    case Channel::Outcome::line:
+      break;
+    case Channel::Outcome::closed:
+      return ipc::plain_error(about(uses) + "died during " + quoted + ": " + ending());
+    case Channel::Outcome::too_long:
+      abandon();
+      return ipc::plain_error(about(uses) + "answered " + quoted + " with more than " +
+                              bytes_text(definition_.limits.output_bytes));
+    case Channel::Outcome::late:
+      late_ = deadline_ms < own;
+      if (!late_) abandon();
+      return ipc::plain_error(about(uses) + "did not answer " + quoted + " within " +
+                              in_words(limit_ms));
+  }
+  auto response = read_response(line, keep_text);
+  if (!response || response->id != id) {
+    abandon();
+    return ipc::plain_error(about(uses) + "answered " + quoted + " with a broken line");
+  }
+  if (!response->error.empty()) {
+    return ipc::plain_error(str(get(response->error, "message")));
+  }
+  return std::move(response->result);
+}
+
+// Both are answered, the request that is ended first.
+void PythonHost::cancel() {
+  if (!channel_) return;
+  const std::string id = std::to_string(++requests_);
+  const std::int64_t deadline = ipc::boot_ms() + kCancelMs;
+  std::string line = request_line(id, "cancel", "{}");
+  for (int answers = 0; answers < 2; ++answers) {
+    std::string answer;
+    if (channel_->exchange(std::exchange(line, {}), deadline, answer) != Channel::Outcome::line) {
+      break;
+    }
+    const auto response = read_response(answer, keep_text);
+    if (response && response->id == id) return;
+  }
+  abandon();
+}
+
+// How the interpreter ended, which has closed its end of the conversation.
+std::string PythonHost::ending() {
+  (void)channel_->await_end(ipc::boot_ms() + kEndMs);
+  attention_.check();
+  const auto status = reaper_.status_of(channel_->pid());
+  if (status && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGTERM) {
+    const std::int64_t deadline = ipc::boot_ms() + kOwnEndMs;
+    while (attention_.wait({}, deadline) != Attention::Wake::deadline) {
+    }
+  }
+  abandon();
+  if (!status) return "it closed the conversation";
+  if (WIFSIGNALED(*status)) return describe_signal(WTERMSIG(*status));
+  return "exit code " + std::to_string(WEXITSTATUS(*status));
+}
+
+void PythonHost::abandon() {
+  if (!channel_) return;
+  channel_->abandon();
+  drop_channel();
+}
+
+void PythonHost::finish() {
+  if (!channel_) return;
+  const auto done = call("", "finish", "{}", kNever, definition_.limits.teardown_ms);
+  if (!done) log_line("teardown: " + done.error().message());
+  if (!channel_) return;
+  channel_->leave();
+  drop_channel();
+}
+
+}  // namespace charter::worker

@@ -1,0 +1,96 @@
+// The interpreter in which all Python integrations of a run live for one burst, and the
+// conversation with it; see bridge/charter_bridge.py for what is said.
+//
+// A request is about one integration, or about all of them. What has broken the conversation, or
+// the interpreter, is the request's error; then there is no interpreter until revive() makes
+// another, with everything in it as it was set up.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ipc/error.h"
+#include "worker/attention.h"
+#include "worker/integrations/channel.h"
+#include "worker/integrations/integration.h"
+#include "worker/limits.h"
+#include "worker/reaper.h"
+
+namespace charter::worker {
+
+class PythonIntegration;
+
+class PythonHost {
+ public:
+  struct Definition {
+    std::string interpreter;
+    std::vector<std::string> toolchain;  // directories of packages, behind the project's
+    std::vector<std::string> search;     // where the project's own modules are
+    std::vector<std::string> environment;
+    std::string run_id;
+    Limits limits;
+  };
+
+  // The name in the interpreter's mark.
+  static const std::string& name();
+
+  PythonHost(Definition definition, Attention& attention, Reaper& reaper,
+             Integration::Started started)
+      : definition_(std::move(definition)),
+        attention_(attention),
+        reaper_(reaper),
+        started_(std::move(started)) {}
+  ~PythonHost();
+  PythonHost(const PythonHost&) = delete;
+  PythonHost& operator=(const PythonHost&) = delete;
+
+  [[nodiscard]] const Definition& definition() const { return definition_; }
+
+  // Starts the interpreter, if there is none, and has it find what integrations are made of.
+  ipc::Result<void> open(std::int64_t deadline_ms);
+  // Loads what was loaded before, in another interpreter.
+  ipc::Result<void> revive(std::int64_t deadline_ms);
+  // Whom revive() loads and sets up; they outlive this.
+  void add(PythonIntegration& integration) { integrations_.push_back(&integration); }
+  // Gives the integrations what they depend on. To be called once, between loading and setting up.
+  ipc::Result<void> depend(std::int64_t deadline_ms);
+
+  // A request about an integration, or about all when `uses` is empty: what was answered.
+  // `params` is JSON. With a deadline that is not the request's own, `limit_ms` is 0.
+  ipc::Result<Object> call(const std::string& uses, std::string_view method,
+                           std::string_view params, std::int64_t deadline_ms,
+                           std::int64_t limit_ms);
+  // The latest call() ran out of time.
+  [[nodiscard]] bool late() const { return late_; }
+  // Ends the call that ran out of time, and the interpreter if that is of no use.
+  void cancel();
+
+  [[nodiscard]] bool lost() const { return !channel_; }
+  [[nodiscard]] bool owns(pid_t pid) const { return channel_ && channel_->pid() == pid; }
+
+  // Everything is torn down: closes what the dependencies opened, then ends the interpreter.
+  void finish();
+
+ private:
+  [[nodiscard]] static std::string about(const std::string& uses);
+  [[nodiscard]] std::string ending();
+  void abandon();
+  void drop_channel();
+
+  Definition definition_;
+  Attention& attention_;
+  Reaper& reaper_;
+  Integration::Started started_;
+  std::vector<PythonIntegration*> integrations_;
+  std::unique_ptr<Channel> channel_;
+  std::string unsent_;  // the program, until the first request
+  std::uint64_t requests_ = 0;
+  bool late_ = false;
+};
+
+}  // namespace charter::worker
