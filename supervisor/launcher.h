@@ -31,9 +31,9 @@ class Launcher {
   struct Settings {
     std::string doorbell;
     std::chrono::milliseconds kill_grace;
-    std::chrono::milliseconds setup_timeout;     // of an integration
-    std::chrono::milliseconds teardown_timeout;  // the same
-    std::uint64_t step_output_max = 0;           // bytes
+    std::chrono::milliseconds setup_timeout{60'000};     // of an integration
+    std::chrono::milliseconds teardown_timeout{10'000};  // the same
+    std::uint64_t step_output_max = 64U << 20;           // bytes
   };
   using Ended = std::function<void(const RunPtr&, std::optional<int> status)>;
 
