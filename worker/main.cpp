@@ -8,6 +8,7 @@
 #include "ipc/versions.h"
 #include "worker/endings.h"
 #include "worker/guardian.h"
+#include "worker/integrations/secret_inquiry.h"
 #include "worker/job_file.h"
 #include "worker/plan/prepare.h"
 #include "worker/project.h"
@@ -38,7 +39,7 @@ int main(int argc, char** argv) {
   charter::ipc::remember_world();
   const std::string_view mode = argc == 2 ? argv[1] : "";
   if (mode == "--version") return print_versions();
-  if (mode == "prepare") return charter::worker::prepare_main();
+  if (mode == "prepare") return charter::worker::prepare_main(charter::worker::open_inquiry);
   if (mode != "run" && mode != "project") return refuse();
   if (!charter::worker::has_descriptors()) return refuse();
   return mode == "run" ? charter::worker::run_main() : charter::worker::project_main();

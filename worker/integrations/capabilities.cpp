@@ -32,6 +32,26 @@ ipc::Result<std::vector<std::string>> words_of(const std::string& uses, const Va
 
 }  // namespace
 
+// The run's own interpreter, which is started for this if need be.
+class Capabilities::HostBackends : public SecretBackends {
+ public:
+  HostBackends(Capabilities& capabilities, const Making& making)
+      : capabilities_(capabilities), making_(making) {}
+
+  ipc::Result<SecretAnswer> ask(const SecretQuestion& question) override {
+    auto host = capabilities_.host(making_);
+    if (!host) return host.error();
+    const auto& definition = (*host)->definition();
+    auto result = (*host)->call("", "secret", secret_params(question, making_.project_root), kNever,
+                                definition.limits.setup_ms);
+    return result ? ipc::Result<SecretAnswer>(secret_answer(*result)) : result.error();
+  }
+
+ private:
+  Capabilities& capabilities_;
+  const Making& making_;
+};
+
 std::string capability_mark(const std::string& run_id, const std::string& uses) {
   return run_id + ":" + uses + ":0";
 }
@@ -53,8 +73,9 @@ ipc::Result<void> Capabilities::define_command(const std::string& uses, const Ob
                                                const Making& making) {
   auto words = words_of(uses, get(fields, "command"));
   if (!words) return words.error();
-  auto variables = capability_variables(uses, fields);
-  if (!variables) return variables.error();
+  HostBackends backends(*this, making);
+  auto variables = capability_variables(uses, fields, backends);
+  if (!variables) return ipc::plain_error(variables.error().text);
   secrets_.insert(secrets_.end(), variables->secrets.begin(), variables->secrets.end());
   auto own =
       making.environment.for_capability(capability_mark(making.run_id, uses), variables->all);
@@ -71,8 +92,9 @@ ipc::Result<void> Capabilities::define_python(const std::string& uses, const Obj
                                               const std::string& kind, const Making& making) {
   const std::string named = kind == "python" ? "spec" : "name";
   if (fields.find(named) == nullptr) return ipc::plain_error("'" + named + "'");
-  auto secrets = config_secrets(uses, fields);
-  if (!secrets) return secrets.error();
+  HostBackends backends(*this, making);
+  auto secrets = config_secrets(uses, fields, backends);
+  if (!secrets) return ipc::plain_error(secrets.error().text);
   Object values;
   for (auto& [pointer, value] : *secrets) {
     secrets_.push_back(value);

@@ -55,6 +55,7 @@ class Capabilities {
     const Environment& environment;
     const Integration::Started& started;
   };
+  class HostBackends;
   ipc::Result<void> define(const std::string& uses, const Value& capability, const Making& making);
   ipc::Result<void> define_command(const std::string& uses, const Object& fields,
                                    const Making& making);

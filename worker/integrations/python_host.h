@@ -51,7 +51,7 @@ class PythonHost {
 
   [[nodiscard]] const Definition& definition() const { return definition_; }
 
-  // Starts the interpreter, if there is none, and has it find what integrations are made of.
+  // Starts the interpreter, if there is none.
   ipc::Result<void> open(std::int64_t deadline_ms);
   // Loads what was loaded before, in another interpreter.
   ipc::Result<void> revive(std::int64_t deadline_ms);

@@ -36,6 +36,8 @@ class Files {
   [[nodiscard]] static bool is_directory(const std::string& path);
   // Remembers where a path leads, so that a link that comes to lead elsewhere is noticed.
   void watch(const std::string& path) { remember(ipc::identify(path)); }
+  // What is found out besides is of this moment only.
+  void forget_soon() { remember({"", 0, 1, 0, 0}); }
   // The names in a directory, sorted; none when it cannot be read.
   [[nodiscard]] std::vector<std::string> list(const std::string& path);
 

@@ -5,7 +5,6 @@
 #include "worker/plan/paths.h"
 #include "worker/plan/plan.h"
 #include "worker/plan/project.h"
-#include "worker/plan/refusals.h"
 #include "worker/plan/requirements.h"
 #include "worker/plan/runtime.h"
 
@@ -45,7 +44,9 @@ Failed check_state(const PreparedRun& run) {
 Failed check_support(Files& files, const PreparedRun& run) {
   StorageDriver driver;
   if (Fault fault = storage_driver(files, run.project_root, driver)) return internal(fault->text);
-  return refuse({run.capabilities, driver.name});
+  if (driver.name == "file") return std::nullopt;
+  return internal("This version of charter-daemon does not run: storage driver '" + driver.name +
+                  "'");
 }
 
 // Only what uses Python, or packages, needs the project's environment. One hands a workflow off

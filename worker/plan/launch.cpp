@@ -40,6 +40,27 @@ Failed check_runtime(Files& files, const Project& project, const std::string& pl
   return std::nullopt;
 }
 
+// For launches without secrets of backends, and where none can be asked.
+class NoBackends : public SecretBackends {
+ public:
+  ipc::Result<SecretAnswer> ask(const SecretQuestion&) override {
+    return ipc::plain_error("secret backends cannot be asked here");
+  }
+};
+
+// Secrets can change at any moment, so that a launch that asked for them is judged each time anew.
+Failed check_secrets(Files& files, const LaunchRequest& request, const Project& project,
+                     const std::string& workflow, const Object& capabilities) {
+  NoBackends none;
+  std::unique_ptr<SecretBackends> backends;
+  if (needs_backends(capabilities) && request.open_backends) {
+    files.forget_soon();
+    auto runtime = find_python_runtime(files, project.root);
+    if (runtime) backends = request.open_backends(std::move(*runtime), project.root);
+  }
+  return preflight_secrets(workflow, capabilities, backends ? *backends : none);
+}
+
 Outcome<Workflow> load_plan(Files& files, const Manifest& manifest) {
   const auto text = files.read(manifest.plan_path);
   if (!text) return text.error();
@@ -72,7 +93,9 @@ Outcome<HandOff> prepare_launch(Files& files, const LaunchRequest& request, Valu
   if (auto failed = check_runtime(files, project, manifest.plan_path, python)) {
     return std::move(*failed);
   }
-  if (auto failed = preflight_secrets(manifest.id, *capabilities)) return std::move(*failed);
+  if (auto failed = check_secrets(files, request, project, manifest.id, *capabilities)) {
+    return std::move(*failed);
+  }
   snapshot = snapshot_of(*workflow);
   return HandOff{project.root, manifest.id,           manifest.plan_path,
                  &snapshot,    std::move(*variables), std::move(*capabilities)};

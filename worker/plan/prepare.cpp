@@ -101,14 +101,15 @@ ipc::PrepareReply prepare_hand_off(Files& files, const ipc::PrepareRequest& requ
   return answer(check_hand_off(files, std::move(hand_off)), false);
 }
 
-ipc::PrepareReply prepare_launched(Files& files, const ipc::PrepareRequest& request) {
+ipc::PrepareReply prepare_launched(Files& files, const ipc::PrepareRequest& request,
+                                   OpenBackends open_backends) {
   auto variables = object_field("variables", request.variables);
   if (!variables) return refused(variables.error(), false);
   Value snapshot;
-  auto hand_off = prepare_launch(
-      files,
-      {request.project_root, request.workflow_id, std::move(*variables), request.text_variables},
-      snapshot);
+  auto hand_off = prepare_launch(files,
+                                 {request.project_root, request.workflow_id, std::move(*variables),
+                                  request.text_variables, std::move(open_backends)},
+                                 snapshot);
   if (!hand_off) return refused(hand_off.error(), false);
   return answer(check_hand_off(files, std::move(*hand_off)), true);
 }
@@ -144,17 +145,17 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
-std::string encoded_answer() {
+std::string encoded_answer(OpenBackends open_backends) {
   const auto bytes = ipc::read_all(STDIN_FILENO, kMaxRequest);
   if (!bytes) return ipc::encode(refused(internal(bytes.error().message()), false));
   const auto request = ipc::decode_prepare_request(*bytes);
   if (!request) return ipc::encode(refused(internal(request.error().message()), false));
-  return ipc::encode(prepare(*request));
+  return ipc::encode(prepare(*request, std::move(open_backends)));
 }
 
 }  // namespace
 
-ipc::PrepareReply prepare(const ipc::PrepareRequest& request) {
+ipc::PrepareReply prepare(const ipc::PrepareRequest& request, OpenBackends open_backends) {
   Files files;
   ipc::PrepareReply reply;
   switch (request.kind) {
@@ -162,7 +163,7 @@ ipc::PrepareReply prepare(const ipc::PrepareRequest& request) {
       reply = prepare_hand_off(files, request);
       break;
     case ipc::PrepareRequest::Kind::launch:
-      reply = prepare_launched(files, request);
+      reply = prepare_launched(files, request, std::move(open_backends));
       break;
     case ipc::PrepareRequest::Kind::input:
       reply = check_input(files, request);
@@ -172,11 +173,11 @@ ipc::PrepareReply prepare(const ipc::PrepareRequest& request) {
   return reply;
 }
 
-int prepare_main() {
+int prepare_main(OpenBackends open_backends) {
   bound_resources();
   std::string reply;
   try {
-    reply = encoded_answer();
+    reply = encoded_answer(std::move(open_backends));
   } catch (const std::bad_alloc&) {
     reply = ipc::encode(refused(internal("preparation needs too much memory"), false));
   }

@@ -2,15 +2,18 @@
 #pragma once
 
 #include "ipc/prepare.h"
+#include "worker/plan/launch.h"
 
 namespace charter::worker {
 
-// Answers one request. Reads the project's files and nothing else; runs nothing of the project.
-[[nodiscard]] ipc::PrepareReply prepare(const ipc::PrepareRequest& request);
+// Answers one request. Reads the project's files and nothing else; runs nothing of the project but
+// the backends of the secrets that a launch needs.
+[[nodiscard]] ipc::PrepareReply prepare(const ipc::PrepareRequest& request,
+                                        OpenBackends open_backends = {});
 
 // Reads one encoded request from descriptor 0, writes the encoded reply to descriptor 1. Bounds
 // its own memory and processor time first. The process's exit code: 0 when a reply was written,
 // whatever it says.
-[[nodiscard]] int prepare_main();
+[[nodiscard]] int prepare_main(OpenBackends open_backends = {});
 
 }  // namespace charter::worker

@@ -12,6 +12,7 @@
 
 #include "worker/json/python.h"
 #include "worker/plan/paths.h"
+#include "worker/plan/secrets.h"
 
 namespace charter::worker {
 namespace {
@@ -149,6 +150,7 @@ ipc::Result<std::optional<Toolchain>> find_toolchain(Files& files) {
 }  // namespace
 
 bool needs_python(const Object& capabilities) {
+  if (needs_backends(capabilities)) return true;
   return std::any_of(capabilities.begin(), capabilities.end(), [](const auto& entry) {
     if (!entry.second.is_object()) return false;
     const Value& kind = get(entry.second.as_object(), "kind");

@@ -21,7 +21,8 @@ struct PythonRuntime {
   std::vector<std::string> toolchain;  // directories of packages; none when there is no toolchain
 };
 
-// Whether any of the capabilities, as a hand-off carries them, is Python.
+// Whether any of the capabilities, as a hand-off carries them, is Python or has secrets whose
+// backends are.
 [[nodiscard]] bool needs_python(const Object& capabilities);
 
 // Errors are what a person has to install or to recreate. Reads files only, runs nothing. The

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "worker/json/python.h"
+#include "worker/json/unicode.h"
 
 namespace charter::worker {
 namespace {
@@ -41,25 +42,29 @@ std::string shortened(const std::string& capability, const std::string& variable
   return text;
 }
 
-std::string faults_of(const std::string& capability, const Object& definition) {
+// Nothing, a list of faults, or what makes the whole launch fail.
+Outcome<std::string> faults_of(const std::string& capability, const Object& definition,
+                               SecretBackends& backends) {
+  const SecretReader reader(capability, definition, backends);
   std::string faults;
   for (const char* field : {"config_secret_refs", "env_secret_refs"}) {
     auto refs = references(definition, field);
     std::sort(refs.begin(), refs.end());
     for (const auto& [name, reference] : refs) {
-      const auto value = resolve_secret(capability, name, reference);
+      const auto value = reader.read(name, reference);
       if (value) continue;
-      faults += "\n    " + name + ": " + shortened(capability, name, reference, value.error().what);
+      if (value.error().code != code::kMissingSecret) return value.error();
+      faults += "\n    " + name + ": " + shortened(capability, name, reference, value.error().text);
     }
   }
   if (!faults.empty()) return faults;
   const Value& in_config = get(definition, "config_secret_refs");
   if (in_config.is_object() && in_config.as_object().find("") != nullptr) {
-    return "\n    config: config secret ref path must not target the config root";
+    return std::string("\n    config: config secret ref path must not target the config root");
   }
-  const auto variables = capability_variables(capability, definition);
-  if (variables) return {};
-  std::string text = without_prefix(variables.error().what, of_capability(capability));
+  const auto variables = capability_variables(capability, definition, backends);
+  if (variables) return std::string();
+  std::string text = without_prefix(variables.error().text, of_capability(capability));
   if (text.ends_with('.')) text.pop_back();
   return "\n    config: " + text;
 }
@@ -72,27 +77,82 @@ std::string secret_scheme(const std::string& reference) {
   return reference.substr(0, at);
 }
 
-ipc::Result<std::string> resolve_secret(const std::string& capability, const std::string& variable,
-                                        const std::string& reference) {
-  const std::string where = of_capability(capability) + "env var '" + variable + "' uses ";
-  const std::string scheme = secret_scheme(reference);
-  if (scheme.empty()) return ipc::plain_error(where + "invalid secret ref '" + reference + "'.");
-  if (scheme == "env") {
-    const std::string name = reference.substr(scheme.size() + kSeparator.size());
-    if (const char* value = ::getenv(name.c_str())) return std::string(value);
-    return ipc::plain_error(where + "secret ref '" + reference + "', but environment variable '" +
-                            name + "' is not set.");
+bool needs_backends(const Object& capabilities) {
+  for (const auto& [uses, definition] : capabilities) {
+    if (!definition.is_object()) continue;
+    for (const char* field : {"config_secret_refs", "env_secret_refs"}) {
+      for (const auto& [name, reference] : references(definition.as_object(), field)) {
+        if (secret_scheme(reference) == "registry") return true;
+      }
+    }
   }
-  if (scheme == "registry") {
-    return ipc::plain_error(where + "secret ref '" + reference +
-                            "', but this version of charter-daemon reads no secret backends.");
-  }
-  return ipc::plain_error(where + "unsupported secret ref scheme '" + scheme + "' in '" +
-                          reference + "'.");
+  return false;
 }
 
-ipc::Result<CapabilityVariables> capability_variables(const std::string& capability,
-                                                      const Object& definition) {
+Failure SecretReader::wrong(const std::string& text) const {
+  return {code::kMissingSecret, of_capability(capability_) + text};
+}
+
+Outcome<std::string> SecretReader::read(const std::string& variable,
+                                        const std::string& reference) const {
+  const std::string who = "env var '" + variable + "' uses ";
+  const std::string scheme = secret_scheme(reference);
+  if (scheme.empty()) return wrong(who + "invalid secret ref '" + reference + "'.");
+  const std::string location = reference.substr(scheme.size() + kSeparator.size());
+  if (scheme == "env") {
+    if (const char* value = ::getenv(location.c_str())) return std::string(value);
+    return wrong(who + "secret ref '" + reference + "', but environment variable '" + location +
+                 "' is not set.");
+  }
+  if (scheme == "registry") return ask(variable, reference, location);
+  return wrong(who + "unsupported secret ref scheme '" + scheme + "' in '" + reference + "'.");
+}
+
+Outcome<std::string> SecretReader::ask(const std::string& variable, const std::string& reference,
+                                       const std::string& location) const {
+  const std::string who = "env var '" + variable + "' uses ";
+  const std::string but = who + "secret ref '" + reference + "', but ";
+  SecretQuestion question;
+  const std::size_t slash = location.find('/');
+  question.alias = location.substr(0, slash);
+  if (slash != std::string::npos) question.key = location.substr(slash + 1);
+  if (question.alias.empty() || question.key.empty()) {
+    return wrong(who + "invalid registry secret ref '" + reference +
+                 "'. Expected 'registry://<backend-alias>/<key>'.");
+  }
+  const Value& registry = get(definition_, "secrets_registry");
+  const Value* source =
+      registry.is_object() ? std::as_const(registry).as_object().find(question.alias) : nullptr;
+  if (source == nullptr || !source->is_object()) {
+    return wrong(but + "secrets_registry backend '" + question.alias + "' is not configured.");
+  }
+  question.options = source->as_object();
+  const Value& kind = get(question.options, "kind");
+  if (!is_visible_text(kind)) {
+    return wrong("secrets_registry backend '" + question.alias +
+                 "' must define a non-empty 'kind'.");
+  }
+  question.kind = strip(kind.as_string());
+  question.options.erase("kind");
+  const auto answer = backends_.ask(question);
+  if (!answer) return internal(answer.error().message());
+  switch (answer->kind) {
+    case SecretAnswer::Kind::value:
+      return answer->text;
+    case SecretAnswer::Kind::not_text:
+      return wrong(but + "the resolved value is not a string.");
+    case SecretAnswer::Kind::wrong:
+      return wrong(but + answer->text);
+    case SecretAnswer::Kind::refused:
+      break;
+  }
+  return Failure(code::kMissingSecret, answer->text);
+}
+
+Outcome<CapabilityVariables> capability_variables(const std::string& capability,
+                                                  const Object& definition,
+                                                  SecretBackends& backends) {
+  const SecretReader reader(capability, definition, backends);
   CapabilityVariables variables;
   std::vector<std::string> twice;
   const auto secrets = references(definition, "env_secret_refs");
@@ -103,8 +163,8 @@ ipc::Result<CapabilityVariables> capability_variables(const std::string& capabil
                                            [&](const auto& one) { return one.first == name; });
       if (also_secret) twice.push_back(name);
       if (!value.is_string()) {
-        return ipc::plain_error("expected str, bytes or os.PathLike object, not " +
-                                std::string(type_name(value)));
+        return internal("expected str, bytes or os.PathLike object, not " +
+                        std::string(type_name(value)));
       }
       variables.all.emplace_back(name, value.as_string());
     }
@@ -113,11 +173,12 @@ ipc::Result<CapabilityVariables> capability_variables(const std::string& capabil
     std::sort(twice.begin(), twice.end());
     std::string names;
     for (const std::string& name : twice) names += (names.empty() ? "" : ", ") + name;
-    return ipc::plain_error(of_capability(capability) +
-                            "duplicate env var(s) declared in both 'env' and 'secrets': " + names);
+    return Failure(code::kMissingSecret,
+                   of_capability(capability) +
+                       "duplicate env var(s) declared in both 'env' and 'secrets': " + names);
   }
   for (const auto& [name, reference] : secrets) {
-    auto value = resolve_secret(capability, name, reference);
+    auto value = reader.read(name, reference);
     if (!value) return value.error();
     variables.secrets.push_back(*value);
     variables.all.emplace_back(name, std::move(*value));
@@ -125,18 +186,20 @@ ipc::Result<CapabilityVariables> capability_variables(const std::string& capabil
   return variables;
 }
 
-ipc::Result<std::vector<std::pair<std::string, std::string>>> config_secrets(
-    const std::string& capability, const Object& definition) {
+Outcome<std::vector<std::pair<std::string, std::string>>> config_secrets(
+    const std::string& capability, const Object& definition, SecretBackends& backends) {
+  const SecretReader reader(capability, definition, backends);
   auto secrets = references(definition, "config_secret_refs");
   for (auto& [pointer, secret] : secrets) {
-    auto value = resolve_secret(capability, pointer, secret);
+    auto value = reader.read(pointer, secret);
     if (!value) return value.error();
     secret = std::move(*value);
   }
   return secrets;
 }
 
-std::optional<Failure> preflight_secrets(const std::string& workflow, const Object& capabilities) {
+std::optional<Failure> preflight_secrets(const std::string& workflow, const Object& capabilities,
+                                         SecretBackends& backends) {
   std::vector<std::string> names;
   for (const auto& [uses, definition] : capabilities) names.push_back(uses);
   std::sort(names.begin(), names.end());
@@ -144,8 +207,9 @@ std::optional<Failure> preflight_secrets(const std::string& workflow, const Obje
   for (const std::string& uses : names) {
     const Value* definition = capabilities.find(uses);
     if (definition == nullptr || !definition->is_object()) continue;
-    const std::string found = faults_of(uses, definition->as_object());
-    if (!found.empty()) faults += "\n  capability: " + uses + found;
+    const auto found = faults_of(uses, definition->as_object(), backends);
+    if (!found) return found.error();
+    if (!found->empty()) faults += "\n  capability: " + uses + *found;
   }
   if (faults.empty()) return std::nullopt;
   return Failure(code::kMissingSecret,

@@ -163,19 +163,77 @@ made = Acts()
 a_number = 5
 '''
 
+BACKENDS = '''
+class Vault:
+    def __init__(self, alias, config, root):
+        self.alias, self.config, self.root = alias, config, root
+
+    @classmethod
+    def bind_backend(cls, alias, config, project_root):
+        if config.get("fails"):
+            raise config_errors[config["fails"]]("cannot be bound")
+        return None if config.get("nothing") else cls(alias, config, project_root)
+
+    def resolve(self, key):
+        if key == "absent":
+            raise ValueError(f"there is no '{key}' here.")
+        if key == "own":
+            from charter_core.exceptions import SecretReferenceError
+            raise SecretReferenceError("an error of its own.")
+        if key == "broken":
+            raise LookupError("the backend fell over")
+        if key == "number":
+            return 5
+        return f"{self.alias} has {key} with {self.config} in {self.root.is_dir()}"
+
+
+class Unbindable:
+    pass
+
+
+config_errors = {"value": ValueError, "other": OSError}
+a_number = 5
+'''
+
 ENTRY_POINTS = """[charter.integrations]
 acme-keyed = acme:Keyed
 acme-made = acme:made
 acme-number = acme:a_number
 acme-absent = acme:absent
 acme-no-module = no_such_module:X
+
+[charter.secret_backends]
+vault = acme_backends:Vault
+unbindable = acme_backends:Unbindable
+number = acme_backends:a_number
 """
 
 CHARTER = """name: python
 secrets:
+  sources:
+    default: {kind: vault}
+    vault: {kind: " vault ", url: "https://é", deep: {b: [1, null], a: 2.0}}
+    nobody: {kind: no-such-backend}
+    number: {kind: number}
+    unbindable: {kind: unbindable}
+    nothing: {kind: vault, nothing: true}
+    fails: {kind: vault, fails: value}
+    breaks: {kind: vault, fails: other}
   bindings:
     api/token: {source: env, key: ORACLE_SECRET}
     api/missing: {source: env, key: ORACLE_NO_SUCH}
+    v/deep: {source: vault, key: a/deep/key}
+    v/plain: plain-key
+    v/absent: {source: vault, key: absent}
+    v/own: {source: vault, key: own}
+    v/broken: {source: vault, key: broken}
+    v/number: {source: vault, key: number}
+    v/nobody: {source: nobody, key: k}
+    v/a-number: {source: number, key: k}
+    v/unbindable: {source: unbindable, key: k}
+    v/nothing: {source: nothing, key: k}
+    v/fails: {source: fails, key: k}
+    v/breaks: {source: breaks, key: k}
 capabilities:
   echo: {python: "tools:Echo"}
   returns: {python: "tools:Returns"}
@@ -221,7 +279,13 @@ capabilities:
   entry-no-module: {uses: acme-no-module}
   entry-unknown: {uses: nobody-knows}
   command: {command: ["%(python)s", integration.py]}
-""" % {"python": sys.executable}
+  command-secret: {command: ["%(python)s", integration.py], env: {TOKEN: {from_secret: v/deep}}}
+  command-absent: {command: ["%(python)s", integration.py], env: {TOKEN: {from_secret: v/absent}}}
+  secret-two: {python: "tools:Keyed", with: {size: {from_secret: v/deep}, name: {from_secret: v/nobody}, more: {from_secret: v/absent}}}
+""" % {"python": sys.executable} + "".join(
+    f'  secret-{name}: {{python: "tools:Keyed", with: {{size: {{from_secret: v/{name}}}}}}}\n'
+    for name in ("deep", "plain", "unbound", "absent", "own", "broken", "number", "nobody",
+                 "a-number", "unbindable", "nothing", "fails", "breaks"))
 
 PACKAGES = ".charter/.venv/lib/python%d.%d/site-packages" % sys.version_info[:2]
 
@@ -234,6 +298,7 @@ PYTHON_FILES = {
                         "    async def execute(self, step, context):\n        return other.VALUE\n",
     "package/other.py": "VALUE = 'from the other module'\n",
     f"{PACKAGES}/acme.py": TOOLS,
+    f"{PACKAGES}/acme_backends.py": BACKENDS,
     f"{PACKAGES}/acme-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n",
     f"{PACKAGES}/acme-1.0.dist-info/entry_points.txt": ENTRY_POINTS,
 }

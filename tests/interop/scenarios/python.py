@@ -109,3 +109,19 @@ hands_off("secret_gone", kind="python", spec="tools:Keyed", config={"size": None
 for name, pointer in {"root": "", "no_pointer": "size", "absent": "/other", "into_text": "/name/x", "index": "/list/1", "index_bad": "/list/x", "index_high": "/list/9", "escaped": "/a~1b~0"}.items():
     hands_off(f"pointer_{name}", kind="python", spec="tools:Keyed", config={"size": {"a/b~": 1}, "name": "text", "list": [1, 2], "a/b~": None},
               config_secret_refs={pointer: "env://ORACLE_SECRET"})
+
+
+# Secrets of backends
+
+for name in ("deep", "plain", "unbound", "absent", "own", "broken", "number", "nobody", "a-number", "unbindable", "nothing", "fails", "breaks", "two"):
+    launches(f"secret_{name.replace('-', '_')}", step(f"secret-{name}", "", OUT % "array"))
+launches("secret_of_a_command", step("command-secret", "mode: env, name: TOKEN", OUT % "string"))
+launches("secret_absent_of_a_command", step("command-absent", "mode: env, name: TOKEN", OUT % "string"))
+
+REGISTRY = {"vault": {"kind": "vault", "a": 1}, "blank": {"kind": " "}, "kindless": {}, "nobody": {"kind": "no-such-backend"}, "fails": {"kind": "vault", "fails": "value"}, "breaks": {"kind": "vault", "fails": "other"}}
+# A hand-off is not looked at for its secrets, so that the run trips over them.
+for name, ref in {"given": "registry://vault/k", "no_key": "registry://vault", "no_alias": "registry:///k", "other_alias": "registry://other/k", "blank": "registry://blank/k",
+                  "kindless": "registry://kindless/k", "odd_scheme": "odd://x/y", "no_scheme": "x/y",
+                  "absent": "registry://vault/absent", "own": "registry://vault/own", "broken": "registry://vault/broken", "number": "registry://vault/number",
+                  "nobody": "registry://nobody/k", "fails": "registry://fails/k", "breaks": "registry://breaks/k"}.items():
+    hands_off(f"secret_{name}", kind="python", spec="tools:Keyed", config={"size": None}, config_secret_refs={"/size": ref}, secrets_registry=REGISTRY)

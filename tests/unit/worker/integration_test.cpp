@@ -313,7 +313,10 @@ TEST(Secrets, ThatAreMissingAreListedBeforeALaunch) {
       R"({"b": {"kind": "subprocess", "command": ["x"], "env": {"T": "1"},)"
       R"("env_secret_refs": {"T": "env://PATH"}}, "a": {"kind": "subprocess", "command": ["x"],)"
       R"("env_secret_refs": {"Z": "env://CHARTER_NO_1", "K": "env://CHARTER_NO_2"}}})");
-  const auto failure = preflight_secrets("w", capabilities.as_object());
+  struct : SecretBackends {
+    ipc::Result<SecretAnswer> ask(const SecretQuestion&) override { return SecretAnswer(); }
+  } backends;
+  const auto failure = preflight_secrets("w", capabilities.as_object(), backends);
   ASSERT_TRUE(failure);
   EXPECT_EQ(failure->code, "missing_secret");
   EXPECT_EQ(failure->text,

@@ -6,7 +6,6 @@
 
 #include "worker/json/python.h"
 #include "worker/plan/capabilities.h"
-#include "worker/plan/refusals.h"
 #include "worker/plan/toml.h"
 
 namespace charter::worker {
@@ -104,23 +103,6 @@ TEST(Snapshot, FaultsAreTheReferencesWords) {
   EXPECT_EQ(fault(R"({"steps": [{"id": "a", "type": "shell", "timeout": "x"}]})"),
             "Step timeout must be a positive duration like '30s', '10m', or '2h'");
   EXPECT_EQ(fault(R"({"steps": [], "bindings": 5})"), "'bindings' must be a mapping");
-}
-
-TEST(Refusals, NameEachItemOnceAndNothingElse) {
-  const auto capabilities = parse_json(
-      R"({"a": {"kind": "python", "spec": "m:C", "config_secret_refs": {"/t": "env://T"}},)"
-      R"("b": {"kind": "subprocess", "command": ["x"], "env_secret_refs": {"T": "env://T",)"
-      R"("U": "registry://vault/u", "V": "registry://vault/u"}},)"
-      R"("c": {"kind": "entry_point", "name": "n"}})");
-  ASSERT_TRUE(capabilities);
-  const auto refused = refuse({capabilities->as_object(), "redis"});
-  ASSERT_TRUE(refused);
-  EXPECT_EQ(refused->text,
-            "This version of charter-daemon does not run: secret backends ('registry://vault/u'), "
-            "storage driver 'redis'");
-  const auto plain = parse_json(
-      R"({"b": {"kind": "subprocess", "command": ["x"], "env_secret_refs": {"T": "env://T"}}})");
-  EXPECT_FALSE(refuse({plain->as_object(), "file"}));
 }
 
 TEST(CommandLine, IsSplitAsAShellSplitsIt) {

@@ -8,7 +8,6 @@ namespace charter::worker::testing {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 using ::testing::StartsWith;
 
 namespace fs = std::filesystem;
@@ -247,6 +246,33 @@ TEST_F(PythonTest, EntryPointsAreThoseOfTheProjectsPackages) {
   run(R"([{"id": "s", "type": "step", "uses": "i", "outputs": {"o": "array"}}])",
       R"("i": {"kind": "entry_point", "name": "acme", "config": {"size": 9}})");
   EXPECT_EQ(dump(output()), R"([9, "i"])") << log();
+}
+
+TEST_F(PythonTest, SecretsOfBackendsReachItAndNobodyElse) {
+  const fs::path packages = project_.path(".charter/.venv/lib/python3.11/site-packages");
+  fs::create_directories(packages / "vault-1.dist-info");
+  write_text(packages / "vault.py",
+             "class Vault:\n"
+             "    @staticmethod\n"
+             "    def bind_backend(alias, config, root): return Vault()\n"
+             "    def resolve(self, key):\n"
+             "        import subprocess\n"
+             "        subprocess.Popen(['setsid', 'sleep', '1000'])\n"
+             "        return 'hunter' + '2-of-' + key\n");
+  write_text(packages / "vault-1.dist-info/METADATA", "Name: vault\nVersion: 1\n");
+  write_text(packages / "vault-1.dist-info/entry_points.txt",
+             "[charter.secret_backends]\nv = vault:Vault\n");
+  const std::string definition =
+      R"({"kind": "subprocess", "command": ["/bin/sh", "-c", "echo $T >&2; read l; exit 1"],)"
+      R"("env": null, "env_secret_refs": {"T": "registry://a/key"},)"
+      R"("secrets_registry": {"a": {"kind": "v"}}})";
+  run(R"([{"id": "s", "type": "step", "uses": "i"}])", "\"i\": " + definition);
+  EXPECT_EQ(log(), "hunter2-of-key\n");
+  EXPECT_EQ(failing(R"([{"id": "s", "type": "step", "uses": "i"}])",
+                    R"("i": {"kind": "python", "spec": "hunter2-of-key:X", "config": {"t": null},)"
+                    R"("config_secret_refs": {"/t": "registry://a/key"},)"
+                    R"("secrets_registry": {"a": {"kind": "v"}}})"),
+            "No module named '<redacted: sensitive>'");
 }
 
 TEST_F(PythonTest, DependenciesAreSharedAndClosedLast) {

@@ -8,6 +8,7 @@ integration it is for, and there are methods more, in the order the engine calls
     load {uses, kind, spec|name, config, secrets}   -> {requires_outputs}, one an integration
     depend {}                                their Depends attributes, once for all
     setup {uses}, execute {uses, step, context}, teardown {uses}
+    secret {alias, kind, options, root, key} -> {value}, {wrong} or {refused}; at any time
     cancel {}                                ends the execute that is under way
     finish {}                                closes what the dependencies have opened
 
@@ -155,6 +156,57 @@ class Loader:
         return cls(**arguments)
 
 
+class Refused(Exception):
+    """A secret backend is not what it should be."""
+
+
+class SecretBackends:
+    """The backends of registry:// secrets; each is bound once."""
+
+    def __init__(self):
+        self._bound = {}
+
+    def resolve(self, alias, kind, options, root, key):
+        text = json.dumps(options, sort_keys=True)
+        identity = alias, kind, text, root
+        try:
+            if identity not in self._bound:
+                self._bound[identity] = self._bind(alias, kind, json.loads(text), root)
+            value = self._bound[identity].resolve(key)
+        except Refused as error:
+            return {"refused": str(error)}
+        except ValueError as error:
+            # The toolchain's own error stands for itself, if anybody can have raised it.
+            module = sys.modules.get("charter_core.exceptions")
+            own = module is not None and isinstance(error, module.SecretReferenceError)
+            return {"refused" if own else "wrong": str(error)}
+        return {"value": value if isinstance(value, str) else None}
+
+    @staticmethod
+    def _bind(alias, kind, options, root):
+        import importlib.metadata
+        import pathlib
+
+        group = "charter.secret_backends"
+        for entry_point in importlib.metadata.entry_points(group=group):
+            if entry_point.name == kind:
+                found = entry_point.load()
+                break
+        else:
+            raise Refused(f"Secrets backend {kind!r} is not installed or not registered in "
+                          f"{group!r}.")
+        if not isinstance(found, type):
+            raise Refused(f"Secrets backend {kind!r} entry point must load a class.")
+        bind = getattr(found, "bind_backend", None)
+        if not callable(bind):
+            raise Refused(f"Secrets backend {kind!r} SecretsBackend class must define "
+                          "bind_backend(alias, config, project_root).")
+        backend = bind(alias, options, pathlib.Path(root))
+        if not callable(getattr(backend, "resolve", None)):
+            raise Refused(f"Secrets backend {kind!r} must return an object with resolve(key).")
+        return backend
+
+
 class Dependencies:
     """What Depends attributes stand for: one value a factory, for all integrations."""
 
@@ -234,6 +286,8 @@ class Bridge:
         self._cancelled = False
         self._sdk = None
         self._loader = None
+        self._search = []
+        self._secrets = SecretBackends()
         self._run_id = None
         self._integrations = {}
         self._dependencies = Dependencies()
@@ -280,12 +334,17 @@ class Bridge:
 
     async def on_open(self, search, toolchain, run_id):
         extend_path(toolchain)
-        self._sdk = load_sdk()
-        self._loader = Loader(self._sdk, search)
+        self._search = search
         self._run_id = run_id
         return {}
 
+    async def on_secret(self, **question):
+        return self._secrets.resolve(**question)
+
     async def on_load(self, uses, capability, config, secrets):
+        if self._loader is None:
+            self._sdk = load_sdk()
+            self._loader = Loader(self._sdk, self._search)
         for pointer, value in secrets.items():
             place(uses, config, pointer, value)
         integration = self._loader.load(uses, capability, dict(config))
