@@ -1,5 +1,7 @@
 #include "supervisor/conductor.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -17,6 +19,12 @@ constexpr std::size_t kProjectsAtOnce = 8;
 constexpr std::chrono::milliseconds kPulse{1000};
 constexpr std::chrono::milliseconds kLaunchRetry{500};
 constexpr std::chrono::milliseconds kHelloPatience{5000};
+constexpr const char* kProjectGone = "the directory of its project cannot be entered";
+
+// No worker of a nested project's run can begin then, today or later, and none can end it.
+bool project_is_gone(const Run& run) {
+  return !run.project_root.empty() && ::access(run.project_root.c_str(), X_OK) != 0;
+}
 
 }  // namespace
 
@@ -80,6 +88,13 @@ void Conductor::begin(const RunPtr& run) {
   if (run->cancellation() != nullptr) {
     step_back(run);
     commands_take_effect(run);
+    fill_slots();
+    return;
+  }
+  // The hold may have come while its files were made.
+  if (holding_) {
+    step_back(run);
+    slots_.return_to_front(run);
     return;
   }
   const ipc::Command* decision = run->waits_at == PauseKind::none ? nullptr : run->decision();
@@ -113,10 +128,19 @@ void Conductor::launched(const RunPtr& run, bool announce) {
 
 void Conductor::launch_failed(const RunPtr& run, const ipc::Error& error) {
   log::error("Cannot start a worker for run {}: {}", run->id, error.message());
+  if (project_is_gone(*run)) {
+    hold(run, kProjectGone);
+    return;
+  }
   live_.erase(run);
   step_back(run);
-  slots_.return_to_front(run);
   retry_soon();
+  // It may have been cancelled while the worker was being made.
+  if (run->cancellation() != nullptr) {
+    commands_take_effect(run);
+  } else {
+    slots_.return_to_front(run);
+  }
 }
 
 // Gives the slot back before anything was started.
@@ -173,6 +197,12 @@ void Conductor::start_project(Project order) {
     }
     log::error("Cannot end run {}: {}", run->id, started.error().message());
     --projecting_;
+    if (project_is_gone(*run)) {
+      run->project_due = false;
+      hold(run, kProjectGone);
+      start_projects();
+      return;
+    }
     projects_.push_front(std::move(order));
     retry_soon();
   });

@@ -15,6 +15,7 @@
 #include "supervisor/log.h"
 #include "supervisor/orphans.h"
 #include "supervisor/paused_state.h"
+#include "supervisor/run_files.h"
 #include "supervisor/tailer.h"
 
 namespace charter::supervisor {
@@ -164,6 +165,7 @@ void Recovery::take_unknown_journals() {
     const RunPtr run = registry_.add(id);
     Facts facts;
     facts.in_ledger = false;
+    run->project_root = nested_project(layout_, id);
     take_journal(run, facts);
     run->started_at = ipc::wire_time(run->updated_us);
     log::warning("The ledger does not know run {}, which has a journal", id);

@@ -114,6 +114,52 @@ TEST_F(ConductorTest, NoWorkerBeginsWhileTheFirstFilesOfItsRunAreMade) {
   expect_end("complete-not", WireStatus::cancelled);
 }
 
+TEST_F(ConductorTest, CancellationThatMeetsALaunchThatFailsIsCarriedOut) {
+  life_->execute("/dev/null");
+  const RunPtr run = life_->accept("complete");
+  ASSERT_TRUE(life_->until([&] { return run->launching != nullptr; }));
+  ipc::Command cancel;
+  cancel.run_id = "complete";
+  cancel.number = 77;
+  cancel.kind = "cancel";
+  run->commands.push_back(cancel);
+  life_->conductor().command_accepted(run);
+  ASSERT_TRUE(life_->until([&] { return run->launching == nullptr; }));
+  EXPECT_EQ(run->burst, nullptr);
+  life_->execute("/proc/self/exe");
+  expect_end("complete", WireStatus::cancelled);
+}
+
+TEST_F(ConductorTest, RunWhoseFilesAreBeingMadeDoesNotBeginAfterTheHold) {
+  const RunPtr run = life_->accept("complete");
+  ASSERT_EQ(run->state, RunState::starting);
+  ASSERT_EQ(run->files_busy, 1U);
+  life_->conductor().set_holding(true);
+  ASSERT_TRUE(life_->until([&] { return run->files_busy == 0; }));
+  EXPECT_EQ(run->launching, nullptr);
+  EXPECT_EQ(run->state, RunState::queued);
+  EXPECT_FALSE(run->holds_slot);
+  life_->conductor().set_holding(false);
+  expect_end("complete", WireStatus::completed);
+}
+
+TEST_F(ConductorTest, RunWhoseProjectIsGoneIsHeldAndHoldsNobodyUp) {
+  const std::string project = layout_->root() + "/nested";
+  std::filesystem::create_directory(project);
+  life_->accept("hang", project);
+  ASSERT_TRUE(life_->until([&] { return life_->find("hang")->progress.next_seq == 1; }));
+  std::filesystem::remove(project);
+  ASSERT_EQ(::kill(life_->find("hang")->burst->guardian->pid(), SIGKILL), 0);
+  const RunPtr waiting = life_->accept("complete-nested", project);
+  EXPECT_TRUE(life_->reaches("hang", RunState::held));
+  EXPECT_TRUE(life_->reaches("complete-nested", RunState::held));
+  EXPECT_FALSE(waiting->holds_slot);
+  EXPECT_EQ(life_->conductor().live(), 0U);
+  EXPECT_EQ(life_->cancel("hang")->code, "held");
+  life_->accept("complete");
+  expect_end("complete", WireStatus::completed);
+}
+
 TEST_F(ConductorTest, ApprovedRunGoesOnAndIsAnnouncedAgain) {
   life_->accept("pause");
   ASSERT_TRUE(life_->reaches("pause", RunState::paused));
@@ -341,6 +387,18 @@ TEST_F(ConductorTest, LivingWorkerTheLedgerLostIsShownAndNeverKilled) {
   EXPECT_TRUE(locked("hang"));
   EXPECT_EQ(life_->cancel("hang"), std::nullopt);  // asked for, it is
   expect_end("hang", WireStatus::cancelled);
+}
+
+TEST_F(ConductorTest, RunOfANestedProjectTheLedgerLostStaysInItsProject) {
+  const std::string project = layout_->root() + "/nested";
+  std::filesystem::create_directory(project);
+  life_->accept("pause", project);
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  life_.reset();
+  std::filesystem::remove_all(layout_->ledger_dir());
+  ASSERT_TRUE(layout_->create());
+  begin();
+  EXPECT_EQ(life_->find("pause")->project_root, project);
 }
 
 TEST_F(ConductorTest, CopiedLedgerStartsNothing) {

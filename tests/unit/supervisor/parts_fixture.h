@@ -73,13 +73,17 @@ class Life {
   }
 
   // Writes an accepted run down and hands it to the conductor, as the intake does.
-  RunPtr accept(const std::string& id) {
+  RunPtr accept(const std::string& id, const std::string& project_root = "") {
     ipc::Accepted accepted;
     accepted.run_id = id;
     accepted.order = next_order_++;
     accepted.workflow_id = "workflow";
     accepted.started_at = "2026-01-02T03:04:05Z";
     accepted.state = "{\"run_id\":\"" + id + "\"}";
+    if (!project_root.empty()) {
+      accepted.project_root = project_root;
+      accepted.state = R"({"metadata":{"project_root":")" + project_root + R"("}})";
+    }
     RunPtr run;
     ledger_.append({0, accepted}, [&](const ipc::Result<void>& written) {
       ASSERT_TRUE(written);
@@ -88,6 +92,7 @@ class Life {
       run->workflow_id = accepted.workflow_id;
       run->started_at = accepted.started_at;
       run->state_bytes = accepted.state;
+      run->project_root = accepted.project_root;
       conductor_.enqueue(run);
     });
     EXPECT_TRUE(until([&] { return run != nullptr; }));
@@ -129,6 +134,12 @@ class Life {
     bool drained = false;
     ledger_.drain([&] { drained = true; });
     EXPECT_TRUE(until([&] { return drained; }));
+  }
+
+  // What is executed as a worker from now on.
+  void execute(const char* program) {
+    const ipc::UniqueFd file(::open(program, O_RDONLY | O_CLOEXEC));
+    ASSERT_GE(::dup3(file.get(), worker_.program.get(), O_CLOEXEC), 0);
   }
 
   RunPtr find(const std::string& id) { return registry_.find(id); }
