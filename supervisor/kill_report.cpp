@@ -1,5 +1,7 @@
 #include "supervisor/kill_report.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <string>
 
 #include "ipc/journal_frame.h"
@@ -27,7 +29,19 @@ std::string left_json(const ipc::Exit* exit) {
 
 void KillReport::moved(Run& run) {
   const SessionPtr session = session_.lock();
-  if (!session || run.state != RunState::finished) return;
+  if (!session) return;
+  if (run.state == RunState::held) {
+    session_.reset();
+    session->send_last(JsonObject()
+                           .flag("ok", false)
+                           .text("code", "held")
+                           .text("error", fmt::format("Run '{}' is held: nothing can end it; the "
+                                                      "daemon's log says why",
+                                                      run.id))
+                           .str());
+    return;
+  }
+  if (run.state != RunState::finished) return;
   session_.reset();
   const ipc::Exit* exit = run.exit.get();
   const bool left = exit != nullptr && !exit->left.empty();

@@ -29,8 +29,9 @@ void LedgerState::apply(ipc::LedgerRecord record) {
           std::string id = body.run_id;
           runs[std::move(id)].spawned = std::move(body);
         } else if constexpr (std::is_same_v<Body, ipc::Cursor>) {
-          std::string id = body.run_id;
-          runs[std::move(id)].cursor = std::move(body);
+          // Of a run that was forgotten a last one may come late, and its id be used again.
+          const auto known = runs.find(body.run_id);
+          if (known != runs.end()) known->second.cursor = std::move(body);
         } else if constexpr (std::is_same_v<Body, ipc::Closed>) {
           std::string id = body.run_id;
           runs[std::move(id)].closed = std::move(body);

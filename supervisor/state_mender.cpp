@@ -111,8 +111,9 @@ void StateMender::look_back() {
   if (due_) to_look_at_ = latest_runs(layout_);
 }
 
-void StateMender::start() {
-  if (std::exchange(due_, false)) look_at_some();
+void StateMender::start(std::function<void()> done) {
+  done_ = std::move(done);
+  std::exchange(due_, false) ? look_at_some() : done_();
 }
 
 void StateMender::look_at_some() {
@@ -126,10 +127,15 @@ void StateMender::look_at_some() {
   boost::asio::post(executor_, [this] { look_at_some(); });
 }
 
-// A run that is not over keeps its file itself.
+// A run that is not over keeps its file itself, and one that is being forgotten needs none.
+bool StateMender::is_over(const std::string& run) const {
+  const RunPtr known = registry_.find(run);
+  if (known != nullptr) return known->state == RunState::finished;
+  return !registry_.is_reserved(run) && ::access(layout_.journal(run).c_str(), F_OK) == 0;
+}
+
 bool StateMender::needs_mending(Run& run) const {
-  const RunPtr known = registry_.find(run.id);
-  if (known != nullptr && known->state != RunState::finished) return false;
+  if (!is_over(run.id)) return false;
   run.project_root = nested_project(layout_, run.id);
   run.started_burst = true;  // its journal holds what a worker has to know
   return !shows_an_end(run.layout(layout_).state_file(run.id));
@@ -139,7 +145,7 @@ void StateMender::mend_some() {
   while (!to_mend_.empty() && mending_.size() < kWorkersAtOnce) {
     const RunPtr run = std::move(to_mend_.front());
     to_mend_.pop_front();
-    mend(run);
+    if (is_over(run->id)) mend(run);  // others have had the loop meanwhile
   }
   if (mending_.empty()) finish();
 }
@@ -168,6 +174,7 @@ void StateMender::finish() {
   const bool written = file && ::write(file.get(), boot_id_.data(), boot_id_.size()) ==
                                    static_cast<ssize_t>(boot_id_.size());
   if (!written) log::warning("{}", ipc::errno_error("write " + layout_.boot_record()).message());
+  done_();
 }
 
 }  // namespace charter::supervisor

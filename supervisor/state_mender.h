@@ -7,6 +7,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <unordered_set>
 
@@ -25,11 +26,13 @@ class StateMender {
   // Before anything is written: notes which runs were written to last. None when all was done since
   // the machine started.
   void look_back();
-  // Once the registry knows every run that is not over.
-  void start();
+  // Once the registry knows every run that is not over. Calls `done` when the files are good, at
+  // once where none has to be looked at; until then the journals are needed.
+  void start(std::function<void()> done);
 
  private:
   void look_at_some();
+  [[nodiscard]] bool is_over(const std::string& run) const;
   [[nodiscard]] bool needs_mending(Run& run) const;
   void mend_some();
   void mend(const RunPtr& run);
@@ -46,6 +49,7 @@ class StateMender {
   std::deque<RunPtr> to_mend_;
   std::unordered_set<RunPtr> mending_;
   std::size_t mended_ = 0;
+  std::function<void()> done_;
 };
 
 }  // namespace charter::supervisor

@@ -94,10 +94,14 @@ void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
   doorbells_.start(std::move(doorbell));
   mender_.look_back();
   recovery_.act(conductor_);
-  if (!holding) mender_.start();
+  if (!holding) look_after_old_runs();
   control_.start(std::move(socket));
   link_->start();
-  if (!holding) retention_.start();
+}
+
+// No journal goes before the state files are good that can be made good from it.
+void Supervisor::look_after_old_runs() {
+  mender_.start([this] { retention_.start(); });
 }
 
 Relay::Hooks Supervisor::relay_hooks() {
@@ -186,6 +190,7 @@ void Supervisor::delivery_moved(const RunPtr& run) {
 void Supervisor::note_cursors() {
   for (const RunPtr& run : std::exchange(moved_, {})) {
     if (std::exchange(run->delivery.noted, true)) continue;
+    if (registry_.find(run->id) != run) continue;  // it was forgotten
     ledger_.note({0, ipc::Cursor{cursor_key(), run->id, run->delivery.confirmed_seq,
                                  run->delivery.confirmed_offset}});
   }
@@ -264,7 +269,7 @@ void Supervisor::adopt(std::function<void(const CommandRefusal&)> done) {
       base_.opened.holding.clear();
       intake_.accept_again();
       conductor_.set_holding(false);
-      mender_.start();
+      look_after_old_runs();
       done(std::nullopt);
     });
   });

@@ -71,6 +71,7 @@ class Supervisor {
   [[nodiscard]] std::string cursor_key() const;
   [[nodiscard]] std::vector<ipc::LedgerRecord> snapshot() const;
 
+  void look_after_old_runs();
   void run_accepted(const RunPtr& run);
   void link_is_up();
   void delivery_moved(const RunPtr& run);

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/support/started.h"
 
 namespace charter::tests {
@@ -108,6 +110,15 @@ TEST_F(NestedProject, RunOfItIsForgottenThere) {
   })) << "it has to be delivered first";
   EXPECT_FALSE(exists(state_file("r1")));
   EXPECT_TRUE(run("r1", "hello").ok);
+}
+
+TEST_F(NestedProject, KillOfARunWhoseProjectIsGoneSaysThatItIsHeld) {
+  ASSERT_TRUE(run("r1", "ask").ok);
+  ASSERT_TRUE(reaches_state(scene.daemon.socket(), "r1", "paused"));
+  std::filesystem::remove_all(inner);
+  const auto end = charter_daemon(scene.project, {"kill", "r1"});
+  EXPECT_EQ(end.code, 5) << end.out;
+  EXPECT_THAT(end.err, HasSubstr("is held"));
 }
 
 TEST_F(NestedProject, ItsPausedRunGoesOnThereAfterARestart) {

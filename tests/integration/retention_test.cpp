@@ -140,15 +140,19 @@ TEST_F(Retention, CopiedProjectStartsNothingUntilItIsAdopted) {
     std::filesystem::copy(scene->project / part, copy / part,
                           std::filesystem::copy_options::recursive);
   }
-  DaemonProcess other(copy, {});
+  const std::string stranger = copy / ".charter/daemon/journals/stranger.cj";
+  write_file(stranger, std::string(64, 'x'));
+  DaemonProcess other(copy, keeping({"--retain", "0"}));
   const auto status = charter_daemon(copy, {"status"});
   EXPECT_THAT(status.out, HasSubstr("copy"));
   EXPECT_TRUE(throughout(milliseconds(300), [&] {
     return text_of(run_view(other.socket(), "queued"), "state") == "queued";
   }));
+  EXPECT_TRUE(exists(stranger));
   const auto end = charter_daemon(copy, {"adopt"});
   ASSERT_EQ(end.code, kFine) << end.err;
   EXPECT_TRUE(reaches_state(other.socket(), "queued", "finished"));
+  EXPECT_TRUE(eventually(kSoon, [&] { return !exists(stranger); })) << "as any other daemon does";
   write_file(scene->project.scratch("release"), "");
 }
 

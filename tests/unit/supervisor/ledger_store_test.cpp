@@ -200,6 +200,19 @@ TEST_F(LedgerStoreTest, NewerVersionIsRefusedNamingBoth) {
   EXPECT_NE(store.error().message().find('1'), std::string::npos) << store.error().message();
 }
 
+TEST(LedgerStateTest, CursorOfAForgottenRunIsNoneOfTheNextWithItsId) {
+  LedgerState state;
+  const auto apply = [&state](const std::string& payload) {
+    state.apply(*ipc::decode_ledger_record(payload));
+  };
+  apply(accepted("run", 1));
+  apply(ipc::encode(ipc::LedgerRecord{2, ipc::Forgotten{"run"}}));
+  apply(ipc::encode(ipc::LedgerRecord{3, ipc::Cursor{"gateway", "run", 7, 700}}));
+  EXPECT_TRUE(state.runs.empty());
+  apply(accepted("run", 2));
+  EXPECT_FALSE(state.runs.at("run").cursor.has_value());
+}
+
 TEST(LedgerStateTest, RecordsAppliedTwiceChangeNothing) {
   LedgerState state;
   ipc::Command command;

@@ -143,6 +143,9 @@ class Life {
   }
 
   RunPtr find(const std::string& id) { return registry_.find(id); }
+  boost::asio::io_context& context() { return context_; }
+  const WorkerProgram& worker() const { return worker_; }
+  Spawner& spawner() { return spawner_; }
   Registry& registry() { return registry_; }
   Conductor& conductor() { return conductor_; }
   Ledger& ledger() { return ledger_; }
