@@ -7,7 +7,7 @@ from statistics import median
 @dataclass
 class Goal:
     """`least` and `aim` are how many times better than the reference; with a unit they are values
-    of ours, upper bounds. `rate` is a value of ours that also reaches the aim."""
+    of ours, upper bounds. `rate` is a value of ours that the aim asks for as well."""
 
     least: float
     aim: float | None = None
@@ -26,8 +26,8 @@ class Goal:
             return word(ours <= self.least, self.aim is not None and ours <= self.aim)
         if better is None:
             return ""
-        met = self.aim is not None and better >= self.aim
-        return word(better >= self.least, met or (self.rate is not None and ours >= self.rate))
+        met = (self.aim is None or better >= self.aim) and (self.rate is None or ours >= self.rate)
+        return word(better >= self.least, met and (self.aim or self.rate) is not None)
 
 
 def word(least: bool, aim: bool) -> str:

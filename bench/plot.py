@@ -45,7 +45,7 @@ def render(figures: dict) -> str:
         for index, (name, ratio) in enumerate(ratios.items()):
             parts += bar(scale, TOP + ROW * index, name, ratio, reached(name, figures[name], ratio))
     parts.append(f'<text class="small" x="16" y="{height - 10}">medians of alternating rounds; '
-                 'solid mark: at least, dashed mark: aim; red: missed</text>')
+                 'solid mark: at least, dashed mark: aim; red: missed, or worse</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 
