@@ -26,8 +26,8 @@ class Channel {
   Channel(Attention& attention, std::size_t most_bytes)
       : attention_(attention), most_bytes_(most_bytes) {}
 
-  // Starts the program, its errors going to the run's log. `arguments` has the program first, as it
-  // was asked for. Errors are the step's.
+  // Starts the program, its standard error being this process's own. `arguments` has the program
+  // first, as it was asked for. Errors are the step's.
   ipc::Result<pid_t> start(std::vector<std::string> arguments,
                            std::vector<std::string> environment);
 
