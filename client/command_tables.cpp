@@ -29,10 +29,12 @@ constexpr OptionSpec kJson{
 constexpr ExitCode kDone{0, "done"};
 constexpr ExitCode kUsage{2, "bad options, or no project found"};
 constexpr ExitCode kNobody{3, "no daemon serves the project"};
+constexpr ExitCode kGone{3, "no daemon serves the project, or none came back in time"};
 constexpr ExitCode kUnknown{4, "the run is unknown"};
 constexpr ExitCode kRefused{5, "refused by the daemon, with its reason"};
 constexpr ExitCode kOther{7, "any other error"};
 constexpr ExitCode kInterrupted{130, "interrupted; the run goes on"};
+constexpr ExitCode kLeftOpen{130, "interrupted, or a question was left open; the run goes on"};
 
 constexpr std::array kRun{ArgumentSpec{"RUN", "Id of the run."}};
 
@@ -63,10 +65,10 @@ constexpr std::array kRunExamples{
 constexpr std::array kRunCodes{ExitCode{0, "started; with --wait or --follow: completed"},
                                ExitCode{1, "the awaited run failed or was cancelled"},
                                kUsage,
-                               kNobody,
+                               kGone,
                                kRefused,
                                kOther,
-                               kInterrupted};
+                               kLeftOpen};
 
 // ---------------------------------------------------------------- list, status
 constexpr std::array kListOptions{kJson, kProjectPath, kSocketPath};
@@ -96,7 +98,7 @@ constexpr std::array kEventsExamples{
     Example{"charter-daemon events 7d9f… --follow", "Shows what happened and what happens next."},
     Example{"charter-daemon events 7d9f… --json",
             "Prints the events as the gateway gets them, one a line."}};
-constexpr std::array kEventsCodes{kDone, kUsage, kNobody, kUnknown, kOther, kInterrupted};
+constexpr std::array kEventsCodes{kDone, kUsage, kGone, kUnknown, kOther, kInterrupted};
 
 // ---------------------------------------------------------------- kill
 constexpr std::array kKillOptions{
@@ -177,7 +179,7 @@ constexpr std::array kWaitCodes{
     ExitCode{0, "all of them completed"},
     ExitCode{1, "one failed or was cancelled"},
     kUsage,
-    kNobody,
+    kGone,
     ExitCode{4, "one of them is unknown"},
     ExitCode{7, "any other error; not ended within --timeout"},
     ExitCode{130, "interrupted, or a question was left open; the runs go on"}};

@@ -24,45 +24,50 @@ constexpr std::array kOptions = {
                .fallback = "127.0.0.1:8765",
                .metavar = "HOST:PORT",
                .help = "Address to listen on; port 0 takes a free one. Other addresses than "
-                       "loopback need a token"},
+                       "loopback need --token-file."},
     OptionSpec{.name = "data",
                .variable = "CHARTER_GATEWAY_DATA",
                .metavar = "DIR",
-               .help = "Directory of the database; made when it is missing",
+               .help = "Directory of the database; made when it is missing.",
                .shown_default = "$XDG_STATE_HOME/charter-gateway"},
     OptionSpec{.name = "token-file",
                .variable = "CHARTER_GATEWAY_TOKEN_FILE",
                .metavar = "FILE",
-               .help = "File with the bearer token that daemons and clients must show"},
+               .help =
+                   "Holds the bearer token that daemons and clients must show. Without it whoever "
+                   "reaches the address may do everything."},
     OptionSpec{.name = "open",
-               .help = "Open the gateway in the desktop's browser",
+               .help = "Open the gateway's address in the desktop's browser.",
                .kind = OptionKind::flag},
     OptionSpec{.name = "log-level",
                .variable = "CHARTER_GATEWAY_LOG_LEVEL",
                .fallback = "info",
-               .help = "How much is logged on stderr",
+               .help = "Least severity that is logged, on standard error.",
                .kind = OptionKind::choice,
                .choices = kLogLevels},
-    OptionSpec{.name = "config", .metavar = "FILE", .help = "File of 'option-name = value' lines"},
+    OptionSpec{.name = "config",
+               .metavar = "FILE",
+               .help = "Lines of 'option-name = value'; flags and environment go first."},
 };
 
 constexpr std::array kExamples = {
-    ipc::Example{"charter-daemon gateway", "listen on 127.0.0.1:8765"},
+    ipc::Example{"charter-daemon gateway", "Serves the daemons of this host, on 127.0.0.1:8765."},
     ipc::Example{"charter-daemon gateway --listen 0.0.0.0:8765 --token-file /etc/charter/token",
-                 "serve other hosts"},
+                 "Serves other hosts, too; put a proxy that speaks TLS in front of it."},
 };
 
 constexpr std::array kExitCodes = {
     ipc::ExitCode{0, "ended by SIGTERM or SIGINT"},
     ipc::ExitCode{1, "the address or the database cannot be used"},
-    ipc::ExitCode{2, "wrong usage"},
+    ipc::ExitCode{2, "bad options"},
 };
 
 constexpr ipc::CommandSpec kCommand{
     .name = "gateway",
     .summary = "Run a gateway for the daemons of this host",
     .description =
-        "Daemons connect to it at /daemon. Workers, runs and events are kept in a SQLite "
+        "Runs a gateway in the foreground. Daemons connect to it at /daemon. Workers, runs and "
+        "events are kept in a SQLite "
         "database and served by an HTTP API, which also starts, approves, answers and "
         "cancels runs.\n\n"
         "An event is acknowledged when it is on disk.",
