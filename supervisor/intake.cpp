@@ -150,14 +150,23 @@ void Intake::prepared(const std::shared_ptr<Pending>& pending, const Verdict& ve
 }
 
 void Intake::adopt_paused(const std::string& run_id, Done done) {
-  auto pending = std::make_shared<Pending>();
-  pending->order.run_id = run_id;
-  pending->done = std::move(done);
-  auto found = read_paused_state(layout_, run_id);
-  if (!found || refuse_all_) {
-    pending->done({nullptr, refuse_all_ ? *refuse_all_ : Refusal{"unknown_run", "unknown run"}});
+  if (const auto asked = adopting_.find(run_id); asked != adopting_.end()) {
+    asked->second.push_back(std::move(done));
     return;
   }
+  // What is reserved for anything else is not there yet, or is being forgotten.
+  auto found = registry_.is_reserved(run_id) ? std::nullopt : read_paused_state(layout_, run_id);
+  if (!found || refuse_all_) {
+    done({nullptr, refuse_all_ ? *refuse_all_ : Refusal{"unknown_run", "unknown run"}});
+    return;
+  }
+  auto pending = std::make_shared<Pending>();
+  pending->order.run_id = run_id;
+  adopting_[run_id].push_back(std::move(done));
+  pending->done = [this, run_id](const Taken& taken) {
+    const auto asked = adopting_.extract(run_id);
+    for (const Done& one : asked.mapped()) one(taken);
+  };
   registry_.reserve(run_id);
   ipc::Accepted accepted;
   accepted.workflow_id = found->workflow_id;

@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "ipc/layout.h"
 #include "ipc/prepare.h"
@@ -44,7 +46,8 @@ class Intake {
 
   // Calls `done` once, when the run is on disk or refused.
   void take(Order order, Done done);
-  // Takes on a run that waits in a state file we did not write.
+  // Takes on a run that waits in a state file we did not write. Who asks for it meanwhile gets the
+  // same run.
   void adopt_paused(const std::string& run_id, Done done);
 
   // From now on everything is refused with this.
@@ -67,6 +70,7 @@ class Intake {
   std::function<void(const RunPtr&)> accepted_;
   std::optional<Refusal> refuse_all_;
   std::uint64_t next_order_ = 1;
+  std::unordered_map<std::string, std::vector<Done>> adopting_;
 };
 
 // What an error of writing means to whoever asked.

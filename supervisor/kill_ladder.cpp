@@ -41,6 +41,7 @@ bool KillLadder::end(const RunPtr& run, const ipc::Command& command) {
   if (run->burst == nullptr || run->burst->guardian == nullptr || run->burst->guardian_gone) {
     return false;
   }
+  if (run->burst->projecting) return false;
   const auto grace = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(command.grace_ms, std::numeric_limits<std::int32_t>::max()));
   auto result = std::make_shared<ipc::Result<void>>();

@@ -16,7 +16,8 @@ class KillLadder {
   KillLadder(SyncThread& disk, const ipc::Layout& layout) : disk_(disk), layout_(layout) {}
 
   // Whether the run has a guardian that can be signalled; if so it will be, also when the note
-  // cannot be written. Asking twice is harmless: the guardian takes the shorter grace.
+  // cannot be written. Asking twice is harmless: the guardian takes the shorter grace. Worker mode
+  // `project` is ending the run already, and is left alone.
   bool end(const RunPtr& run, const ipc::Command& command);
 
  private:

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 
 #include <csignal>
+#include <fstream>
 #include <future>
 
 #include "ipc/codec.h"
@@ -128,6 +129,38 @@ TEST_F(ConductorTest, CancellationThatMeetsALaunchThatFailsIsCarriedOut) {
   EXPECT_EQ(run->burst, nullptr);
   life_->execute("/proc/self/exe");
   expect_end("complete", WireStatus::cancelled);
+}
+
+TEST_F(ConductorTest, SecondCancellationLeavesTheWorkerAloneThatCarriesOutTheFirst) {
+  life_->accept("pause");
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  life_->execute("/usr/bin/yes");  // ends when it is killed
+  EXPECT_EQ(life_->cancel("pause"), std::nullopt);
+  const RunPtr run = life_->find("pause");
+  ASSERT_TRUE(life_->until([&] { return run->burst != nullptr && run->burst->projecting; }));
+  EXPECT_EQ(life_->cancel("pause"), std::nullopt);
+  bool disk_is_idle = false;
+  life_->disk().run([] {}, [&] { disk_is_idle = true; });
+  ASSERT_TRUE(life_->until([&] { return disk_is_idle; }));
+  ASSERT_NE(run->burst, nullptr);
+  EXPECT_FALSE(run->burst->kill_sent);
+  life_->execute("/proc/self/exe");
+  ASSERT_EQ(::kill(run->burst->guardian->pid(), SIGKILL), 0);
+  expect_end("pause", WireStatus::cancelled);
+}
+
+TEST_F(ConductorTest, DecisionsThatMeetWhileARunIsTakenOnAreBothAnsweredForWhatTheyAre) {
+  std::ofstream(layout_->state_file("elsewhere"))
+      << R"({"run_id":"elsewhere","status":"paused","current_step_id":"gate"})";
+  std::vector<std::string> codes;
+  for (int i = 0; i < 2; ++i) {
+    life_->commands().decide({"elsewhere", true, std::nullopt, "", -1},
+                             [&](const CommandRefusal& refusal) {
+                               codes.push_back(refusal ? refusal->code : "accepted");
+                             });
+  }
+  ASSERT_TRUE(life_->until([&] { return codes.size() == 2; }));
+  EXPECT_THAT(codes, ::testing::UnorderedElementsAre("accepted", "not_paused"));
 }
 
 TEST_F(ConductorTest, RunWhoseFilesAreBeingMadeDoesNotBeginAfterTheHold) {
