@@ -20,6 +20,7 @@
 #include "gateway/hub.h"
 #include "gateway/listener.h"
 #include "gateway/options.h"
+#include "gateway/retention.h"
 #include "gateway/services.h"
 #include "gateway/store_thread.h"
 
@@ -64,6 +65,7 @@ class Gateway {
         store_(options.data, loop_.get_executor(), [this](const std::string& what) { fail(what); }),
         hub_(loop_.get_executor(), store_),
         api_(store_, hub_),
+        retention_(loop_.get_executor(), store_, options.retention),
         listener_(loop_, options.listen, services_) {}
 
   [[nodiscard]] std::string url() const { return url_of(listener_.address()); }
@@ -75,6 +77,7 @@ class Gateway {
     store_.start();
     hub_.start();
     listener_.start();
+    retention_.start();
     loop_.run();
     if (!store_.stop(kStoreLimit)) {
       // The disk does not answer. What was acknowledged is on it.
@@ -88,6 +91,7 @@ class Gateway {
  private:
   void stop(const std::string& reason) {
     spdlog::info("ending: {}", reason);
+    retention_.stop();
     listener_.stop();
     hub_.close_all();
     end_by_ = std::chrono::steady_clock::now() + kGoodbyeLimit;
@@ -118,6 +122,7 @@ class Gateway {
   StoreThread store_;
   Hub hub_;
   Api api_;
+  Retention retention_;
   const Services services_{access_, store_, hub_, api_};
   Listener listener_;
   std::chrono::steady_clock::time_point end_by_;

@@ -36,6 +36,17 @@ constexpr std::array kOptions = {
                .help =
                    "Holds the bearer token that daemons and clients must show. Without it whoever "
                    "reaches the address may do everything."},
+    OptionSpec{.name = "retain",
+               .variable = "CHARTER_GATEWAY_RETAIN",
+               .fallback = "30d",
+               .metavar = "TIME",
+               .help = "How long a run that has ended is kept: a number with s, m, h or d."},
+    OptionSpec{.name = "retain-bytes",
+               .variable = "CHARTER_GATEWAY_RETAIN_BYTES",
+               .fallback = "1073741824",
+               .metavar = "BYTES",
+               .help = "Most that the events of ended runs take together; the oldest go first.",
+               .kind = OptionKind::integer},
     OptionSpec{.name = "open",
                .help = "Open the gateway's address in the desktop's browser.",
                .kind = OptionKind::flag},
@@ -149,6 +160,10 @@ ipc::Result<GatewayOptions> check_gateway_options(const ipc::OptionValues& value
   if (options.token.empty() && !options.listen.address().is_loopback()) {
     return values.invalid("listen", "only loopback addresses without --token-file.");
   }
+  const auto age = ipc::read_time(values.text("retain"));
+  if (!age) return values.invalid("retain", "must be a number with s, m, h or d, as in 30d");
+  options.retention = {*age, values.integer("retain-bytes")};
+  if (options.retention.bytes < 0) return values.invalid("retain-bytes", "must be non-negative");
   options.data = values.has("data") ? values.text("data") : default_data();
   if (options.data.empty()) return ipc::usage_error("Missing option '--data'.");
   return options;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/retention_settings.h"
 #include "ipc/error.h"
 #include "ipc/option_table.h"
 
@@ -16,6 +17,7 @@ struct GatewayOptions {
   boost::asio::ip::tcp::endpoint listen;
   std::string data;   // directory, absolute or relative to the working directory
   std::string token;  // empty for none; never logged
+  RetentionSettings retention;
   bool open = false;
   std::string log_level = "info";
   std::vector<std::string> warnings;  // for the log, once it is there

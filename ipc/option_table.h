@@ -3,8 +3,10 @@
 // (an empty variable counts as unset), then in the configuration file, then in the table.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -105,6 +107,9 @@ class OptionValues {
 // nearest name when an option or key is unknown. With --help nothing else is checked.
 [[nodiscard]] Result<OptionValues> read_options(const CommandSpec& command,
                                                 std::span<char* const> arguments);
+
+// "90", "90s", "15m", "12h" or "7d"; nothing for any other text.
+[[nodiscard]] std::optional<std::chrono::seconds> read_time(std::string_view text);
 
 // Usage errors end a program with exit code 2. Only `what` of such an error is for people.
 [[nodiscard]] Error usage_error(std::string what);

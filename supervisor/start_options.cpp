@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <climits>
 #include <cmath>
 #include <cstdlib>
@@ -29,7 +28,6 @@ constexpr const char* kTokenVariable = "CHARTER_GATEWAY_DAEMON_TOKEN";
 constexpr double kMostSeconds = 10.0 * 365 * 24 * 3600;
 constexpr double kMostGraceSeconds = INT_MAX / 1000;  // a signal carries it as an int of ms
 constexpr std::int64_t kLeastRequestBytes = 4096;
-constexpr std::int64_t kMostRetained = 1'000'000'000;  // of any unit
 constexpr std::int64_t kMostRequestBytes = std::int64_t{1} << 30;
 constexpr std::int64_t kLeastStepOutput = 1024;
 // A state file holds outputs, at up to six bytes for one printed, and is read up to 1 GiB.
@@ -267,21 +265,8 @@ Result<void> read_numbers(const OptionValues& values, StartOptions& options) {
   return {};
 }
 
-// "90", "90s", "15m", "12h" or "7d".
-std::optional<std::chrono::seconds> read_time(std::string_view text) {
-  std::int64_t number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (parsed.ec != std::errc() || number < 0 || number > kMostRetained) return std::nullopt;
-  const std::string_view unit(parsed.ptr, text.data() + text.size());
-  if (unit.empty() || unit == "s") return std::chrono::seconds(number);
-  if (unit == "m") return std::chrono::minutes(number);
-  if (unit == "h") return std::chrono::hours(number);
-  if (unit == "d") return std::chrono::days(number);
-  return std::nullopt;
-}
-
 Result<void> read_retention(const OptionValues& values, StartOptions& options) {
-  const auto age = read_time(values.text("retain"));
+  const auto age = ipc::read_time(values.text("retain"));
   if (!age) {
     return values.invalid("retain", "must be a number with s, m, h or d, as in 7d");
   }

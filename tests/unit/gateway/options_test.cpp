@@ -37,6 +37,13 @@ TEST(GatewayOptions, ListenNeedsAnAddressAndAPort) {
   }
 }
 
+TEST(GatewayOptions, RetentionIsATimeAndANumberOfBytes) {
+  EXPECT_EQ(options({"--data", "d"})->retention.age, std::chrono::days(30));
+  EXPECT_EQ(options({"--data", "d", "--retain", "12h"})->retention.age, std::chrono::hours(12));
+  EXPECT_THAT(problem({"--data", "d", "--retain", "soon"}), HasSubstr("'--retain'"));
+  EXPECT_THAT(problem({"--data", "d", "--retain-bytes", "-1"}), HasSubstr("'--retain-bytes'"));
+}
+
 TEST(GatewayOptions, TheDefaultIsLoopback) {
   const auto result = options({"--data", "/tmp/x"});
   ASSERT_TRUE(result);
