@@ -185,7 +185,11 @@ def ask_prepare(case, root):
 # ------------------------------------------------------------------ putting the questions
 def write_tree(root, files):
     shutil.rmtree(root, ignore_errors=True)
-    (root / ".charter").mkdir(parents=True)
+    # What `charter install` leaves: nothing here is about its absence.
+    venv = root / ".charter/.venv/bin"
+    venv.mkdir(parents=True)
+    (venv / "python").touch()
+    (root / ".charter/install-state.json").write_text('{"requirements": []}')
     for name, content in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

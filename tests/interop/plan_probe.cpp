@@ -86,7 +86,7 @@ Object ask_launch(const Object& request) {
   const auto hand_off =
       prepare_launch(files,
                      {text_of(request, "root"), text_of(request, "id"),
-                      object_of(request, "variables"), truthy(get(request, "text"))},
+                      object_of(request, "variables"), truthy(get(request, "text")), {}},
                      snapshot);
   if (!hand_off) return failure(hand_off.error().code, hand_off.error().text);
   Object answer;

@@ -13,6 +13,7 @@ import importlib
 import os
 import pkgutil
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -136,6 +137,11 @@ async def main() -> int:
     for module in pkgutil.iter_modules(scenarios.__path__):
         importlib.import_module(f"scenarios.{module.name}")
     chosen = [s for s in SCENARIOS.values() if fnmatch(s.name, options.only)]
+    # A job in the background may have begun with signals ignored, which the reference hands on to
+    # its steps.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     # The CLI's part of a hand-off runs in this process, and reads secrets from its environment.
     os.environ.update(ENVIRONMENT)
     place = Path(tempfile.mkdtemp(prefix="charter-oracle-"))
