@@ -235,6 +235,7 @@ struct PrepareReply {
   reads @8 :List(FileIdentity);# what the verdict rests on
   prepared @9 :Bool;           # launch: found wrong only after preparation; the answer names the run
   projectRoot @10 :Text;       # the nearest project around the plan: where its run state lives
+  python @11 :Bool;            # an interpreter will be needed
 }
 
 struct FileIdentity {

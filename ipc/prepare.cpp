@@ -57,6 +57,7 @@ Result<PrepareReply> read_reply(schema::PrepareReply::Reader in) {
   out.state_head = str(in.getStateHead());
   out.state_tail = str(in.getStateTail());
   out.prepared = in.getPrepared();
+  out.python = in.getPython();
   out.project_root = str(in.getProjectRoot());
   for (const auto one : in.getReads()) {
     out.reads.push_back(
@@ -120,6 +121,7 @@ std::string encode(const PrepareReply& reply) {
     out.setStateHead(data(reply.state_head));
     out.setStateTail(data(reply.state_tail));
     out.setPrepared(reply.prepared);
+    out.setPython(reply.python);
     out.setProjectRoot(text(reply.project_root));
     auto reads = out.initReads(static_cast<unsigned>(reply.reads.size()));
     for (unsigned i = 0; i < reads.size(); ++i) {

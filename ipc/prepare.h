@@ -52,6 +52,7 @@ struct PrepareReply {
   // Of a refused launch: the fault was found only after preparation, so that a command.result
   // carries the run id.
   bool prepared = false;
+  bool python = false;  // of an accepted run: it needs an interpreter
   // Of an accepted run: the nearest project around the plan, which may be nested in the daemon's.
   std::string project_root;
 };

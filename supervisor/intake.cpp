@@ -50,6 +50,7 @@ struct Intake::Pending {
   std::string state_path;
   std::string requests_dir;
   std::optional<ipc::Layout> nested;  // of a run of a project in the daemon's
+  bool python = false;
   bool journal_made = false;
   std::optional<PausedState> paused;  // what a run taken on from its state file waits at
 
@@ -125,6 +126,7 @@ void Intake::prepared(const std::shared_ptr<Pending>& pending, const Verdict& ve
     return refuse(pending, {verdict->code, verdict->message, verdict->prepared});
   }
   if (refuse_all_) return refuse(pending, *refuse_all_);
+  pending->python = verdict->python;
   if (!verdict->project_root.empty() && verdict->project_root != layout_.root()) {
     pending->nested.emplace(verdict->project_root, layout_.data_dir());
     if (Registry::has_state_file(*pending->nested, pending->order.run_id)) {
@@ -208,6 +210,7 @@ void Intake::written(const std::shared_ptr<Pending>& pending, const ipc::Result<
   run->started_at = std::move(pending->accepted.started_at);
   run->order = pending->accepted.order;
   run->state_bytes = std::move(pending->accepted.state);
+  run->python = pending->python;
   run->state_path = std::move(pending->accepted.state_file);
   run->adopted_paused = pending->accepted.adopted_paused;
   run->project_root = std::move(pending->accepted.project_root);

@@ -97,7 +97,8 @@ Launcher::Launcher(boost::asio::any_io_executor executor, const WorkerProgram& w
       layout_(layout),
       spawner_(spawner),
       settings_(std::move(settings)),
-      ended_(std::move(ended)) {}
+      ended_(std::move(ended)),
+      standby_(executor_, worker, layout, spawner) {}
 
 void Launcher::launch(const RunPtr& run, const LaunchOrder& order, Done done) {
   auto journal = open_journal(*run);
@@ -177,9 +178,24 @@ ipc::Result<void> Launcher::spawn_worker(const RunPtr& run, const ipc::Job& job,
   auto reading = std::make_shared<ipc::UniqueFd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!*reading) return ipc::errno_error("open " + path);
 
+  const bool projecting = job.cause == "project";
+  const auto prepare_burst = [&] {
+    run->launching = std::make_shared<Burst>(std::move(reading), run->progress.end);
+    run->launching->number = job.burst;
+    run->launching->projecting = projecting;
+    run->launching->secret = job.secret;
+  };
+  if (run->python && !projecting && run->project_root.empty()) {
+    if (auto guardian = standby_.hand_over(journal.get(), memory->get())) {
+      prepare_burst();
+      spawned(run, std::move(*guardian));
+      done({});
+      return {};
+    }
+  }
   Spawner::Order order;
   order.spec.program = worker_.program.get();
-  order.spec.arguments = {"charter-worker", job.cause == "project" ? "project" : "run"};
+  order.spec.arguments = {"charter-worker", projecting ? "project" : "run"};
   order.spec.environment = &worker_.environment;
   const std::string& root = run->project_root.empty() ? layout_.root() : run->project_root;
   order.spec.directory = root.c_str();
@@ -188,10 +204,7 @@ ipc::Result<void> Launcher::spawn_worker(const RunPtr& run, const ipc::Job& job,
   order.owned.push_back(std::move(journal));
   order.owned.push_back(std::move(*memory));
 
-  run->launching = std::make_shared<Burst>(std::move(reading), run->progress.end);
-  run->launching->number = job.burst;
-  run->launching->projecting = job.cause == "project";
-  run->launching->secret = job.secret;
+  prepare_burst();
   spawner_.spawn(std::move(order), [this, run, done = std::move(done)](auto process) {
     if (!process) {
       run->launching.reset();
@@ -211,7 +224,11 @@ void Launcher::spawned(const RunPtr& run, SpawnedProcess process) {
   burst->guardian = std::make_unique<ProcessWatch>(
       executor_, std::move(process.pidfd), process.pid, &spawner_.children(),
       [this, weak = std::weak_ptr<Run>(run)](std::optional<int> status) {
-        if (const RunPtr alive = weak.lock()) ended_(alive, status);
+        const RunPtr alive = weak.lock();
+        if (!alive) return;
+        // The next one is likely to be like this one.
+        if (alive->python && alive->project_root.empty()) standby_.warm();
+        ended_(alive, status);
       });
   run->burst = burst;
 }

@@ -13,6 +13,7 @@
 #include "ipc/layout.h"
 #include "supervisor/run.h"
 #include "supervisor/spawner.h"
+#include "supervisor/standby.h"
 #include "supervisor/worker_program.h"
 
 namespace charter::supervisor {
@@ -61,6 +62,7 @@ class Launcher {
   Spawner& spawner_;
   Settings settings_;
   Ended ended_;
+  Standby standby_;
 };
 
 // 32 hexadecimal digits from the kernel's random numbers.

@@ -78,6 +78,7 @@ struct Run {
   WireStatus wire = WireStatus::running;
   PauseKind waits_at = PauseKind::none;
   bool holds_slot = false;
+  bool python = false;           // as far as is known, some of its integrations are Python
   bool adopted_paused = false;   // taken on from a paused state file
   bool started_burst = false;    // a burst's first frame has been seen
   std::uint32_t files_busy = 0;  // of its first files, how many are being made right now

@@ -24,7 +24,7 @@ constexpr std::int64_t kCallAgainMs = 250;  // while the supervisor is away
 }  // namespace
 
 Burst::Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Recorder recorder,
-             RunState state, Workflow workflow, const Limits& limits, std::string workflow_path)
+             RunState state, Workflow workflow, const Limits& limits, PythonStart python)
     : layout_(layout),
       attention_(attention),
       reaper_(reaper),
@@ -35,7 +35,7 @@ Burst::Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Re
       file_(layout.state_file(state_.run_id()), spares_directory(layout), state_),
       artifacts_({layout.artifacts_dir(state_.run_id()), state_.run_id()}, workflow_),
       environment_(layout, state_.run_id()),
-      capabilities_(attention, reaper, limits, std::move(workflow_path),
+      capabilities_(attention, reaper, limits, std::move(python),
                     [this](const std::string& text) { return masked(text).text; }) {
   attention_.set_chores(this);
 }

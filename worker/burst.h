@@ -38,7 +38,7 @@ class Burst : private Chores {
  public:
   // `layout`, `attention` and `reaper` outlive this.
   Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Recorder recorder,
-        RunState state, Workflow workflow, const Limits& limits, std::string workflow_path);
+        RunState state, Workflow workflow, const Limits& limits, PythonStart python);
   ~Burst() override;
   Burst(const Burst&) = delete;
   Burst& operator=(const Burst&) = delete;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -15,8 +16,10 @@
 #include "worker/endings.h"
 #include "worker/job_file.h"
 #include "worker/journal_file.h"
+#include "worker/kill.h"
 #include "worker/opening.h"
 #include "worker/report.h"
+#include "worker/standby.h"
 #include "worker/stores/spares.h"
 
 namespace charter::worker {
@@ -74,7 +77,8 @@ int report(Recorder recorder, RunState& file, const ipc::Layout& layout, const R
 }
 
 int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& replay,
-              const Opening& opening, Recorder recorder, pid_t guardian) {
+              const Opening& opening, Recorder recorder, pid_t guardian,
+              std::unique_ptr<WarmPython> warm) {
   if (job.burst > 1) sweep_spares(spares_directory(layout), job.run_id);  // of the one before
   auto state = RunState::parse(opening.state);
   if (!state) return give_up(kExitJob, state.error());
@@ -87,7 +91,8 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   Reaper reaper;
   Attention attention(guardian, reaper);
   Burst burst(layout, attention, reaper, std::move(recorder), std::move(*state),
-              workflow ? std::move(*workflow) : Workflow{}, limits_of(job), job.workflow_path);
+              workflow ? std::move(*workflow) : Workflow{}, limits_of(job),
+              {job.workflow_path, std::move(warm)});
   if (!workflow) {
     burst.fail(workflow.error().what);
   } else if (opening.kind == Opening::Kind::start) {
@@ -103,10 +108,7 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   return kExitDone;
 }
 
-}  // namespace
-
-int engine_main(pid_t guardian) {
-  depend_on(guardian);
+int execute_job(pid_t guardian, std::unique_ptr<WarmPython> warm) {
   const auto job = read_job();
   if (!job) return give_up(kExitJob, job.error());
   const ipc::Layout layout(job->project_root, job->data_dir);
@@ -123,7 +125,25 @@ int engine_main(pid_t guardian) {
   }
   auto recorder = open_recorder(*job, *replay);
   if (!recorder) return give_up(kExitJournal, recorder.error());
-  return run_burst(*job, layout, *replay, *opening, std::move(*recorder), guardian);
+  return run_burst(*job, layout, *replay, *opening, std::move(*recorder), guardian,
+                   std::move(warm));
+}
+
+}  // namespace
+
+int engine_main(pid_t guardian) {
+  depend_on(guardian);
+  return execute_job(guardian, nullptr);
+}
+
+int standby_engine_main(pid_t guardian, int socket) {
+  depend_on(guardian);
+  auto warm = WarmPython::start();
+  const ipc::UniqueFd run(socket);
+  if (receive_run(run.get())) return execute_job(guardian, std::move(warm));
+  Reaper reaper;
+  (void)kill_tree(reaper);
+  return kExitDone;
 }
 
 }  // namespace charter::worker

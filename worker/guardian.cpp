@@ -1,11 +1,13 @@
 #include "worker/guardian.h"
 
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
@@ -22,6 +24,7 @@
 #include "worker/job_file.h"
 #include "worker/kill.h"
 #include "worker/reaper.h"
+#include "worker/standby.h"
 
 namespace charter::worker {
 namespace {
@@ -50,8 +53,10 @@ struct Request {
 class Guardian {
  public:
   int run();
+  int stand_by();
 
  private:
+  static void prepare();
   int watch();
   std::optional<Request> request_of(const siginfo_t& info) const;
   std::optional<Request> untaken_kill() const;
@@ -73,12 +78,44 @@ int become_project() {
   return kExitJournal;
 }
 
-int Guardian::run() {
+void Guardian::prepare() {
   const sigset_t attended = attended_signals();
   (void)::sigprocmask(SIG_BLOCK, &attended, nullptr);
   (void)::signal(SIGCHLD, SIG_DFL);  // who ignores it is never told how a child ended
   (void)::setsid();
   (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
+// Engine and interpreter are there before the run is. What asks to end meanwhile is heard once the
+// run has come; the supervisor ends it by closing its end.
+int Guardian::stand_by() {
+  prepare();
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return 1;
+  ipc::UniqueFd engines(ends[0]);
+  ipc::UniqueFd mine(ends[1]);
+  ipc::UniqueFd supervisors(kStandbyFd);
+  const pid_t self = ::getpid();
+  engine_ = ::fork();
+  if (engine_ == 0) {
+    supervisors.reset();
+    mine.reset();
+    ::_exit(standby_engine_main(self, engines.release()));
+  }
+  if (engine_ < 0) return 1;
+  reaper_.watch(engine_);
+  engines.reset();
+  if (!receive_run(supervisors.get()) || !pass_run(mine.get())) {
+    (void)kill_tree(reaper_);
+    return 0;
+  }
+  supervisors.reset();
+  mine.reset();
+  return watch();
+}
+
+int Guardian::run() {
+  prepare();
   const pid_t self = ::getpid();
   engine_ = ::fork();
   if (engine_ == 0) ::_exit(engine_main(self));
@@ -211,5 +248,7 @@ int Guardian::conclude(ipc::Exit exit) {
 }  // namespace
 
 int run_main() { return Guardian().run(); }
+
+int standby_main() { return Guardian().stand_by(); }
 
 }  // namespace charter::worker

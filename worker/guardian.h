@@ -17,5 +17,7 @@ namespace charter::worker {
 
 // The process's exit code.
 [[nodiscard]] int run_main();
+// Mode `standby` (standby.h): the same, for a run that is handed over later.
+[[nodiscard]] int standby_main();
 
 }  // namespace charter::worker

@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   const std::string_view mode = argc == 2 ? argv[1] : "";
   if (mode == "--version") return print_versions();
   if (mode == "prepare") return charter::worker::prepare_main(charter::worker::open_inquiry);
+  if (mode == "standby") return charter::worker::standby_main();
   if (mode != "run" && mode != "project") return refuse();
   if (!charter::worker::has_descriptors()) return refuse();
   return mode == "run" ? charter::worker::run_main() : charter::worker::project_main();

@@ -129,12 +129,13 @@ ipc::Result<PythonHost*> Capabilities::host(const Making& making) {
       making.environment.for_capability(capability_mark(making.run_id, PythonHost::name()), {});
   if (!own) return own.error();
   std::vector<std::string> search{making.project_root};
-  if (!workflow_path_.empty()) search.push_back(parent(workflow_path_));
+  if (!python_.workflow_path.empty()) search.push_back(parent(python_.workflow_path));
+  if (python_.warm && !python_.warm->fits(*runtime)) python_.warm.reset();
   host_ = std::make_unique<PythonHost>(
       PythonHost::Definition{std::move(runtime->interpreter), std::move(runtime->toolchain),
                              std::move(search), std::move(*own), making.run_id, limits_},
       attention_, reaper_, making.started);
-  if (auto opened = host_->open(kNever); !opened) return opened.error();
+  if (auto opened = host_->open(kNever, std::move(python_.warm)); !opened) return opened.error();
   return host_.get();
 }
 

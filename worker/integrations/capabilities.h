@@ -16,22 +16,28 @@
 #include "worker/limits.h"
 #include "worker/plan/workflow.h"
 #include "worker/reaper.h"
+#include "worker/standby.h"
 #include "worker/steps/environment.h"
 #include "worker/steps/inputs.h"
 #include "worker/stores/run_state.h"
 
 namespace charter::worker {
 
+// What Python integrations are started with.
+struct PythonStart {
+  std::string workflow_path;         // the plan's, or empty: modules beside it can be imported
+  std::unique_ptr<WarmPython> warm;  // an interpreter that waits for this run, or none
+};
+
 class Capabilities {
  public:
-  // `workflow_path` is the plan's, or empty: Python modules beside it can be imported. `mask` is
-  // for what errors quote.
-  Capabilities(Attention& attention, Reaper& reaper, const Limits& limits,
-               std::string workflow_path, Mask mask)
+  // `mask` is for what errors quote.
+  Capabilities(Attention& attention, Reaper& reaper, const Limits& limits, PythonStart python,
+               Mask mask)
       : attention_(attention),
         reaper_(reaper),
         limits_(limits),
-        workflow_path_(std::move(workflow_path)),
+        python_(std::move(python)),
         mask_(std::move(mask)) {}
 
   // Starts what the state's metadata names and sees that every step has its capability. Errors are
@@ -67,7 +73,7 @@ class Capabilities {
   Attention& attention_;
   Reaper& reaper_;
   Limits limits_;
-  std::string workflow_path_;
+  PythonStart python_;
   Mask mask_;
   std::unique_ptr<PythonHost> host_;  // once there is a Python integration
   bool defined_ = false;

@@ -67,6 +67,15 @@ ipc::Result<pid_t> Channel::start(std::vector<std::string> arguments,
   return pid_;
 }
 
+void Channel::adopt(pid_t pid, ipc::UniqueFd process, ipc::UniqueFd input, ipc::UniqueFd output) {
+  pid_ = pid;
+  process_ = std::move(process);
+  input_ = std::move(input);
+  output_ = std::move(output);
+  (void)::fcntl(input_.get(), F_SETFL, O_NONBLOCK);
+  (void)::fcntl(output_.get(), F_SETFL, O_NONBLOCK);
+}
+
 Channel::Outcome Channel::exchange(std::string line, std::int64_t deadline_ms,
                                    std::string& answer) {
   std::size_t written = 0;

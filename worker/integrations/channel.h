@@ -31,6 +31,9 @@ class Channel {
   ipc::Result<pid_t> start(std::vector<std::string> arguments,
                            std::vector<std::string> environment);
 
+  // Takes a process over that has been started already.
+  void adopt(pid_t pid, ipc::UniqueFd process, ipc::UniqueFd input, ipc::UniqueFd output);
+
   // Sends a line and waits for one, which it puts into `answer`. A process that has ended, or
   // closed its output, has closed the channel.
   Outcome exchange(std::string line, std::int64_t deadline_ms, std::string& answer);

@@ -48,22 +48,37 @@ std::string PythonHost::about(const std::string& uses) {
   return "Integration for capability '" + uses + "' ";
 }
 
-ipc::Result<void> PythonHost::open(std::int64_t deadline_ms) {
-  if (channel_) return {};
-  channel_ = std::make_unique<Channel>(attention_, definition_.limits.output_bytes);
+// The program has been read by an interpreter that waits.
+ipc::Result<pid_t> PythonHost::begin(std::unique_ptr<WarmPython> warm) {
+  if (warm) {
+    const pid_t pid = warm->pid;
+    reaper_.keep(pid);
+    channel_->adopt(pid, std::move(warm->process), std::move(warm->requests),
+                    std::move(warm->answers));
+    return pid;
+  }
   const auto pid =
       channel_->start(bridge_command(definition_.interpreter), definition_.environment);
+  if (!pid) return pid.error();
+  reaper_.keep(*pid);
+  unsent_ = kBridgeProgram;
+  return *pid;
+}
+
+ipc::Result<void> PythonHost::open(std::int64_t deadline_ms, std::unique_ptr<WarmPython> warm) {
+  if (channel_) return {};
+  channel_ = std::make_unique<Channel>(attention_, definition_.limits.output_bytes);
+  const auto pid = begin(std::move(warm));
   if (!pid) {
     channel_.reset();
     return pid.error();
   }
-  reaper_.keep(*pid);
   started_(name(), *pid);
-  unsent_ = kBridgeProgram;
   Object params;
   params.set("search", texts(definition_.search));
   params.set("toolchain", texts(definition_.toolchain));
   params.set("run_id", Value(definition_.run_id));
+  params.set("environment", texts(definition_.environment));
   const auto opened =
       call("", "open", dump(Value(std::move(params))), deadline_ms, definition_.limits.setup_ms);
   if (opened) return {};

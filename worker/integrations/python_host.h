@@ -20,6 +20,7 @@
 #include "worker/integrations/integration.h"
 #include "worker/limits.h"
 #include "worker/reaper.h"
+#include "worker/standby.h"
 
 namespace charter::worker {
 
@@ -51,8 +52,8 @@ class PythonHost {
 
   [[nodiscard]] const Definition& definition() const { return definition_; }
 
-  // Starts the interpreter, if there is none.
-  ipc::Result<void> open(std::int64_t deadline_ms);
+  // Starts the interpreter, if there is none; `warm` is one that waits already.
+  ipc::Result<void> open(std::int64_t deadline_ms, std::unique_ptr<WarmPython> warm = nullptr);
   // Loads what was loaded before, in another interpreter.
   ipc::Result<void> revive(std::int64_t deadline_ms);
   // Whom revive() loads and sets up; they outlive this.
@@ -79,6 +80,7 @@ class PythonHost {
  private:
   [[nodiscard]] static std::string about(const std::string& uses);
   [[nodiscard]] std::string ending();
+  ipc::Result<pid_t> begin(std::unique_ptr<WarmPython> warm);
   void abandon();
   void drop_channel();
 

@@ -12,33 +12,18 @@
 #include <utility>
 #include <variant>
 
-#include "ipc/clean_world.h"
 #include "ipc/peer.h"
 #include "worker/integrations/bridge/program.h"
 #include "worker/integrations/message.h"
 #include "worker/json/python.h"
-#include "worker/plan/paths.h"
 #include "worker/spawn.h"
+#include "worker/standby.h"
 
 namespace charter::worker {
 namespace {
 
 constexpr std::int64_t kPatienceMs = 15'000;
 constexpr std::size_t kMostAnswer = 4U << 20;
-constexpr std::string_view kPath = "PATH=";
-
-// The project's programs first, as in a run.
-std::vector<std::string> environment_of(const std::string& interpreter) {
-  std::vector<std::string> environment = ipc::clean_environment();
-  const std::string first = std::string(kPath) + parent(interpreter);
-  for (std::string& entry : environment) {
-    if (!entry.starts_with(kPath)) continue;
-    if (!entry.starts_with(first)) entry = first + ":" + entry.substr(kPath.size());
-    return environment;
-  }
-  environment.push_back(first);
-  return environment;
-}
 
 bool make_pipe(ipc::UniqueFd& reading, ipc::UniqueFd& writing) {
   std::array<int, 2> ends{};
@@ -69,7 +54,7 @@ ipc::Result<void> SecretInquiry::start() {
   SpawnRequest request;
   request.candidates = {runtime_.interpreter};
   request.arguments = bridge_command(runtime_.interpreter);
-  request.environment = environment_of(runtime_.interpreter);
+  request.environment = bare_environment(runtime_.interpreter);
   request.input = input.get();
   request.output = output.get();
   request.errors = STDERR_FILENO;
@@ -85,6 +70,7 @@ ipc::Result<void> SecretInquiry::start() {
   params.set("search", Value(Array()));
   params.set("toolchain", Value(std::move(packages)));
   params.set("run_id", Value());
+  params.set("environment", Value());
   const auto opened = call("open", dump(Value(std::move(params))));
   return opened ? ipc::Result<void>() : opened.error();
 }

@@ -76,6 +76,7 @@ ipc::PrepareReply answer(const Outcome<PreparedRun>& run, bool prepared) {
   reply.workflow_path = run->workflow_path;
   reply.workflow_id = str(run->workflow.workflow);
   reply.project_root = run->project_root;
+  reply.python = needs_python(run->capabilities);
   write_state(*run, reply);
   return reply;
 }

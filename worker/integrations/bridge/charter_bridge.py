@@ -4,7 +4,7 @@ The engine starts one interpreter for all of them, for one burst of the run, and
 with it, one object a line, as with an integration that is a command: but a request names the
 integration it is for, and there are methods more, in the order the engine calls them:
 
-    open {root, search, toolchain, run_id}   what to import from
+    open {search, toolchain, run_id, environment}   what to import from, and for whom
     load {uses, kind, spec|name, config, secrets}   -> {requires_outputs}, one an integration
     depend {}                                their Depends attributes, once for all
     setup {uses}, execute {uses, step, context}, teardown {uses}
@@ -332,7 +332,11 @@ class Bridge:
         while rest:
             rest = rest[os.write(self._answers, rest):]
 
-    async def on_open(self, search, toolchain, run_id):
+    async def on_open(self, search, toolchain, run_id, environment):
+        if environment is not None:
+            # One that waited was started before there was a run.
+            os.environ.clear()
+            os.environ.update(entry.split("=", 1) for entry in environment)
         extend_path(toolchain)
         self._search = search
         self._run_id = run_id
@@ -402,12 +406,23 @@ def private_descriptors():
     return requests, answers
 
 
+def import_ahead(toolchain):
+    """What a run is likely to need, while there is none: nothing of the project itself."""
+    extend_path(toolchain)
+    for module in ("charter_integration_sdk", "charter_core.depends", "importlib.metadata"):
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+
+
 def main():
     requests, answers = private_descriptors()
+    toolchain = sys.argv[2:]
     sys.argv = ["charter-bridge"]
     if "" in sys.path:
         sys.path.remove("")
     sys.stdout.reconfigure(line_buffering=True)
+    if toolchain:
+        import_ahead(toolchain)
     asyncio.run(Bridge(requests, answers).serve())
 
 
