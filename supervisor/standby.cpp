@@ -5,35 +5,15 @@
 
 #include <array>
 #include <chrono>
-#include <cstring>
 #include <utility>
 
+#include "ipc/standby.h"
 #include "supervisor/log.h"
 
 namespace charter::supervisor {
 namespace {
 
 constexpr std::chrono::seconds kIdle{50};
-
-bool send_descriptors(int socket, std::array<int, 2> descriptors) {
-  union {
-    cmsghdr header;
-    std::array<char, CMSG_SPACE(sizeof descriptors)> bytes;
-  } space{};
-  char byte = 0;
-  iovec part{&byte, 1};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = space.bytes.data();
-  message.msg_controllen = space.bytes.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof descriptors);
-  std::memcpy(CMSG_DATA(header), descriptors.data(), sizeof descriptors);
-  return ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
-}
 
 }  // namespace
 
@@ -90,7 +70,7 @@ void Standby::spawned(ipc::UniqueFd socket, ipc::Result<SpawnedProcess> process)
 void Standby::leave() { socket_.reset(); }
 
 std::optional<SpawnedProcess> Standby::hand_over(int journal, int job) {
-  if (!process_ || !socket_ || !send_descriptors(socket_.get(), {journal, job})) {
+  if (!process_ || !socket_ || !ipc::hand_run(socket_.get(), journal, job)) {
     return std::nullopt;
   }
   SpawnedProcess guardian;

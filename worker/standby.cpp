@@ -1,19 +1,16 @@
 #include "worker/standby.h"
 
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <climits>
-#include <csignal>
-#include <cstring>
 #include <utility>
 #include <variant>
 
 #include "ipc/clean_world.h"
+#include "ipc/standby.h"
 #include "worker/integrations/bridge/program.h"
 #include "worker/plan/paths.h"
 #include "worker/spawn.h"
@@ -22,11 +19,6 @@ namespace charter::worker {
 namespace {
 
 constexpr std::string_view kPath = "PATH=";
-
-union Ancillary {
-  cmsghdr header;
-  std::array<char, CMSG_SPACE(2 * sizeof(int))> bytes;
-};
 
 bool make_pipe(ipc::UniqueFd& reading, ipc::UniqueFd& writing) {
   std::array<int, 2> ends{};
@@ -47,47 +39,12 @@ std::vector<ipc::FileIdentity> identities_of(const PythonRuntime& runtime) {
 }  // namespace
 
 bool receive_run(int socket) {
-  char byte = 0;
-  iovec part{&byte, 1};
-  Ancillary space{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = space.bytes.data();
-  message.msg_controllen = space.bytes.size();
-  ssize_t got = -1;
-  do {
-    got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
-  const cmsghdr* header = got == 1 ? CMSG_FIRSTHDR(&message) : nullptr;
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS ||
-      header->cmsg_len != CMSG_LEN(2 * sizeof(int))) {
-    return false;
-  }
-  std::array<int, 2> received{};
-  std::memcpy(received.data(), CMSG_DATA(header), sizeof received);
-  const ipc::UniqueFd journal(received[0]);
-  const ipc::UniqueFd job(received[1]);
-  return ::dup2(journal.get(), ipc::kJournalFd) >= 0 && ::dup2(job.get(), ipc::kJobFd) >= 0;
+  const auto run = ipc::receive_run(socket);
+  return run && ::dup2(run->journal.get(), ipc::kJournalFd) >= 0 &&
+         ::dup2(run->job.get(), ipc::kJobFd) >= 0;
 }
 
-bool pass_run(int socket) {
-  char byte = 0;
-  iovec part{&byte, 1};
-  Ancillary space{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = space.bytes.data();
-  message.msg_controllen = space.bytes.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(2 * sizeof(int));
-  const std::array<int, 2> sent{ipc::kJournalFd, ipc::kJobFd};
-  std::memcpy(CMSG_DATA(header), sent.data(), sizeof sent);
-  return ::sendmsg(socket, &message, MSG_NOSIGNAL) == 1;
-}
+bool pass_run(int socket) { return ipc::hand_run(socket, ipc::kJournalFd, ipc::kJobFd); }
 
 // The project's programs first, as in a run.
 std::vector<std::string> bare_environment(const std::string& interpreter) {
