@@ -192,7 +192,9 @@ TEST_F(IntegrationTest, SetupThatFailsEndsTheRunBeforeItsFirstStep) {
   EXPECT_EQ(kinds(frames), "RunFailed");
   EXPECT_EQ(error_of(frames),
             "Integration for capability 'capability/i' returned error for 'setup': {'m': 1}");
-  EXPECT_EQ(methods(), "1:setup 1:setup 2:teardown closed") << "the other one is torn down";
+  // The one that failed may see its end coming before it is killed.
+  EXPECT_THAT(methods(), ::testing::MatchesRegex("1:setup 1:setup( closed)? 2:teardown( closed)+"))
+      << "the other one is torn down";
   EXPECT_EQ(project_.state("r1").as_object().find("status")->as_string(), "failed");
 }
 
