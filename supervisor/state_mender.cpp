@@ -84,7 +84,8 @@ std::string member_text(const std::vector<ipc::JsonMember>& members, std::string
 }
 
 bool shows_an_end(const std::string& state_file) {
-  const auto members = ipc::scan_object(text_of_file(state_file, kStateLimit), kLimits);
+  const std::string text = text_of_file(state_file, kStateLimit);  // the members are views of it
+  const auto members = ipc::scan_object(text, kLimits);
   if (!members) return false;
   const auto status = wire_status(member_text(*members, "status"));
   return status && is_terminal(*status);

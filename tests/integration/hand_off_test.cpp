@@ -93,6 +93,7 @@ TEST_F(NestedProject, ItsRunsLieAndExecuteInIt) {
   EXPECT_THAT(read_file(inner + "/.charter/kv.json"), HasSubstr("inner"));
   EXPECT_FALSE(exists(scene.project.state_file("r1")));
   EXPECT_FALSE(exists(scene.project / ".charter/kv.json"));
+  ASSERT_TRUE(reaches_state(scene.daemon.socket(), "r1", "finished"));
   EXPECT_THAT(run("r1", "hello").error, HasSubstr("used before"));
 }
 
