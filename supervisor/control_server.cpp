@@ -1,8 +1,10 @@
 #include "supervisor/control_server.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <utility>
@@ -19,6 +21,13 @@ constexpr int kAcceptAtOnce = 64;  // then others get the loop
 constexpr std::size_t kBudgetBeyondOne = 16U << 20;
 constexpr std::chrono::milliseconds kOutOfDescriptors{100};
 
+// Clients leave half of the descriptors to runs and to the gateway.
+std::size_t most_sessions() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMaxSessions;
+  return std::min<std::size_t>(kMaxSessions, static_cast<std::size_t>(limit.rlim_cur) / 2);
+}
+
 }  // namespace
 
 ControlServer::ControlServer(boost::asio::any_io_executor executor, ControlSession::Limits limits,
@@ -28,7 +37,8 @@ ControlServer::ControlServer(boost::asio::any_io_executor executor, ControlSessi
       handler_(std::move(handler)),
       budget_(limits.max_request_bytes + kBudgetBeyondOne),
       descriptor_(executor_),
-      pause_(executor_) {}
+      pause_(executor_),
+      max_sessions_(most_sessions()) {}
 
 ControlServer::~ControlServer() {
   if (listener_) descriptor_.release();
@@ -91,22 +101,33 @@ bool ControlServer::accept_one() {
     log::warning("Refused a connection of uid {}", peer ? static_cast<long>(peer->uid) : -1L);
     return true;
   }
-  if (sessions_.size() >= kMaxSessions) make_room();
+  if (sessions_.size() >= max_sessions_) make_room();
+  drop_finished();
   const auto session = std::make_shared<ControlSession>(
       executor_, std::move(socket), peer->uid, limits_, budget_, handler_,
       [this](ControlSession* closed) { sessions_.erase(closed); });
   sessions_.emplace(session.get(), session);
+  arrivals_.push_back(session);
   session->start();
   return true;
 }
 
 // The connection that has been unfinished longest makes room for a new one.
 void ControlServer::make_room() {
-  SessionPtr oldest;
-  for (const auto& [key, session] : sessions_) {
-    if (session->reading() && (!oldest || session->began() < oldest->began())) oldest = session;
+  drop_finished();
+  if (arrivals_.empty()) return;
+  const SessionPtr oldest = arrivals_.front().lock();
+  arrivals_.pop_front();
+  oldest->close();
+}
+
+// One whose request is complete is never in the way of another.
+void ControlServer::drop_finished() {
+  while (!arrivals_.empty()) {
+    const SessionPtr first = arrivals_.front().lock();
+    if (first && first->reading()) return;
+    arrivals_.pop_front();
   }
-  if (oldest) oldest->close();
 }
 
 }  // namespace charter::supervisor

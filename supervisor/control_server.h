@@ -3,6 +3,8 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstddef>
+#include <deque>
 #include <memory>
 #include <unordered_map>
 
@@ -29,6 +31,7 @@ class ControlServer {
   void accept_all();
   bool accept_one();
   void make_room();
+  void drop_finished();
 
   boost::asio::any_io_executor executor_;
   ControlSession::Limits limits_;
@@ -38,6 +41,8 @@ class ControlServer {
   boost::asio::posix::stream_descriptor descriptor_;
   Timer pause_;
   std::unordered_map<ControlSession*, SessionPtr> sessions_;
+  std::deque<std::weak_ptr<ControlSession>> arrivals_;  // the first may be over
+  std::size_t max_sessions_;
 };
 
 }  // namespace charter::supervisor

@@ -40,10 +40,11 @@ void ControlSession::start() { readable(); }  // the request has usually arrived
 void ControlSession::close() {
   if (std::exchange(is_closed_, true)) return;
   deadline_.cancel();
-  descriptor_.cancel();
+  descriptor_.release();
   when_roomy_ = nullptr;
   const std::shared_ptr<void> work = std::move(work_);
   ::shutdown(socket_.get(), SHUT_RDWR);
+  socket_.reset();  // now, not with the last handler: another may need the descriptor
   if (closed_) closed_(this);  // the server lets go of its reference
 }
 
