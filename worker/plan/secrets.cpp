@@ -159,8 +159,9 @@ Outcome<CapabilityVariables> capability_variables(const std::string& capability,
   const Value& plain = get(definition, "env");
   if (plain.is_object()) {
     for (const auto& [name, value] : plain.as_object()) {
-      const bool also_secret = std::any_of(secrets.begin(), secrets.end(),
-                                           [&](const auto& one) { return one.first == name; });
+      const bool also_secret =
+          std::any_of(secrets.begin(), secrets.end(),
+                      [&wanted = name](const auto& one) { return one.first == wanted; });
       if (also_secret) twice.push_back(name);
       if (!value.is_string()) {
         return internal("expected str, bytes or os.PathLike object, not " +
