@@ -44,7 +44,8 @@ void ControlSession::close() {
   when_roomy_ = nullptr;
   const std::shared_ptr<void> work = std::move(work_);
   ::shutdown(socket_.get(), SHUT_RDWR);
-  socket_.reset();  // now, not with the last handler: another may need the descriptor
+  // Now, not with the last handler: another may need the descriptor.
+  socket_.reset();
   if (closed_) closed_(this);  // the server lets go of its reference
 }
 

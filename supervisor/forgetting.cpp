@@ -62,12 +62,15 @@ std::optional<Refusal> Forgetting::check(const Order& order) const {
 
 void Forgetting::forget(const Order& order, Done done) {
   if (auto refusal = check(order)) return done(refusal);
-  registry_.forget(order.run_id);
+  Registry::Forgotten forgotten = registry_.forget(order.run_id);
   registry_.reserve(order.run_id);  // until its files are gone
   ledger_.append({0, ipc::Forgotten{order.run_id}},
-                 [this, id = order.run_id, done = std::move(done)](const ipc::Result<void>& kept) {
+                 [this, id = order.run_id, forgotten = std::move(forgotten),
+                  done = std::move(done)](const ipc::Result<void>& kept) {
                    if (!kept) {
                      registry_.release(id);
+                     registry_.put_back(forgotten);
+                     if (forgotten.run) put_back_(forgotten.run);
                      return done(refusal_of(kept.error()));
                    }
                    auto result = std::make_shared<ipc::Result<void>>();

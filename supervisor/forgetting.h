@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "ipc/layout.h"
 #include "supervisor/intake.h"
@@ -20,13 +21,21 @@ class Forgetting {
     bool undelivered = false;  // also when the gateway does not have all of it
   };
   using Done = std::function<void(const std::optional<Refusal>&)>;
+  using PutBack = std::function<void(const RunPtr&)>;
 
-  Forgetting(const ipc::Layout& layout, Ledger& ledger, SyncThread& disk, Registry& registry)
-      : layout_(layout), ledger_(ledger), disk_(disk), registry_(registry) {}
+  // `put_back` hears of a run that was not forgotten after all: it may have something to send.
+  Forgetting(const ipc::Layout& layout, Ledger& ledger, SyncThread& disk, Registry& registry,
+             PutBack put_back)
+      : layout_(layout),
+        ledger_(ledger),
+        disk_(disk),
+        registry_(registry),
+        put_back_(std::move(put_back)) {}
 
   // Calls `done` when the ledger has it and journal and state file are gone. Refused for a run that
   // is not over (`still_active`), for one that a living worker holds, for one the gateway does not
-  // have (`undelivered`), and for an id nothing is known of (`unknown_run`).
+  // have (`undelivered`), and for an id nothing is known of (`unknown_run`). When the ledger cannot
+  // be written the run stays as it was.
   void forget(const Order& order, Done done);
 
  private:
@@ -36,6 +45,7 @@ class Forgetting {
   Ledger& ledger_;
   SyncThread& disk_;
   Registry& registry_;
+  PutBack put_back_;
 };
 
 }  // namespace charter::supervisor

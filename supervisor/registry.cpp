@@ -87,15 +87,33 @@ void Registry::remember(FinishedRun finished) {
   if (finished_.size() > kKeptFinished) finished_.pop_front();
 }
 
-void Registry::forget(const std::string& id) {
+Registry::Forgotten Registry::forget(const std::string& id) {
+  Forgotten forgotten;
   if (const RunPtr run = find(id)) {
+    forgotten.run = run;
+    forgotten.delivery = run->delivery;
     run->delivery.visible = false;
     run->delivery.announce = false;
     run->delivery.queue = RelayQueue::none;
     run->delivery.sent_seq = run->progress.next_seq;
     runs_.erase(id);
   }
+  if (const FinishedRun* finished = find_finished(id)) forgotten.finished = *finished;
   std::erase_if(finished_, [&id](const FinishedRun& run) { return run.id == id; });
+  return forgotten;
+}
+
+void Registry::put_back(Forgotten forgotten) {
+  if (forgotten.run) {
+    forgotten.run->delivery = forgotten.delivery;
+    forgotten.run->delivery.queue = RelayQueue::none;
+    forgotten.run->delivery.announce = false;
+    // The connection may be another by now: what is not confirmed goes out again.
+    forgotten.run->delivery.sent_seq = forgotten.delivery.confirmed_seq;
+    forgotten.run->delivery.sent_offset = forgotten.delivery.confirmed_offset;
+    runs_.insert_or_assign(forgotten.run->id, forgotten.run);
+  }
+  if (forgotten.finished) remember(std::move(*forgotten.finished));
 }
 
 Registry::IdUse Registry::use_of(const std::string& id) const {

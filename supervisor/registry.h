@@ -43,6 +43,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -79,8 +80,15 @@ class Registry {
   // A finished, delivered run becomes an entry of the list of finished ones.
   void retire(const RunPtr& run);
   void remember(FinishedRun finished);
+  struct Forgotten {
+    RunPtr run;
+    Delivery delivery;
+    std::optional<FinishedRun> finished;
+  };
   // Drops a run that is over; whoever still holds it finds nothing left to send.
-  void forget(const std::string& id);
+  Forgotten forget(const std::string& id);
+  // As it was before; what it has to send waits for the relay to hear of it.
+  void put_back(Forgotten forgotten);
 
   enum class IdUse { free, active, used_before };
   // Whether a new run may have this id: neither ledger, journal nor state file knows it, and no
