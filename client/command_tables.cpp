@@ -259,7 +259,7 @@ constexpr CommandSpec kKillTable{
     .summary = "End a run and its whole process tree",
     .description =
         "Ends a run and answers when its process tree is gone: TERM, the grace, then KILL. When "
-        "the daemon does not answer within 2 s the run's own guardian process is asked instead.",
+        "the daemon does not answer within 1 s the run's own guardian process is asked instead.",
     .options = kKillOptions,
     .arguments = kRun,
     .examples = kKillExamples,

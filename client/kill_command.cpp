@@ -11,7 +11,7 @@
 namespace charter::client {
 namespace {
 
-constexpr std::int64_t kAliveMs = 2'000;     // a daemon that lives answers a ping by then
+constexpr std::int64_t kAliveMs = 1'000;     // a daemon that lives answers a ping by then
 constexpr double kDefaultGraceSeconds = 10;  // of `start --kill-grace`
 constexpr double kMostGraceSeconds = INT_MAX / 1000;
 
