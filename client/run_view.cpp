@@ -153,6 +153,11 @@ std::string daemon_text(const Fields& daemon, const Screen& screen) {
     runs += "; at most " + std::string(daemon.raw("max_runs")) + " execute at once";
   }
   sheet.line("runs", runs);
+  if (daemon.has("limits")) {
+    const auto time = daemon.object("limits").number("run_time_max_ms");
+    sheet.line("limits", "a run's time: " + (time ? duration_text(*time) : std::string("none")) +
+                             "; memory, processes, processors: none");
+  }
   sheet.line("holding", daemon.text("holding"), Tone::attention);
   sheet.line("ledger", daemon.text("ledger_trouble"), Tone::bad);
   gateway_lines(sheet, daemon.object("gateway"));

@@ -72,13 +72,14 @@ struct Pause {
 }
 
 struct Exit {
-  cause @0 :Text;              # signal, code, killed, interrupted
+  cause @0 :Text;              # signal, code, killed, interrupted, time limit
   signal @1 :Int32;
   code @2 :Int32;
   askerUid @3 :Int64;          # who asked for the kill, -1 unknown
   elapsedMs @4 :UInt64;        # from the request to an empty tree
   left @5 :List(LeftProcess);
   outOfMemory @6 :Bool;
+  limitMs @7 :UInt64;          # that of the time, when it is the cause
 }
 
 struct LeftProcess {
@@ -199,6 +200,7 @@ struct Job {
   teardownTimeoutMs @15 :UInt64;
   stepOutputMax @16 :UInt64;   # bytes a step may print, or an integration answer; 0: the default
   workflowPath @17 :Text;      # the plan's file, empty when it is not known
+  runTimeMaxMs @18 :UInt64;    # what the burst may take; 0: no limit
 }
 
 struct Hello {

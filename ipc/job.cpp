@@ -40,6 +40,7 @@ Result<Job> read_job(schema::Job::Reader in) {
   out.teardown_timeout_ms = in.getTeardownTimeoutMs();
   out.step_output_max = in.getStepOutputMax();
   out.workflow_path = str(in.getWorkflowPath());
+  out.run_time_max_ms = in.getRunTimeMaxMs();
   out.next_seq = in.getNextSeq();
   out.reason = str(in.getReason());
   out.pauses = in.getPauses();
@@ -77,6 +78,7 @@ std::string encode(const Job& job) {
     out.setTeardownTimeoutMs(job.teardown_timeout_ms);
     out.setStepOutputMax(job.step_output_max);
     out.setWorkflowPath(text(job.workflow_path));
+    out.setRunTimeMaxMs(job.run_time_max_ms);
     out.setNextSeq(job.next_seq);
     out.setReason(text(job.reason));
     out.setPauses(job.pauses);

@@ -36,6 +36,7 @@ struct Job {
   std::uint64_t teardown_timeout_ms = 0;  // the same of its teardown
   std::uint64_t step_output_max = 0;      // bytes a step may print; 0: the default
   std::string workflow_path;              // of the plan's file; empty when it is not known
+  std::uint64_t run_time_max_ms = 0;      // what the burst may take; 0: no limit
 };
 
 [[nodiscard]] std::string encode(const Job& job);

@@ -117,6 +117,7 @@ struct Writer {
     out.setElapsedMs(v.elapsed_ms);
     write_left(v.left, out.initLeft(static_cast<unsigned>(v.left.size())));
     out.setOutOfMemory(v.out_of_memory);
+    out.setLimitMs(v.limit_ms);
   }
   void operator()(const Terminal& v) {
     auto out = frame.initTerminal();
@@ -170,8 +171,8 @@ Pause read_body(schema::Pause::Reader in) {
 }
 
 Exit read_body(schema::Exit::Reader in) {
-  return {str(in.getCause()), in.getSignal(),          in.getCode(),       in.getAskerUid(),
-          in.getElapsedMs(),  read_left(in.getLeft()), in.getOutOfMemory()};
+  return {str(in.getCause()), in.getSignal(),          in.getCode(),        in.getAskerUid(),
+          in.getElapsedMs(),  read_left(in.getLeft()), in.getOutOfMemory(), in.getLimitMs()};
 }
 
 Terminal read_body(schema::Terminal::Reader in) {

@@ -73,6 +73,7 @@ struct Exit {
   std::uint64_t elapsed_ms = 0;
   std::vector<LeftProcess> left;
   bool out_of_memory = false;
+  std::uint64_t limit_ms = 0;  // of the time, when it is the cause
 };
 
 struct Terminal {

@@ -114,6 +114,13 @@ constexpr std::array kOptions{
                     .help = "What a step may print, or an integration answer, before the step "
                             "fails for it.",
                     .kind = OptionKind::integer},
+    ipc::OptionSpec{.name = "run-time-max",
+                    .variable = "CHARTER_DAEMON_RUN_TIME_MAX",
+                    .fallback = "0",
+                    .metavar = "SECONDS",
+                    .help = "How long a run may execute before it is ended as failed, counted anew "
+                            "after each pause; 0 for no limit.",
+                    .kind = OptionKind::number},
     ipc::OptionSpec{.name = "max-request-bytes",
                     .variable = "CHARTER_DAEMON_MAX_REQUEST_BYTES",
                     .fallback = "67108864",
@@ -243,7 +250,7 @@ Result<void> read_numbers(const OptionValues& values, StartOptions& options) {
         "integration-teardown-timeout"}) {
     if (values.number(name) <= 0) return values.invalid(name, "must be positive");
   }
-  for (const std::string_view name : {"reconnect-delay", "kill-grace"}) {
+  for (const std::string_view name : {"reconnect-delay", "kill-grace", "run-time-max"}) {
     if (values.number(name) < 0) return values.invalid(name, "must be non-negative");
   }
   options.heartbeat_interval = to_ms(values.number("heartbeat-interval"));
@@ -252,6 +259,7 @@ Result<void> read_numbers(const OptionValues& values, StartOptions& options) {
   options.kill_grace = to_ms(std::min(values.number("kill-grace"), kMostGraceSeconds));
   options.setup_timeout = to_ms(values.number("integration-setup-timeout"));
   options.teardown_timeout = to_ms(values.number("integration-teardown-timeout"));
+  options.run_time_max = to_ms(values.number("run-time-max"));
   const std::int64_t output = values.integer("step-output-max");
   if (output < kLeastStepOutput || output > kMostStepOutput) {
     return values.invalid("step-output-max", "must be from 1024 to 134217728");

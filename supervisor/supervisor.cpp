@@ -33,7 +33,8 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       tailer_(context.get_executor(), disk_, tailer_hooks()),
       launcher_(context.get_executor(), base_.worker, base_.layout, spawner_,
                 {base_.doorbell, base_.options.kill_grace, base_.options.setup_timeout,
-                 base_.options.teardown_timeout, base_.options.step_output_max},
+                 base_.options.teardown_timeout, base_.options.step_output_max,
+                 base_.options.run_time_max},
                 [this](const RunPtr& run, std::optional<int> status) {
                   conductor_.worker_ended(run, status);
                 }),
@@ -309,6 +310,9 @@ std::string Supervisor::daemon_view() const {
                                   .number("backlog_runs", number(counts.undelivered_runs))
                                   .number("next_try_ms", number(link.next_try.count()))
                                   .str();
+  const auto time_max = base_.options.run_time_max.count();
+  const std::string limits =
+      JsonObject().raw("run_time_max_ms", time_max > 0 ? std::to_string(time_max) : "null").str();
   JsonObject view;
   view.text("version", ipc::product_version())
       .number("pid", ::getpid())
@@ -318,6 +322,7 @@ std::string Supervisor::daemon_view() const {
       .text("data_dir", base_.layout.data_dir())
       .text("started_at", started_at_)
       .number("max_runs", base_.options.max_runs)
+      .raw("limits", limits)
       .text_or_null("holding", base_.opened.holding)
       .text_or_null("ledger_trouble", ledger_.trouble())
       .raw("runs", runs)

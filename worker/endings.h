@@ -16,6 +16,9 @@ enum ExitCode : int {
   kExitJob = 123,       // the job is malformed or does not fit the journal
 };
 
+// The cause in the guardian's last words when the burst took longer than it may.
+inline constexpr const char* kTimeLimit = "time limit";
+
 // What a person reads about an engine that ended with such a code.
 [[nodiscard]] std::string describe_exit(int code);
 // "signal 11 (SIGSEGV)". Takes no locale and no table of the C library's that needs one.

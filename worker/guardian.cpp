@@ -32,6 +32,7 @@ namespace {
 using Last = ipc::JournalSummary::Last;
 
 constexpr std::int64_t kLeastInterruptGraceMs = 200;
+constexpr std::int64_t kLongestWaitMs = 60'000;
 
 sigset_t attended_signals() {
   sigset_t set;
@@ -44,10 +45,11 @@ sigset_t attended_signals() {
 
 // Who asked for what.
 struct Request {
-  bool killed = false;  // else interrupted
+  const char* cause = "interrupted";
   int signal = 0;
   std::int64_t asker_uid = -1;
   std::int64_t grace_ms = 0;
+  std::uint64_t limit_ms = 0;  // of the time, when that asks
 };
 
 class Guardian {
@@ -58,6 +60,7 @@ class Guardian {
  private:
   static void prepare();
   int watch();
+  bool read_limits();
   std::optional<Request> request_of(const siginfo_t& info) const;
   std::optional<Request> untaken_kill() const;
   int run_ladder(Request request);
@@ -68,6 +71,8 @@ class Guardian {
 
   Reaper reaper_;
   pid_t engine_ = 0;
+  Request overtime_;  // what is done when the time is over
+  std::int64_t deadline_ms_ = 0;
 };
 
 // Project mode, in this very process: the lock never comes free in between.
@@ -127,11 +132,31 @@ int Guardian::run() {
   return watch();
 }
 
+// Whether the burst has a time limit. The engine is at work already, so this delays nothing.
+bool Guardian::read_limits() {
+  const auto job = read_job();
+  if (!job || job->run_time_max_ms == 0) return false;
+  overtime_.cause = kTimeLimit;
+  overtime_.limit_ms = job->run_time_max_ms;
+  overtime_.grace_ms = static_cast<std::int64_t>(job->kill_grace_ms);
+  deadline_ms_ = ipc::boot_ms() + static_cast<std::int64_t>(job->run_time_max_ms);
+  return true;
+}
+
 int Guardian::watch() {
   const sigset_t attended = attended_signals();
+  const bool limited = read_limits();
   for (;;) {
     siginfo_t info{};
-    if (::sigwaitinfo(&attended, &info) < 0) continue;
+    timespec timeout{};
+    if (limited) {
+      const std::int64_t left = deadline_ms_ - ipc::boot_ms();
+      if (left <= 0) return run_ladder(overtime_);
+      // The kernel's own wait stands still while the machine sleeps, and the deadline does not.
+      const std::int64_t wait = std::min(left, kLongestWaitMs);
+      timeout = {wait / 1000, wait % 1000 * 1'000'000};
+    }
+    if (::sigtimedwait(&attended, &info, limited ? &timeout : nullptr) < 0) continue;
     if (info.si_signo == SIGCHLD) {
       (void)reaper_.reap();
       if (const auto status = reaper_.status()) return conclude_engine(*status);
@@ -147,7 +172,7 @@ std::optional<Request> Guardian::request_of(const siginfo_t& info) const {
   request.signal = info.si_signo;
   request.asker_uid = info.si_uid;
   if (info.si_signo == ipc::kill_signal()) {
-    request.killed = true;
+    request.cause = "killed";
     request.grace_ms = std::max(info.si_value.sival_int, 0);
     return request;
   }
@@ -199,7 +224,8 @@ int Guardian::run_ladder(Request request) {
   await_end(begun + request.grace_ms);
   KillOutcome outcome = kill_tree(reaper_);
   ipc::Exit exit;
-  exit.cause = request.killed ? "killed" : "interrupted";
+  exit.cause = request.cause;
+  exit.limit_ms = request.limit_ms;
   exit.signal = request.signal;
   exit.asker_uid = request.asker_uid;
   exit.elapsed_ms = static_cast<std::uint64_t>(ipc::boot_ms() - begun);

@@ -7,6 +7,7 @@
 // | kill request (ipc::request_kill)      | the ladder, `exit` killed, becomes mode `project`     |
 // | the same, just when the engine left   | the same, unless the run has ended                    |
 // | TERM, INT, HUP or QUIT to either      | the ladder, `exit` interrupted, becomes `project`     |
+// | the burst's time is over              | the ladder, `exit` time limit, becomes `project`      |
 //
 // A journal that already ends with a terminal frame, or with a pause nobody asked to kill, needs
 // no last word. The journal is written by the engine while it lives, by the guardian only after

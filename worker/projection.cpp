@@ -128,7 +128,7 @@ ipc::Result<void> Projection::settle_executing() {
     const bool open = replay_.open && replay_.last_step;
     return cancel(open ? *replay_.last_step : Value(""), verdict_.note);
   }
-  if (begun) return fail(verdict_.reason);
+  if (begun || verdict_.final) return fail(verdict_.reason);
   // Nothing has been done yet, so it can be begun again, unless somebody gives up on it.
   if (job_.cause != "project" || job_.reason.empty()) return {};
   return fail(job_.reason);

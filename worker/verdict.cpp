@@ -53,6 +53,12 @@ std::string reason_of(const ipc::Exit& exit) {
     const std::string text = "interrupted: " + describe_signal(exit.signal);
     return exit.asker_uid < 0 ? text : text + " from uid " + std::to_string(exit.asker_uid);
   }
+  if (exit.cause == kTimeLimit) {
+    const std::uint64_t ms = exit.limit_ms;
+    return "time limit: the run executed for longer than " +
+           (ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms") +
+           " (run-time-max)";
+  }
   return kUnknown;
 }
 
@@ -85,6 +91,7 @@ Verdict judge(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   }
   if (exit) {
     verdict.reason = reason_of(*exit);
+    verdict.final = exit->cause == kTimeLimit;
   } else {
     verdict.reason = job.reason.empty() ? kUnknown : job.reason;
   }

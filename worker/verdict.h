@@ -15,6 +15,7 @@ struct Verdict {
   bool cancelled = false;           // asked for; else it failed, if at all
   std::optional<std::string> note;  // of a cancellation, as the gateway sees it
   std::string reason;               // of a failure, else which kind of cancellation
+  bool final = false;               // no further try, even if no step had begun
 };
 
 [[nodiscard]] Verdict judge(const ipc::Job& job, const ipc::Layout& layout, const Replay& replay);

@@ -62,6 +62,7 @@ TEST_F(StartOptionsOf, DefaultsAreTheReferences) {
   EXPECT_EQ(options.kill_grace, milliseconds(10'000));
   EXPECT_EQ(options.max_request_bytes, 64U << 20);
   EXPECT_EQ(options.step_output_max, 64U << 20);
+  EXPECT_EQ(options.run_time_max, milliseconds(0));
   EXPECT_EQ(options.setup_timeout, milliseconds(60'000));
   EXPECT_EQ(options.teardown_timeout, milliseconds(10'000));
   EXPECT_EQ(options.data_dir, "");
@@ -86,6 +87,8 @@ TEST_F(StartOptionsOf, ValuesOutOfRangeAreRefusedInTheReferencesWords) {
             "Invalid value for '--gateway': unsupported scheme 'ftp'; use http, https, ws, or "
             "wss");
   EXPECT_THAT(usage_error({"--kill-grace", "-1"}), HasSubstr("must be non-negative"));
+  EXPECT_EQ(usage_error({"--run-time-max", "-1"}),
+            "Invalid value for '--run-time-max': must be non-negative");
   EXPECT_THAT(usage_error({"--max-request-bytes", "1"}), HasSubstr("--max-request-bytes"));
   EXPECT_EQ(usage_error({"--step-output-max", "1023"}),
             "Invalid value for '--step-output-max': must be from 1024 to 134217728");
