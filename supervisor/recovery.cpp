@@ -2,11 +2,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -110,8 +112,16 @@ void Recovery::take_cursor(Run& run, const LedgerRun& known) const {
 
 void Recovery::take_journal(const RunPtr& run, Facts facts) {
   const std::string path = layout_.journal(run->id);
-  auto file = std::make_shared<ipc::UniqueFd>(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   facts.cancel = run->cancellation() != nullptr;
+  auto file = std::make_shared<ipc::UniqueFd>(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!*file && errno != ENOENT) {
+    // What cannot be opened may have begun, so it must not look like a run that has not.
+    log::error("Run {}: its journal cannot be opened: {}", run->id, std::strerror(errno));
+    facts.damaged = true;
+    run->burst = std::make_shared<Burst>(file, ipc::kLogHeaderSize);
+    found_.push_back({run, facts});
+    return;
+  }
   facts.has_journal = *file && has_header(file->get());
   if (!facts.has_journal) {
     found_.push_back({run, facts});
@@ -144,6 +154,10 @@ void Recovery::take_journal(const RunPtr& run, Facts facts) {
   facts.fruitless_starts = run->fruitless_starts;
   burst->reader = ipc::LogReader(file->get(), run->progress.end);
   burst->began_at = run->progress.end;
+  // A durable journal of a run that only waits is not looked at again, and there may be more of
+  // them than descriptors.
+  const bool durable = run->progress.synced_end >= run->progress.end;
+  if (durable && decide(facts, burst->summary) == Action::pause) file->reset();
   run->burst = std::move(burst);
   found_.push_back({run, facts});
 }
@@ -194,6 +208,8 @@ void Recovery::act(Conductor& conductor) {
   }
   found_.clear();
   conductor.recovered();
+  // Reading thousands of journals takes memory that nothing needs again.
+  ::malloc_trim(0);
 }
 
 }  // namespace charter::supervisor
