@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -125,11 +126,26 @@ ipc::Result<ipc::UniqueFd> open_segment(const std::string& path) {
   return file;
 }
 
-// A segment whose header never reached the disk held nothing that was promised.
+// Whether a file can be read to its end and holds nothing but zeros.
+bool all_zeros(const std::string& path) {
+  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return false;
+  std::array<char, 16384> part{};
+  ssize_t got = 0;
+  while ((got = ::read(file.get(), part.data(), part.size())) > 0) {
+    if (!std::all_of(part.begin(), part.begin() + got, [](char byte) { return byte == 0; })) {
+      return false;
+    }
+  }
+  return got == 0;
+}
+
+// A segment whose header never reached the disk held nothing that was promised. Power loss may
+// have kept the size of it alone: zeros from end to end.
 bool is_unborn(const std::string& path) {
   struct stat info = {};
-  return ::stat(path.c_str(), &info) == 0 &&
-         static_cast<std::uint64_t>(info.st_size) < ipc::kLogHeaderSize;
+  if (::stat(path.c_str(), &info) != 0) return false;
+  return static_cast<std::uint64_t>(info.st_size) < ipc::kLogHeaderSize || all_zeros(path);
 }
 
 }  // namespace

@@ -138,6 +138,50 @@ TEST_F(LedgerStoreTest, DamageInTheMiddleKeepsTheRestAndHolds) {
   EXPECT_TRUE(reopen().holding.empty());
 }
 
+TEST_F(LedgerStoreTest, FlippedBitInEveryByteCostsOnlyItsRecordAndHolds) {
+  reopen();
+  const std::vector<std::string> ids = {"first", "second", "third"};
+  const std::string segment = latest();
+  std::vector<std::uintmax_t> starts;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    starts.push_back(fs::file_size(segment));
+    append({accepted(ids[i], i + 1)});
+  }
+  std::ifstream in(segment, std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  std::size_t hit = 0;
+  for (std::size_t at = starts[0]; at < bytes.size(); ++at) {
+    while (hit + 1 < starts.size() && starts[hit + 1] <= at) ++hit;
+    std::string flipped = bytes;
+    flipped[at] = static_cast<char>(flipped[at] ^ (1 << (at % 8)));
+    for (const auto& entry : fs::directory_iterator(directory_)) fs::remove(entry.path());
+    std::ofstream(segment, std::ios::binary) << flipped;
+    const auto opened = reopen();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      ASSERT_EQ(opened.state.runs.contains(ids[i]), i != hit) << ids[i] << ", byte " << at;
+    }
+    // Damage at the very end cannot be told from a torn tail.
+    ASSERT_EQ(opened.holding.empty(), hit + 1 == ids.size()) << "byte " << at;
+  }
+}
+
+TEST_F(LedgerStoreTest, SegmentOfWhichOnlyTheSizeReachedTheDiskHeldNothing) {
+  reopen();
+  append({accepted("kept", 1)});
+  reopen();
+  const std::string unsynced = directory_ + "/0000000099.more";
+  for (const std::size_t size : {1U, 63U, 64U, 65U, 512U, 4096U, 70000U}) {
+    std::ofstream(unsynced, std::ios::binary | std::ios::trunc) << std::string(size, '\0');
+    const auto opened = reopen();
+    ASSERT_TRUE(opened.state.runs.contains("kept")) << size;
+    ASSERT_TRUE(opened.holding.empty()) << size;
+  }
+  // Zeros with anything behind them are no such segment: it is refused, not passed over.
+  std::ofstream(unsynced, std::ios::binary | std::ios::trunc) << std::string(70000, '\0') << 'x';
+  LedgerStore::Opened opened;
+  EXPECT_FALSE(LedgerStore::open(directory_, place_, opened));
+}
+
 TEST_F(LedgerStoreTest, CopyInAnotherDirectoryHolds) {
   reopen();
   append({accepted("run", 1)});
