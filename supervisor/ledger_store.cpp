@@ -126,10 +126,13 @@ ipc::Result<ipc::UniqueFd> open_segment(const std::string& path) {
   return file;
 }
 
-// Whether a file can be read to its end and holds nothing but zeros.
-bool all_zeros(const std::string& path) {
+// A segment whose header never reached the disk held nothing that was promised. Power loss may
+// have kept the size of it alone: zeros from end to end.
+bool is_unborn(const std::string& path) {
   const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return false;
+  struct stat info = {};
+  if (!file || ::fstat(file.get(), &info) != 0) return false;
+  if (static_cast<std::uint64_t>(info.st_size) < ipc::kLogHeaderSize) return true;
   std::array<char, 16384> part{};
   ssize_t got = 0;
   while ((got = ::read(file.get(), part.data(), part.size())) > 0) {
@@ -138,14 +141,6 @@ bool all_zeros(const std::string& path) {
     }
   }
   return got == 0;
-}
-
-// A segment whose header never reached the disk held nothing that was promised. Power loss may
-// have kept the size of it alone: zeros from end to end.
-bool is_unborn(const std::string& path) {
-  struct stat info = {};
-  if (::stat(path.c_str(), &info) != 0) return false;
-  return static_cast<std::uint64_t>(info.st_size) < ipc::kLogHeaderSize || all_zeros(path);
 }
 
 }  // namespace
@@ -164,9 +159,12 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
   std::uint64_t bytes = 0;
   for (const Segment& segment : *segments) {
     const std::string path = directory + "/" + segment.name;
-    if (segment.number < first || is_unborn(path)) continue;
+    if (segment.number < first) continue;
     auto file = open_segment(path);
-    if (!file) return file.error();
+    if (!file) {
+      if (is_unborn(path)) continue;
+      return file.error();
+    }
     auto read = read_segment(file->get(), opened.state);
     if (!read) return read.error();
     opened.damaged = opened.damaged || read->damaged;
