@@ -108,9 +108,6 @@ void Registry::put_back(Forgotten forgotten) {
     forgotten.run->delivery = forgotten.delivery;
     forgotten.run->delivery.queue = RelayQueue::none;
     forgotten.run->delivery.announce = false;
-    // The connection may be another by now: what is not confirmed goes out again.
-    forgotten.run->delivery.sent_seq = forgotten.delivery.confirmed_seq;
-    forgotten.run->delivery.sent_offset = forgotten.delivery.confirmed_offset;
     runs_.insert_or_assign(forgotten.run->id, forgotten.run);
   }
   if (forgotten.finished) remember(std::move(*forgotten.finished));

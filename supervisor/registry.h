@@ -87,7 +87,7 @@ class Registry {
   };
   // Drops a run that is over; whoever still holds it finds nothing left to send.
   Forgotten forget(const std::string& id);
-  // As it was before; what it has to send waits for the relay to hear of it.
+  // As it was before; the relay has to be told of it anew.
   void put_back(Forgotten forgotten);
 
   enum class IdUse { free, active, used_before };

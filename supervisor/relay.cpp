@@ -47,10 +47,18 @@ bool Relay::active(const Run& run) const { return run.delivery.visible && !is_te
 
 void Relay::announce(const RunPtr& run) {
   if (!up_ || !run->delivery.visible) return;
-  if (!run->delivery.announce) {
-    run->delivery.announce = true;
-    announcements_.push_back(run);
-  }
+  queue_announcement(run);
+  hooks_.wake();
+}
+
+void Relay::queue_announcement(const RunPtr& run) {
+  if (std::exchange(run->delivery.announce, true)) return;
+  announcements_.push_back(run);
+}
+
+void Relay::tell_anew(const RunPtr& run) {
+  if (!up_) return;
+  begin(run);
   hooks_.wake();
 }
 
@@ -71,14 +79,15 @@ void Relay::link_up(WireProtocol protocol) {
   protocol_ = protocol;
   registered_ = false;
   batch_number_ = 0;
-  for (const RunPtr& run : registry_.in_order()) {
-    if (!run->delivery.visible || (!active(*run) && run->delivered())) continue;
-    run->delivery.announce = true;
-    announcements_.push_back(run);
-    rewind(run);
-  }
+  for (const RunPtr& run : registry_.in_order()) begin(run);
   hooks_.up();
   hooks_.wake();
+}
+
+void Relay::begin(const RunPtr& run) {
+  if (!run->delivery.visible || (!active(*run) && run->delivered())) return;
+  queue_announcement(run);
+  rewind(run);
 }
 
 // Where this connection begins with the run: the confirmed history of an active one is sent again,

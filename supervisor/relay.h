@@ -45,6 +45,9 @@ class Relay final : public LinkClient {
   void announce(const RunPtr& run);
   // The run has durable events that were not sent yet.
   void events_ready(const RunPtr& run);
+  // The connection is told of the run as a new one is: that it is there, and all that is not
+  // confirmed.
+  void tell_anew(const RunPtr& run);
   // An answer to a command. Dropped when no connection stands: the gateway asks again.
   void answer(CommandAnswer answer);
 
@@ -73,6 +76,8 @@ class Relay final : public LinkClient {
 
   [[nodiscard]] bool in_capnp() const { return protocol_ == WireProtocol::capnp; }
   [[nodiscard]] bool active(const Run& run) const;
+  void begin(const RunPtr& run);
+  void queue_announcement(const RunPtr& run);
   void rewind(const RunPtr& run);
   void enqueue(const RunPtr& run);
   void add_register(Filling& filling) const;

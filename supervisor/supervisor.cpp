@@ -47,11 +47,7 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       relay_({base_.options.worker_id, base_.options.max_runs, base_.options.replay}, base_.layout,
              registry_, relay_hooks()),
       forgetting_(base_.layout, ledger_, disk_, registry_,
-                  [this](const RunPtr& run) {
-                    if (!run->delivery.visible) return;
-                    relay_.announce(run);
-                    relay_.events_ready(run);
-                  }),
+                  [this](const RunPtr& run) { relay_.tell_anew(run); }),
       retention_(context.get_executor(), disk_, base_.layout, registry_, base_.options.retention),
       requests_({base_.options.worker_id, base_.options.kill_grace}, base_.layout, registry_,
                 intake_, commands_, request_hooks()),
