@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -208,8 +207,6 @@ void Recovery::act(Conductor& conductor) {
   }
   found_.clear();
   conductor.recovered();
-  // Reading thousands of journals takes memory that nothing needs again.
-  ::malloc_trim(0);
 }
 
 }  // namespace charter::supervisor
