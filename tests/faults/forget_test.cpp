@@ -21,7 +21,7 @@ TEST(ForgetOnAFullDisk, IsRefusedAndTheRunStaysKnownAndIsDelivered) {
   scene.gateway.kill();
   ASSERT_TRUE(scene.run("unheard", "hello").ok);
   ASSERT_TRUE(reaches_state(scene.daemon.socket(), "unheard", "finished"));
-  const std::string journal = scene.project / ".charter/daemon/journals/unheard.cj";
+  const std::string journal = scene.project.journal("unheard");
   {
     const Injection full(scene.daemon.pid(), "pwritev", "error=ENOSPC", "1+");
     const auto refused = charter_daemon(scene.project, {"forget", "unheard", "--undelivered"});

@@ -155,7 +155,7 @@ TEST(PausedRunsBeyondTheDescriptors, WaitAsBeforeInTheNextDaemon) {
     ASSERT_TRUE(reaches_state(scene.daemon.socket(), run, "paused"));
   }
   const auto journal = [&](int number) {
-    return read_file((scene.project / ".charter/daemon/journals/") + run_name(number) + ".cj");
+    return read_file(scene.project.journal(run_name(number)));
   };
   std::vector<std::string> journals;
   for (int i = 0; i < count; ++i) journals.push_back(journal(i));

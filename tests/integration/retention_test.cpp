@@ -33,9 +33,7 @@ class Retention : public ::testing::Test {
   Finished charter(std::vector<std::string> arguments) const {
     return charter_daemon(scene->project, std::move(arguments));
   }
-  std::string journal(const std::string& run) const {
-    return scene->project / (".charter/daemon/journals/" + run + ".cj");
-  }
+  std::string journal(const std::string& run) const { return scene->project.journal(run); }
   bool delivered(const std::string& run) const {
     return eventually(kSoon, [&] {
       const auto view = run_view(scene->daemon.socket(), run);

@@ -55,6 +55,10 @@ std::string ProjectFixture::state_file(const std::string& run) const {
   return root_ + "/.charter/runs/" + run + ".json";
 }
 
+std::string ProjectFixture::journal(const std::string& run) const {
+  return root_ + "/.charter/daemon/journals/" + run + ".cj";
+}
+
 std::string ProjectFixture::add_workflow(const std::string& id, std::string_view steps,
                                          std::string_view inputs) const {
   std::string manifest = "id: " + id + "\nname: " + id + "\ndescription: of a test\nversion: '1'\n";

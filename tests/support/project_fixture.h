@@ -33,6 +33,7 @@ class ProjectFixture {
   [[nodiscard]] std::string plan(const std::string& id) const;
   [[nodiscard]] std::string socket() const { return root_ + "/.charter/daemon.sock"; }
   [[nodiscard]] std::string state_file(const std::string& run) const;
+  [[nodiscard]] std::string journal(const std::string& run) const;
 
   // A value that daemons of this project carry in their environment as TEST_MARK, and so
   // everything that descends from them.
