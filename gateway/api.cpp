@@ -34,9 +34,11 @@ bool matches(const std::array<std::string_view, 4>& pattern, const std::vector<s
 const Api::Route* Api::find(const ApiRequest& request, std::string& allowed) {
   static constexpr std::array kRoutes = {
       Route{"GET", {"healthz"}, &Api::health},
+      Route{"GET", {"api"}, &Api::index},
       Route{"GET", {"api", "workers"}, &Api::workers},
       Route{"GET", {"api", "runs"}, &Api::runs},
       Route{"POST", {"api", "runs"}, &Api::start},
+      Route{"GET", {"api", "workflows"}, &Api::workflows},
       Route{"GET", {"api", "runs", "*"}, &Api::run},
       Route{"GET", {"api", "runs", "*", "events"}, &Api::events},
       Route{"POST", {"api", "runs", "*", "resume"}, &Api::resume},
@@ -44,10 +46,6 @@ const Api::Route* Api::find(const ApiRequest& request, std::string& allowed) {
       Route{"POST", {"api", "runs", "*", "input"}, &Api::input},
       Route{"GET", {"api", "commands", "*"}, &Api::command},
   };
-  static constexpr Route kIndex{"GET", {}, &Api::index};
-  const Route* at_root = request.path.size() == 1 && request.path[0].empty() ? &kIndex : nullptr;
-  if (at_root != nullptr && request.method == "GET") return at_root;
-  if (at_root != nullptr) allowed = "GET";
   for (const Route& route : kRoutes) {
     if (!matches(route.path, request.path)) continue;
     if (route.method == request.method) return &route;
@@ -75,8 +73,10 @@ void Api::index(const ApiRequest&, const Respond& respond) {
   response.content_type = "text/plain; charset=utf-8";
   response.body = "charter-daemon gateway " + std::string(ipc::product_version()) +
                   "\n\n"
+                  "/\n"
                   "/healthz\n"
                   "/api/workers\n"
+                  "/api/workflows\n"
                   "/api/runs\n"
                   "/api/runs/ID\n"
                   "/api/runs/ID/events\n"

@@ -30,6 +30,7 @@ class Api {
   void health(const ApiRequest& request, const Respond& respond);
   void workers(const ApiRequest& request, const Respond& respond);
   void runs(const ApiRequest& request, const Respond& respond);
+  void workflows(const ApiRequest& request, const Respond& respond);
   void run(const ApiRequest& request, const Respond& respond);
   void events(const ApiRequest& request, const Respond& respond);
   void start(const ApiRequest& request, const Respond& respond);

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kUsualRuns = 50;
 constexpr std::int64_t kMostRuns = 500;
+constexpr std::int64_t kMostWorkflows = 1000;
 constexpr std::int64_t kUsualEvents = 500;
 constexpr std::int64_t kMostEvents = 5000;
 constexpr std::size_t kPageBytes = 4U << 20;
@@ -40,8 +41,8 @@ struct RunWithEvents {
 }  // namespace
 
 void Api::runs(const ApiRequest& request, const Respond& respond) {
-  auto refusal =
-      unknown_parameter(request, {"status", "workflow", "worker", "run_id", "limit", "cursor"});
+  auto refusal = unknown_parameter(
+      request, {"status", "workflow", "worker", "run_id", "text", "limit", "cursor"});
   if (!refusal) refusal = check_status(request.parameter("status"));
   const auto limit = number_parameter(request, "limit", kUsualRuns, kMostRuns);
   const auto cursor = number_parameter(request, "cursor", 0, kAnyNumber);
@@ -51,7 +52,8 @@ void Api::runs(const ApiRequest& request, const Respond& respond) {
   const RunFilter filter{.run_id = std::string(request.parameter("run_id")),
                          .status = std::string(request.parameter("status")),
                          .workflow = std::string(request.parameter("workflow")),
-                         .worker_id = std::string(request.parameter("worker"))};
+                         .worker_id = std::string(request.parameter("worker")),
+                         .text = std::string(request.parameter("text"))};
   const auto wanted = std::max<std::int64_t>(std::get<std::int64_t>(limit), 1);
   store_.submit(
       // One more than wanted tells whether there is a next page.
@@ -70,6 +72,22 @@ void Api::runs(const ApiRequest& request, const Respond& respond) {
         if (rows->size() > shown) next = std::to_string((*rows)[shown - 1].id);
         respond({.body = JsonObject().raw("runs", json_array(views)).text("next", next).take()});
       });
+}
+
+void Api::workflows(const ApiRequest& request, const Respond& respond) {
+  if (auto refusal = unknown_parameter(request, {})) return respond(to_response(*refusal));
+  store_.submit([](Store& store) { return store.runs.workflows(kMostWorkflows); },
+                [respond](const ipc::Result<std::vector<WorkflowRow>>& rows) {
+                  if (!rows) return respond(to_response(store_error(rows.error())));
+                  std::vector<std::string> views;
+                  for (const WorkflowRow& row : *rows) {
+                    views.push_back(JsonObject()
+                                        .text("workflow", std::string_view(row.workflow))
+                                        .number("runs", row.runs)
+                                        .take());
+                  }
+                  respond({.body = JsonObject().raw("workflows", json_array(views)).take()});
+                });
 }
 
 void Api::run(const ApiRequest& request, const Respond& respond) {

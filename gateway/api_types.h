@@ -29,6 +29,7 @@ struct ApiResponse {
   std::string body = {};
   std::string_view content_type = "application/json";
   std::string_view allow = {};  // with 405
+  std::string_view etag = {};   // of a file of the page, which may be kept and asked for again
 };
 
 // A refusal: its HTTP status, a code for programs, a sentence for people, and the field or

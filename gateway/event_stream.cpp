@@ -1,6 +1,5 @@
 #include "gateway/event_stream.h"
 
-#include <boost/asio/write.hpp>
 #include <charconv>
 #include <limits>
 #include <utility>
@@ -11,33 +10,8 @@
 namespace charter::gateway {
 namespace {
 
-constexpr std::chrono::seconds kKeepAlive{15};
-constexpr std::chrono::seconds kWriteLimit{60};
 constexpr std::int64_t kPageEvents = 500;
 constexpr std::size_t kPageBytes = 256U << 10;
-
-constexpr std::string_view kHead =
-    "HTTP/1.1 200 OK\r\n"
-    "Server: charter-daemon\r\n"
-    "Content-Type: text/event-stream\r\n"
-    "Cache-Control: no-store\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
-    "X-Accel-Buffering: no\r\n"
-    "Connection: close\r\n\r\n"
-    "retry: 1000\n\n";
-
-// A line break inside a value begins another data line; the reader joins them again.
-void append_data(std::string& out, std::string_view text) {
-  out += "data: ";
-  for (const char c : text) {
-    if (c == '\n' || c == '\r') {
-      out += "\ndata: ";
-    } else {
-      out += c;
-    }
-  }
-  out += "\n\n";
-}
 
 }  // namespace
 
@@ -78,40 +52,16 @@ void find_run(const Services& services, const StreamRequest& wanted,
 
 EventStream::EventStream(boost::beast::tcp_stream stream, ConnectionCount::Place place,
                          const Services& services, std::int64_t run, std::int64_t from)
-    : stream_(std::move(stream)),
-      timer_(stream_.get_executor()),
-      place_(std::move(place)),
-      services_(services),
-      run_(run),
-      next_(from) {}
+    : SseStream(std::move(stream), std::move(place), services), run_(run), next_(from) {}
 
-void EventStream::start() {
-  subscription_ = services_.hub.run_topics().subscribe(run_, [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (!self) return;
-    self->changed_ = true;
-    self->fetch();
+Topics::Subscription EventStream::subscribe() {
+  return services().hub.run_topics().subscribe(run_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) static_cast<EventStream&>(*self).wake();
   });
-  watch_for_the_end();
-  write(std::string(kHead));
-  keep_alive();
 }
 
-// A reader sends nothing more; a read that ends tells that it left.
-void EventStream::watch_for_the_end() {
-  stream_.socket().async_read_some(
-      boost::asio::buffer(&sink_, 1),
-      [self = shared_from_this()](boost::system::error_code error, std::size_t) {
-        if (error) return self->stop();
-        self->watch_for_the_end();
-      });
-}
-
-void EventStream::fetch() {
-  if (busy_ || stopped_ || !changed_) return;
-  busy_ = true;
-  changed_ = false;
-  services_.store.submit(
+void EventStream::look() {
+  services().store.submit(
       [run = run_, from = next_](Store& store) {
         News news;
         news.page = store.events.page(run, from, kPageEvents, kPageBytes);
@@ -120,8 +70,8 @@ void EventStream::fetch() {
         news.status = row ? row->status : "";
         return news;
       },
-      [self = shared_from_this()](const ipc::Result<News>& news) {
-        self->busy_ = false;
+      [self = std::static_pointer_cast<EventStream>(shared_from_this())](
+          const ipc::Result<News>& news) {
         if (!news) return self->stop();
         self->on_news(*news);
       });
@@ -130,54 +80,12 @@ void EventStream::fetch() {
 void EventStream::on_news(const News& news) {
   std::string text;
   for (const EventRow& event : news.page.events) {
-    text += "id: " + std::to_string(event.seq) + "\n";
-    append_data(text, view_of(event));
+    text += sse_item("id: " + std::to_string(event.seq) + "\n", view_of(event));
   }
   next_ = news.page.next;
-  changed_ = changed_ || news.page.more;
-  ended_ = news.ended && !news.page.more;
-  if (ended_) {
-    text += "event: end\n";
-    append_data(text, "{\"status\":" + ipc::quoted(news.status) + "}");
-  }
-  if (!text.empty()) return write(std::move(text));
-  fetch();
-}
-
-void EventStream::write(std::string text) {
-  if (stopped_) return;
-  busy_ = true;
-  text_ = std::move(text);
-  stream_.expires_after(kWriteLimit);
-  boost::asio::async_write(stream_, boost::asio::buffer(text_),
-                           [self = shared_from_this()](boost::system::error_code error,
-                                                       std::size_t) { self->on_written(error); });
-}
-
-void EventStream::on_written(boost::system::error_code error) {
-  busy_ = false;
-  stream_.expires_never();
-  if (error || ended_) return stop();
-  fetch();
-}
-
-void EventStream::keep_alive() {
-  timer_.expires_after(kKeepAlive);
-  timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
-    const auto self = weak.lock();
-    if (error || !self || self->stopped_) return;
-    if (!self->busy_) self->write(": still here\n\n");
-    self->keep_alive();
-  });
-}
-
-void EventStream::stop() {
-  if (std::exchange(stopped_, true)) return;
-  subscription_ = {};
-  timer_.cancel();
-  boost::system::error_code ignored;
-  stream_.socket().shutdown(boost::asio::ip::tcp::socket::shutdown_both, ignored);
-  stream_.close();
+  const bool last = news.ended && !news.page.more;
+  if (last) text += sse_item("event: end\n", "{\"status\":" + ipc::quoted(news.status) + "}");
+  looked(std::move(text), news.page.more, last);
 }
 
 }  // namespace charter::gateway

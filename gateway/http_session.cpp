@@ -8,6 +8,7 @@
 
 #include "gateway/daemon_socket.h"
 #include "gateway/event_stream.h"
+#include "gateway/run_stream.h"
 #include "ipc/gateway_message.h"
 
 namespace charter::gateway {
@@ -72,9 +73,15 @@ void HttpSession::on_header(Error error) {
   last_ = !request.keep_alive();
   const bool daemon = request.target() == "/daemon";
   const bool changes = daemon || !safe(request.method());
-  auto refusal = services_.access.refuse(request, changes, request.target() == "/healthz");
+  // Whoever may not see anything yet must be able to log in on the page.
+  const PageFile* page = find_page_file(request.target());
+  const bool open_to_all = page != nullptr || request.target() == "/healthz";
+  auto refusal = services_.access.refuse(request, changes, open_to_all);
   if (!refusal && daemon && request.method() != http::verb::get) {
     refusal = ApiError{405, "method_not_allowed", "daemons connect with GET"};
+  }
+  if (!refusal && page != nullptr && !safe(request.method())) {
+    refusal = ApiError{405, "method_not_allowed", "this path answers GET and HEAD only"};
   }
   if (refusal) {
     // The body is not read, so nothing can follow it.
@@ -110,7 +117,10 @@ void HttpSession::on_body(Error error) {
     return answer(to_response({400, "bad_request", "the request target is malformed"}));
   }
   request.body = std::move(message.body());
-  if (wants_stream(request)) return become_stream(request);
+  if (const PageFile* page = find_page_file(message.target())) return answer_page(*page);
+  if (wants_stream(request)) {
+    return request.path.size() == 2 ? become_run_stream(request) : become_stream(request);
+  }
   // The store answers in its own time, which no deadline of the connection may cut short.
   stream_.expires_never();
   services_.api.handle(request, [self = shared_from_this()](ApiResponse response) {
@@ -135,8 +145,23 @@ void HttpSession::become_daemon() {
 bool HttpSession::wants_stream(const ApiRequest& request) const {
   const auto& path = request.path;
   const std::string_view accepted = parser_->get()[http::field::accept];
-  return request.method == "GET" && path.size() == 4 && path[0] == "api" && path[1] == "runs" &&
-         path[3] == "events" && accepted.find("text/event-stream") != std::string_view::npos;
+  const bool of_runs = path.size() >= 2 && path[0] == "api" && path[1] == "runs";
+  const bool streamed = of_runs && (path.size() == 2 || (path.size() == 4 && path[3] == "events"));
+  return streamed && request.method == "GET" &&
+         accepted.find("text/event-stream") != std::string_view::npos;
+}
+
+void HttpSession::answer_page(const PageFile& file) {
+  const bool known = names_etag(parser_->get()[http::field::if_none_match], file.etag);
+  ApiResponse response{.status = known ? 304U : 200U, .content_type = file.type, .etag = file.etag};
+  if (!known) response.body = file.text;
+  answer(std::move(response));
+}
+
+void HttpSession::become_run_stream(const ApiRequest& request) {
+  if (auto refusal = unknown_parameter(request, {})) return answer(to_response(*refusal));
+  stream_.expires_never();
+  std::make_shared<RunStream>(std::move(stream_), std::move(place_), services_)->start();
 }
 
 void HttpSession::become_stream(const ApiRequest& request) {
@@ -180,14 +205,25 @@ void HttpSession::answer(ApiResponse response) {
   response_ = {static_cast<http::status>(response.status), version};
   response_.set(http::field::server, "charter-daemon");
   response_.set(http::field::content_type, response.content_type);
-  response_.set(http::field::cache_control, "no-store");
   response_.set("X-Content-Type-Options", "nosniff");
+  response_.set("Referrer-Policy", "no-referrer");
+  if (response.etag.empty()) {
+    response_.set(http::field::cache_control, "no-store");
+  } else {
+    // Kept, and asked for again each time: another version of the program has other files.
+    response_.set(http::field::cache_control, "no-cache");
+    response_.set(http::field::etag, response.etag);
+    response_.set("Content-Security-Policy", kPagePolicy);
+    response_.set("Cross-Origin-Opener-Policy", "same-origin");
+    response_.set("Cross-Origin-Resource-Policy", "same-origin");
+  }
   if (response.status == 401) response_.set(http::field::www_authenticate, "Bearer");
   if (!response.allow.empty()) response_.set(http::field::allow, response.allow);
   response_.keep_alive(!last_);
   response_.body() = std::move(response.body);
   response_.prepare_payload();
-  if (response.status == 204) response_.erase(http::field::content_length);
+  if (response.status == 204 || response.status == 304)
+    response_.erase(http::field::content_length);
   // A HEAD is answered by the header alone.
   if (known && parser_->get().method() == http::verb::head) response_.body().clear();
   stream_.expires_after(kAnswerLimit);

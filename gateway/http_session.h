@@ -16,6 +16,7 @@
 
 #include "gateway/api_types.h"
 #include "gateway/connection_count.h"
+#include "gateway/page_file.h"
 #include "gateway/services.h"
 
 namespace charter::gateway {
@@ -41,7 +42,10 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void read_body();
   void on_body(Error error);
   void become_daemon();
+  void answer_page(const PageFile& file);
   void become_stream(const ApiRequest& request);
+  void become_run_stream(const ApiRequest& request);
+  // Whether server-sent events are asked for.
   [[nodiscard]] bool wants_stream(const ApiRequest& request) const;
   // Refuses what could not be read; the connection ends behind the answer.
   void refuse_unreadable(Error error);

@@ -59,7 +59,15 @@ std::vector<const DaemonSession*> Hub::workers() const {
   return workers;
 }
 
-void Hub::session_ready(DaemonSession& session) { desk_.session_ready(session); }
+void Hub::session_ready(DaemonSession& session) {
+  desk_.session_ready(session);
+  workers_changed();
+}
+
+void Hub::workers_changed() {
+  changes_.note(ChangeLog::kWorkers);
+  run_topics_.notify(kAnyChange);
+}
 
 void Hub::session_stored(DaemonSession& session, const Outcome& outcome) {
   desk_.settled(outcome.settled);
@@ -69,7 +77,9 @@ void Hub::session_stored(DaemonSession& session, const Outcome& outcome) {
     }
     if (change.finished) desk_.run_finished(change.run);
     run_topics_.notify(change.run);
+    changes_.note(change.run);
   }
+  if (!outcome.runs.empty()) run_topics_.notify(kAnyChange);
   for (const std::int64_t command : outcome.settled) command_topics_.notify(command);
 }
 
@@ -80,6 +90,7 @@ void Hub::session_confirmed(DaemonSession& session, std::uint64_t command) {
 void Hub::session_gone(DaemonSession& session) {
   sessions_.erase(session.connection());
   desk_.session_gone(session);
+  workers_changed();
 }
 
 void Hub::store_state(const std::string& trouble) {

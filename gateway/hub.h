@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/change_log.h"
 #include "gateway/command_desk.h"
 #include "gateway/daemon_session.h"
 #include "gateway/store_thread.h"
@@ -35,8 +36,10 @@ class Hub : public SessionWatcher {
   [[nodiscard]] std::vector<const DaemonSession*> workers() const;
   [[nodiscard]] const boost::asio::any_io_executor& loop() const { return loop_; }
   [[nodiscard]] CommandDesk& desk() { return desk_; }
-  // By run.
+  // By run; whoever follows all runs, or daemons, hears of `kAnyChange` and reads `changes`.
+  static constexpr std::int64_t kAnyChange = 0;
   [[nodiscard]] Topics& run_topics() { return run_topics_; }
+  [[nodiscard]] ChangeLog& changes() { return changes_; }
   // By command.
   [[nodiscard]] Topics& command_topics() { return command_topics_; }
   // Why the store takes nothing at the moment; empty when it does.
@@ -50,12 +53,14 @@ class Hub : public SessionWatcher {
 
  private:
   void tick();
+  void workers_changed();
 
   boost::asio::any_io_executor loop_;
   StoreThread& store_;
   CommandDesk::Sessions sessions_;
   CommandDesk desk_;
   Topics run_topics_;
+  ChangeLog changes_;
   Topics command_topics_;
   boost::asio::steady_timer timer_;
   std::int64_t last_connection_ = 0;

@@ -48,7 +48,7 @@ constexpr std::array kOptions = {
                .help = "Most that the events of ended runs take together; the oldest go first.",
                .kind = OptionKind::integer},
     OptionSpec{.name = "open",
-               .help = "Open the gateway's address in the desktop's browser.",
+               .help = "Open the gateway's page in the desktop's browser.",
                .kind = OptionKind::flag},
     OptionSpec{.name = "log-level",
                .variable = "CHARTER_GATEWAY_LOG_LEVEL",
@@ -79,8 +79,8 @@ constexpr ipc::CommandSpec kCommand{
     .description =
         "Runs a gateway in the foreground. Daemons connect to it at /daemon. Workers, runs and "
         "events are kept in a SQLite "
-        "database and served by an HTTP API, which also starts, approves, answers and "
-        "cancels runs.\n\n"
+        "database and served by an HTTP API and a page, which also start, approve, answer and "
+        "cancel runs.\n\n"
         "An event is acknowledged when it is on disk.",
     .options = kOptions,
     .examples = kExamples,

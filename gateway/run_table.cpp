@@ -90,15 +90,28 @@ std::vector<RunRow> RunTable::list(const RunFilter& filter, std::int64_t cursor,
   condition(filter.status, " AND status = ?4");
   condition(filter.workflow, " AND workflow = ?5");
   condition(filter.worker_id, " AND worker_id = ?6");
-  // The last parameter is always named, because all six are always bound.
-  Statement query(database_, select(where + " AND ?6 IS NOT NULL ORDER BY id DESC LIMIT ?2"));
+  condition(filter.text,
+            " AND instr(lower(run_id || char(10) || workflow || char(10) || worker_id),"
+            " lower(?7)) > 0");
+  // The last parameter is always named, because all seven are always bound.
+  Statement query(database_, select(where + " AND ?7 IS NOT NULL ORDER BY id DESC LIMIT ?2"));
   query.bind(1, cursor > 0 ? cursor : std::numeric_limits<std::int64_t>::max())
       .bind(2, limit)
       .bind(3, filter.run_id)
       .bind(4, filter.status);
-  query.bind(5, filter.workflow).bind(6, filter.worker_id);
+  query.bind(5, filter.workflow).bind(6, filter.worker_id).bind(7, filter.text);
   std::vector<RunRow> rows;
   while (query.step()) rows.push_back(read(query));
+  return rows;
+}
+
+std::vector<WorkflowRow> RunTable::workflows(std::int64_t limit) {
+  Statement query(database_,
+                  "SELECT workflow, count(*) FROM runs WHERE workflow <> ''"
+                  " GROUP BY workflow ORDER BY workflow LIMIT ?1");
+  query.bind(1, limit);
+  std::vector<WorkflowRow> rows;
+  while (query.step()) rows.push_back({std::string(query.text(0)), query.integer(1)});
   return rows;
 }
 

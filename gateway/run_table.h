@@ -39,6 +39,13 @@ struct RunFilter {
   std::string status = {};
   std::string workflow = {};
   std::string worker_id = {};
+  std::string text = {};  // in the run's id, workflow or worker; ASCII letters in either case
+};
+
+// A workflow that has had runs.
+struct WorkflowRow {
+  std::string workflow;
+  std::int64_t runs = 0;
 };
 
 class RunTable {
@@ -53,6 +60,9 @@ class RunTable {
   // At most `limit` runs below `cursor` (0: from the newest), newest first.
   [[nodiscard]] std::vector<RunRow> list(const RunFilter& filter, std::int64_t cursor,
                                          std::int64_t limit);
+
+  // By name, at most `limit`.
+  [[nodiscard]] std::vector<WorkflowRow> workflows(std::int64_t limit);
 
   // Gives the row its id.
   void insert(RunRow& row);
