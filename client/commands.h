@@ -6,6 +6,7 @@
 
 namespace charter::client {
 
+extern const ipc::CommandSpec kDevTable;
 extern const ipc::CommandSpec kRunTable;
 extern const ipc::CommandSpec kListTable;
 extern const ipc::CommandSpec kStatusTable;
@@ -19,6 +20,7 @@ extern const ipc::CommandSpec kAdoptTable;
 extern const ipc::CommandSpec kStopTable;
 
 // Each does its command and returns the exit code.
+[[nodiscard]] Expected<int> dev_command(const ipc::OptionValues& values);
 [[nodiscard]] Expected<int> run_command(const ipc::OptionValues& values);
 [[nodiscard]] Expected<int> list_command(const ipc::OptionValues& values);
 [[nodiscard]] Expected<int> status_command(const ipc::OptionValues& values);

@@ -16,13 +16,13 @@
 
 #include "gateway/access.h"
 #include "gateway/api.h"
-#include "gateway/browser.h"
 #include "gateway/hub.h"
 #include "gateway/listener.h"
 #include "gateway/options.h"
 #include "gateway/retention.h"
 #include "gateway/services.h"
 #include "gateway/store_thread.h"
+#include "ipc/browser.h"
 
 namespace charter::gateway {
 namespace {
@@ -139,7 +139,11 @@ int serve(const GatewayOptions& options) {
   const std::string url = gateway.url();
   std::printf("charter-daemon gateway listening on %s\n", url.c_str());
   std::fflush(stdout);
-  if (options.open && !open_in_browser(url)) spdlog::warn("no browser could be started");
+  if (options.open) {
+    // Nobody waits for the opener, so the kernel reaps it.
+    ::signal(SIGCHLD, SIG_IGN);
+    if (!ipc::open_in_browser(url)) spdlog::warn("no browser could be started");
+  }
   return gateway.run();
 }
 

@@ -16,12 +16,15 @@ import aiohttp
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("CHARTER_BIN_DIR", ROOT / "build/release/bin"))
 LIMIT = 60.0
+# Nothing of the environment the tests run in may configure a daemon.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("CHARTER_")}
 
 
 class Stage:
-    """`token`: what the gateway asks for, or nothing."""
+    """`token`: what the gateway asks for, or nothing. `project_only`: for `dev`, which starts its own."""
 
-    def __init__(self, token: str = "") -> None:
+    def __init__(self, token: str = "", project_only: bool = False) -> None:
+        self.project_only = project_only
         self._place = tempfile.TemporaryDirectory(prefix="charter-stage-", ignore_cleanup_errors=True)
         self.place = Path(self._place.name)
         self.token = token
@@ -40,7 +43,8 @@ class Stage:
         if self.token:
             (self.place / "token").write_text(self.token + "\n")
             (self.place / "token").chmod(0o600)
-        await self.start_gateway()
+        if not self.project_only:
+            await self.start_gateway()
         return self
 
     async def __aexit__(self, *_) -> None:
@@ -71,20 +75,36 @@ class Stage:
             os.kill(self._gateway.pid, signal.SIGTERM)
             await self._gateway.wait()
 
-    async def start_daemon(self) -> None:
+    def make_project(self) -> None:
         self.project = self.place / "project"
         if not self.project.exists():
             shutil.copytree(ROOT / "examples/project", self.project)
             (self.project / ".charter").mkdir(exist_ok=True)
+
+    async def start_dev(self) -> dict:
+        """`charter-daemon dev` on the project; gives what it says of itself."""
+        self.make_project()
+        out = self.place / "dev.out"
+        out.write_text("")
+        with out.open("wb") as said, self._log("dev.log") as log:
+            self._daemon = await asyncio.create_subprocess_exec(
+                BIN / "charter-daemon", "dev", "--json", "--port", "0", "--project-path", str(self.project),
+                stdin=asyncio.subprocess.DEVNULL, stdout=said, stderr=log, env=ENVIRONMENT)
+        await self.until(lambda: out.read_text().endswith("\n"), "dev")
+        found = json.loads(out.read_text())
+        self.port = int(found["url"].rsplit(":", 1)[1])
+        return found
+
+    async def start_daemon(self) -> None:
+        self.make_project()
         words = ["start", "--project-path", str(self.project), "--gateway", self.url, "--worker-id", "stage",
                  "--reconnect-delay", "0.2"]
         if self.token:
             words += ["--token-file", str(self.place / "token")]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("CHARTER_")}
         with self._log("daemon.log") as log:
             self._daemon = await asyncio.create_subprocess_exec(
                 BIN / "charter-daemon", *words, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                env=environment)
+                env=ENVIRONMENT)
         await self.until_async(self.has_daemon, "the daemon")
 
     async def has_daemon(self) -> bool:

@@ -309,6 +309,26 @@ async def logs_in_with_a_token(browser: Browser) -> None:
             await browser.close(one)
 
 
+async def dev_logs_in_by_a_file(browser: Browser) -> None:
+    async with Stage(project_only=True) as stage:
+        said = await stage.start_dev()
+        page = await browser.page()
+        await page.open(f"file://{said['login_file']}")
+        await page.until(f"{HEADING} === 'Runs'")
+        token = Path(said["token_file"]).read_text().strip()
+        assert len(token) == 64 and token not in await page.js("location.href + document.title")
+        await page.open(f"{stage.url}/#/start")
+        await put(page, control("Workflow"), "import")
+        await page.click(button("Start"))
+        await page.until(f"{STATUS} === 'completed'")
+        assert await page.js("document.querySelectorAll('.steps > li').length") == 8
+        # The history that the browser keeps must not hold it either.
+        entries = (await page.call("Page.getNavigationHistory"))["entries"]
+        assert not [entry for entry in entries if token in entry["url"]], entries
+        clean(page)
+        await browser.close(page)
+
+
 async def obeys_its_policy(browser: Browser) -> None:
     async with Stage() as stage:
         page = await browser.page()
@@ -497,7 +517,7 @@ async def approves_by_keyboard_alone(browser: Browser) -> None:
 
 TESTS = [starts_a_workflow_with_inputs, follows_and_approves, refuses_with_a_note, answers_a_form,
          cancels_once_it_is_confirmed, shows_attempts_outputs_and_artifacts, comes_back_after_the_gateway,
-         logs_in_with_a_token, obeys_its_policy, lists_a_thousand_runs, shows_a_run_of_many_events, fits_a_phone,
+         logs_in_with_a_token, dev_logs_in_by_a_file, obeys_its_policy, lists_a_thousand_runs, shows_a_run_of_many_events, fits_a_phone,
          is_readable_in_the_dark, approves_by_keyboard_alone]
 
 

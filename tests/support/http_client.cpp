@@ -9,7 +9,7 @@
 namespace charter::tests {
 
 HttpAnswer http(std::uint16_t port, std::string_view method, std::string_view path,
-                std::string_view body) {
+                std::string_view body, std::string_view token) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -22,6 +22,7 @@ HttpAnswer http(std::uint16_t port, std::string_view method, std::string_view pa
     request +=
         "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   }
+  if (!token.empty()) request += "Authorization: Bearer " + std::string(token) + "\r\n";
   request += "\r\n" + std::string(body);
   std::string raw;
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&

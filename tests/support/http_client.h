@@ -13,8 +13,8 @@ struct HttpAnswer {
   std::string body;
 };
 
-// `port` of 127.0.0.1. A body is sent as JSON.
+// `port` of 127.0.0.1. A body is sent as JSON; `token` as the bearer's, unless it is empty.
 [[nodiscard]] HttpAnswer http(std::uint16_t port, std::string_view method, std::string_view path,
-                              std::string_view body = {});
+                              std::string_view body = {}, std::string_view token = {});
 
 }  // namespace charter::tests

@@ -1,4 +1,4 @@
-#include "gateway/browser.h"
+#include "ipc/browser.h"
 
 #include <signal.h>
 #include <spawn.h>
@@ -7,12 +7,10 @@
 
 #include "ipc/clean_world.h"
 
-namespace charter::gateway {
+namespace charter::ipc {
 
 bool open_in_browser(const std::string& url) {
-  // Nobody waits for the opener, so the kernel reaps it.
-  ::signal(SIGCHLD, SIG_IGN);
-  std::vector<std::string> variables = ipc::clean_environment();
+  std::vector<std::string> variables = clean_environment();
   std::vector<char*> environment;
   for (std::string& variable : variables) environment.push_back(variable.data());
   environment.push_back(nullptr);
@@ -21,7 +19,10 @@ bool open_in_browser(const std::string& url) {
   char* const arguments[] = {program.data(), address.data(), nullptr};
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
+  sigset_t none;
+  ::sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
   pid_t child = 0;
   const int failed =
       posix_spawnp(&child, program.c_str(), nullptr, &attributes, arguments, environment.data());
@@ -29,4 +30,4 @@ bool open_in_browser(const std::string& url) {
   return failed == 0;
 }
 
-}  // namespace charter::gateway
+}  // namespace charter::ipc
