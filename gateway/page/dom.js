@@ -59,7 +59,12 @@ export function setProblem(box, control, text) {
   else control.removeAttribute('aria-invalid');
 }
 
-// For people who do not see the page.
+// For people who do not see the page. What was said last stays beside it for a while, since a text that
+// is replaced at once is not read out.
+const SAID = 5;
 export function say(text) {
-  setText(document.getElementById('said'), text);
+  const said = document.getElementById('said');
+  if (said.lastElementChild?.textContent === text) said.lastElementChild.remove();
+  said.append(el('p', {}, text));
+  while (said.children.length > SAID) said.firstElementChild.remove();
 }

@@ -87,7 +87,8 @@ export class RunView {
     this.took = el('dd');
     this.outputs = el('section', {class: 'card', 'aria-labelledby': 'outputs-title', hidden: true});
     const facts = el('dl', {class: 'facts'},
-      el('dt', {}, 'Workflow'), el('dd', {title: run.workflow_path ?? ''}, run.workflow || 'unknown'),
+      el('dt', {}, 'Workflow'), el('dd', {title: run.workflow_path ?? ''}, run.workflow || 'unknown', ' ', run.workflow && el('a', {
+        class: 'small', href: `#/start?${new URLSearchParams({workflow: run.workflow})}`}, 'start another')),
       el('dt', {}, 'Worker'), this.where,
       el('dt', {}, 'Started'), el('dd', {}, moment(run.started_at ?? run.announced_at)),
       el('dt', {}, 'Time'), this.took);

@@ -4,6 +4,7 @@ import {el, fill, field, say, setText} from './dom.js';
 import {ago, moment, plural} from './format.js';
 
 const PAGE = 100;
+const NEAR = 600;  // pixels below the window
 const MOST = 500;  // that the gateway lists at once
 const STATUSES = ['running', 'paused', 'completed', 'failed', 'cancelled'];
 const FILTERS = ['status', 'workflow', 'worker', 'text'];
@@ -29,10 +30,10 @@ export class RunsView {
     this.note = el('p', {class: 'faint', role: 'status'}, 'Loading…');
     this.more = el('button', {type: 'button', hidden: true, onclick: () => this.loadMore()}, 'Show more');
     fill(main, el('h1', {}, 'Runs'), this.filters(), this.note, this.list, this.more);
-    this.watcher = new IntersectionObserver((seen) => {
-      if (seen.some((entry) => entry.isIntersecting)) this.loadMore();
-    }, {rootMargin: '600px'});
-    this.watcher.observe(this.more);
+    // Not by an IntersectionObserver: that is silent when the end is out of sight for less than a frame.
+    this.onScroll = () => this.loadNear();
+    addEventListener('scroll', this.onScroll, {passive: true});
+    addEventListener('resize', this.onScroll);
     this.timer = setInterval(() => this.tellTimes(), 30_000);
     this.reload();
     this.loadWorkflows();
@@ -40,7 +41,8 @@ export class RunsView {
 
   stop() {
     ++this.generation;
-    this.watcher.disconnect();
+    removeEventListener('scroll', this.onScroll);
+    removeEventListener('resize', this.onScroll);
     clearInterval(this.timer);
   }
 
@@ -91,6 +93,7 @@ export class RunsView {
     this.rows.clear();
     this.list.replaceChildren();
     this.append(page);
+    this.loadNear();
     say(this.note.textContent);
   }
 
@@ -101,8 +104,12 @@ export class RunsView {
     this.loading = false;
     if (!page) return;
     this.append(page);
-    // Where the window is taller than a page, nothing comes into sight to ask for the next one.
-    if (this.more.getBoundingClientRect().top < innerHeight) this.loadMore();
+    this.loadNear();
+  }
+
+  // The next page when the end of the list is near.
+  loadNear() {
+    if (!this.more.hidden && this.more.getBoundingClientRect().top < innerHeight + NEAR) this.loadMore();
   }
 
   async page(cursor, mine) {

@@ -192,10 +192,20 @@ class Page:
         await self.until(f"document.body.innerText.includes({json.dumps(text)})", limit)
 
     async def click(self, expression: str) -> None:
-        """With the mouse, at the middle of the element an expression gives."""
+        """With the mouse, at the middle of the element an expression gives, once it stays where it is."""
         await self.until(f"Boolean({expression})")
-        at = await self.js(f"(() => {{ const e = {expression}; e.scrollIntoView({{block: 'center'}});"
-                           " const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()")
+        at = await self.js(f"""(async () => {{
+          const frame = () => new Promise(done => requestAnimationFrame(done));
+          for (let last = '';;) {{
+            const e = {expression};
+            e.scrollIntoView({{block: 'center'}});
+            await frame();
+            await frame();
+            const b = e.getBoundingClientRect();
+            const at = [b.x + b.width / 2, b.y + b.height / 2];
+            if (String(at) === last) return at;
+            last = String(at);
+          }} }})()""")
         for kind in ("mousePressed", "mouseReleased"):
             await self.call("Input.dispatchMouseEvent", type=kind, x=at[0], y=at[1], button="left", clickCount=1)
 

@@ -104,7 +104,8 @@ async def follows_and_approves(browser: Browser) -> None:
         assert await page.js("document.querySelectorAll('.bar').length") >= 3
         assert await page.js("parseFloat(document.querySelector('.bar[data-state=waiting]').style.width) > 1")
         await page.click("document.querySelector('.steps summary')")
-        await page.shows("out/notes-1.0.txt")
+        await page.shows("Attempt 1 done")
+        await page.until("document.querySelector('.steps .inner').innerText.includes('out/notes-1.0.txt')")
         # Others' words stay words.
         await page.click("document.querySelectorAll('.steps summary')[1]")
         await page.shows("looks <b>fine</b>")
