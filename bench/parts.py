@@ -2,12 +2,14 @@
 
 import time
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Callable
 
 from scene import Scene, Setting
 
 IDLE_SECONDS = 2
 CPU_SECONDS = 10
+PAUSE_SECONDS = 0.5
 CLIENTS = (1, 4, 32)
 
 
@@ -22,6 +24,7 @@ class Numbers:
     executing: int = 100
     paused: int = 500
     backlog: int = 100
+    python: int = 40
 
     def scaled(self, scale: float) -> "Numbers":
         return Numbers(**{name: max(8, int(value * scale)) for name, value in vars(self).items()})
@@ -128,6 +131,20 @@ def backlog(protocol: str) -> Callable:
     return part
 
 
+def python(scene: Scene, numbers: Numbers) -> dict:
+    """Runs of one Python step, one after the other: the first, then each at once when the one
+    before has ended, then each after a pause."""
+    cold = scene.run_ms("python", "cold")
+    behind = [scene.run_ms("python", f"n{i}") for i in range(numbers.python)]
+    apart = []
+    for i in range(numbers.python):
+        time.sleep(PAUSE_SECONDS)
+        apart.append(scene.run_ms("python", f"a{i}"))
+    return {"Python run, the first, ms": cold,
+            "Python run right behind another, p50, ms": median(behind),
+            f"Python run {PAUSE_SECONDS} s behind another, p50, ms": median(apart)}
+
+
 @dataclass
 class Part:
     measure: Callable[[Scene, Numbers], dict]
@@ -139,6 +156,6 @@ PARTS = {
     "idle": Part(idle), "hand-off": Part(hand_off), "loaded": Part(loaded(4)),
     "loaded-32": Part(loaded(32)), "one-step": Part(one_step), "state": Part(state("stock JSON")),
     "state-capnp": Part(state("Cap'n Proto"), CAPNP),
-    "executing": Part(executing, Setting(max_runs=1000)), "paused": Part(paused),
+    "python": Part(python), "executing": Part(executing, Setting(max_runs=1000)), "paused": Part(paused),
     "backlog": Part(backlog("stock JSON")), "backlog-capnp": Part(backlog("Cap'n Proto"), CAPNP),
 }

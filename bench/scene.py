@@ -2,9 +2,11 @@
 
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
@@ -32,7 +34,20 @@ WORKFLOWS = {
     "one": shell_steps(1), "fifty": shell_steps(50), "state": state_steps(50),
     "sleep": "  - {id: s, type: shell, run: exec sleep 600}\n",
     "gate": "  - {id: g, type: gate, show: s, message: m}\n",
+    "python": "  - {id: p, type: step, uses: capability/echo}\n",
 }
+
+CAPABILITIES = {"capability/echo": {"kind": "python", "spec": "echo:Echo", "config": {}}}
+INTEGRATION = """from charter_integration_sdk import WorkflowIntegration
+
+
+class Echo(WorkflowIntegration):
+    def __init__(self):
+        pass
+
+    async def execute(self, step, context):
+        return {"id": step.id}
+"""
 
 
 @dataclass
@@ -65,12 +80,16 @@ class Scene:
             folder.mkdir(parents=True)
             (folder / "manifest.yml").write_text(MANIFEST.format(name))
             (folder / "plan.yml").write_text("steps:\n" + steps)
-        (self.project / "charter.yml").write_text("name: bench\ncapabilities: {}\n")
-        # What `charter install` leaves, which the reference asks for; nothing of it is executed.
+        (self.project / "charter.yml").write_text(
+            "name: bench\ncapabilities: {echo: {python: 'echo:Echo'}}\n")
+        (self.project / "echo.py").write_text(INTEGRATION)
+        # What `charter install` leaves.
         venv = self.project / ".charter/.venv"
         (venv / "bin").mkdir(parents=True)
-        (venv / "bin/python").touch()
-        (venv / "pyvenv.cfg").write_text("version = 3.11.2\n")
+        python = Path(sys.executable).resolve()
+        (venv / "bin/python").symlink_to(python)
+        (venv / "pyvenv.cfg").write_text(
+            f"home = {python.parent}\nversion = {platform.python_version()}\n")
         (self.project / ".charter/install-state.json").write_text('{"requirements": []}')
         os.sync()
 
@@ -95,6 +114,8 @@ class Scene:
                    "--worker-id", "bench", "--log-level", "error",
                    "--max-runs", str(self._setting.max_runs)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CHARTER_")}
+        # Where the `charter` command is, whose interpreter has what integrations import.
+        environment["PATH"] = f"{self.side.toolchain}:{environment['PATH']}"
         with (self._place / "daemon.log").open("w") as log:
             begin = time.monotonic()
             daemon = subprocess.Popen(command, stdout=log, stderr=log, env=environment,
@@ -159,6 +180,28 @@ class Scene:
     def wait_for_ends(self, prefix: str, runs: int) -> list[int]:
         return self.wait_for(self.record.ends, prefix, runs)
 
+    def run_ms(self, workflow: str, prefix: str) -> float:
+        """One run, from its hand-off to its last event at the gateway."""
+        request = {"type": "start_run", "run_id": f"{prefix}-0", "workflow_id": workflow,
+                   "workflow_path": str(self.project / "workflows" / workflow / "plan.yml"),
+                   "variables": {}, "capabilities": CAPABILITIES, "workflow_snapshot": None}
+        begun = time.monotonic_ns()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(self.socket)
+            client.sendall(json.dumps(request).encode() + b"\n")
+            answer = client.makefile().readline()
+        if '"ok":true' not in answer.replace(" ", ""):
+            raise RuntimeError(f"{self.side.name}: '{prefix}' refused: {answer}")
+        deadline = time.monotonic() + 30
+        while not self.record.ends(prefix):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self.side.name}: no end of '{prefix}' in 30 s")
+            time.sleep(0.0005)
+            self.record.read()
+        if not self.record.arrivals(prefix, b'"RunCompleteEvent"'):
+            raise RuntimeError(f"{self.side.name}: '{prefix}' has not completed")
+        return (self.record.ends(prefix)[0] - begun) / 1e6
+
     def wait_for_state_files(self, prefix: str, runs: int) -> None:
         """Waits until that many runs have completed, as the project's files have it."""
         folder = self.project / ".charter/runs"
@@ -198,10 +241,11 @@ def end(processes: list[int]) -> None:
 class Side:
     """One of the two daemons."""
 
-    def __init__(self, name: str, daemon: Path, tools: Path, place: Path) -> None:
+    def __init__(self, name: str, daemon: Path, tools: Path, toolchain: Path, place: Path) -> None:
         self.name = name
         self.daemon = daemon
         self.tools = tools
+        self.toolchain = toolchain
         self._place = place
 
     @contextmanager

@@ -180,32 +180,45 @@ ipc::Result<void> Launcher::spawn_worker(const RunPtr& run, const ipc::Job& job,
   if (!*reading) return ipc::errno_error("open " + path);
 
   const bool projecting = job.cause == "project";
-  const auto prepare_burst = [&] {
-    run->launching = std::make_shared<Burst>(std::move(reading), run->progress.end);
-    run->launching->number = job.burst;
-    run->launching->projecting = projecting;
-    run->launching->secret = job.secret;
-  };
-  if (run->python && !projecting && run->project_root.empty()) {
-    if (auto guardian = standby_.hand_over(journal.get(), memory->get())) {
-      prepare_burst();
-      spawned(run, std::move(*guardian));
-      done({});
-      return {};
-    }
+  run->launching = std::make_shared<Burst>(std::move(reading), run->progress.end);
+  run->launching->number = job.burst;
+  run->launching->projecting = projecting;
+  run->launching->secret = job.secret;
+  if (!run->python || projecting || !run->project_root.empty()) {
+    begin(run, std::move(journal), std::move(*memory), std::move(done));
+    return {};
   }
+  struct Handed {
+    ipc::UniqueFd journal;
+    ipc::UniqueFd job;
+  };
+  auto handed = std::make_shared<Handed>(std::move(journal), std::move(*memory));
+  standby_.hand_over(handed->journal.get(), handed->job.get(),
+                     [this, run, handed, done = std::move(done)](auto guardian) mutable {
+                       if (!guardian) {
+                         begin(run, std::move(handed->journal), std::move(handed->job),
+                               std::move(done));
+                         return;
+                       }
+                       spawned(run, std::move(*guardian));
+                       done({});
+                     });
+  return {};
+}
+
+// A process of its own, from its very beginning.
+void Launcher::begin(const RunPtr& run, ipc::UniqueFd journal, ipc::UniqueFd job, Done done) {
   Spawner::Order order;
   order.spec.program = worker_.program.get();
-  order.spec.arguments = {"charter-worker", projecting ? "project" : "run"};
+  order.spec.arguments = {"charter-worker", run->launching->projecting ? "project" : "run"};
   order.spec.environment = &worker_.environment;
   const std::string& root = run->project_root.empty() ? layout_.root() : run->project_root;
   order.spec.directory = root.c_str();
   order.spec.descriptors = {worker_.null.get(), worker_.log.get(), worker_.log.get(), journal.get(),
-                            memory->get()};
+                            job.get()};
   order.owned.push_back(std::move(journal));
-  order.owned.push_back(std::move(*memory));
+  order.owned.push_back(std::move(job));
 
-  prepare_burst();
   spawner_.spawn(std::move(order), [this, run, done = std::move(done)](auto process) {
     if (!process) {
       run->launching.reset();
@@ -214,7 +227,6 @@ ipc::Result<void> Launcher::spawn_worker(const RunPtr& run, const ipc::Job& job,
     spawned(run, std::move(*process));
     done({});
   });
-  return {};
 }
 
 void Launcher::spawned(const RunPtr& run, SpawnedProcess process) {

@@ -55,6 +55,7 @@ class Launcher {
                                  std::uint32_t number) const;
   ipc::Result<void> spawn_worker(const RunPtr& run, const ipc::Job& job, ipc::UniqueFd journal,
                                  Done done);
+  void begin(const RunPtr& run, ipc::UniqueFd journal, ipc::UniqueFd job, Done done);
   void spawned(const RunPtr& run, SpawnedProcess process);
 
   boost::asio::any_io_executor executor_;

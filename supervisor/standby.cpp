@@ -5,15 +5,26 @@
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <utility>
 
-#include "ipc/standby.h"
+#include "ipc/peer.h"
 #include "supervisor/log.h"
 
 namespace charter::supervisor {
 namespace {
 
 constexpr std::chrono::seconds kIdle{50};
+constexpr std::size_t kReady = 2;
+constexpr std::chrono::seconds kPatience{5};  // of a run that waits for its worker
+
+std::optional<std::array<ipc::UniqueFd, 2>> connected_pair() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return std::nullopt;
+  }
+  return std::array{ipc::UniqueFd(ends[0]), ipc::UniqueFd(ends[1])};
+}
 
 }  // namespace
 
@@ -23,23 +34,26 @@ Standby::Standby(boost::asio::any_io_executor executor, const WorkerProgram& wor
       worker_(worker),
       layout_(layout),
       spawner_(spawner),
-      idle_(executor_) {}
+      idle_(executor_),
+      late_(executor_) {}
+
+Standby::~Standby() { *alive_ = false; }
 
 void Standby::warm() {
-  if (coming_ || process_) return;
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return;
-  auto socket = std::make_shared<ipc::UniqueFd>(ends[0]);
-  ipc::UniqueFd other(ends[1]);
+  if (nursery_) return ask(kReady);
+  if (coming_) return;
+  auto ends = connected_pair();
+  if (!ends) return;
+  auto socket = std::make_shared<ipc::UniqueFd>(std::move((*ends)[0]));
   Spawner::Order order;
   order.spec.program = worker_.program.get();
-  order.spec.arguments = {"charter-worker", "standby"};
+  order.spec.arguments = {"charter-worker", "nursery"};
   order.spec.environment = &worker_.environment;
   order.spec.directory = layout_.root().c_str();
   // The places of journal and job are kept free for them.
   order.spec.descriptors = {worker_.null.get(), worker_.log.get(),  worker_.log.get(),
-                            worker_.null.get(), worker_.null.get(), other.get()};
-  order.owned.push_back(std::move(other));
+                            worker_.null.get(), worker_.null.get(), (*ends)[1].get()};
+  order.owned.push_back(std::move((*ends)[1]));
   coming_ = true;
   spawner_.spawn(std::move(order),
                  [this, socket, alive = alive_](ipc::Result<SpawnedProcess> process) {
@@ -51,35 +65,121 @@ void Standby::spawned(ipc::UniqueFd socket, ipc::Result<SpawnedProcess> process)
   coming_ = false;
   if (!process) {
     log::warning("No worker stands by: {}", process.error().message());
+    leave();
     return;
   }
-  socket_ = std::move(socket);
-  process_ = std::make_unique<ProcessWatch>(executor_, std::move(process->pidfd), process->pid,
-                                            &spawner_.children(), [this](std::optional<int>) {
-                                              idle_.cancel();
-                                              socket_.reset();
-                                              process_.reset();
-                                            });
+  nursery_ = std::make_unique<Nursery>(executor_, std::move(socket));
+  nursery_->process = std::make_unique<ProcessWatch>(executor_, std::move(process->pidfd),
+                                                     process->pid, &spawner_.children(),
+                                                     [this](std::optional<int>) { reaped(); });
+  listen();
+  stay();
+  ask(kReady + waiting_.size());
+}
+
+// Sees that so many are there or will come.
+void Standby::ask(std::size_t wanted) {
+  while (nursery_ && ready_.size() + nursery_->asked.size() < wanted) {
+    auto ends = connected_pair();
+    if (!ends || !ipc::ask_for_worker(nursery_->socket.get(), (*ends)[1].get())) return;
+    nursery_->asked.push_back(std::move((*ends)[0]));
+  }
+}
+
+void Standby::listen() {
+  nursery_->descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                  [this, alive = alive_](const boost::system::error_code& error) {
+                                    if (!error && *alive) answered();
+                                  });
+}
+
+void Standby::answered() {
+  if (!nursery_) return;
+  auto worker = ipc::receive_worker(nursery_->socket.get());
+  if (!worker || (*worker && nursery_->asked.empty())) {
+    leave();
+    return;
+  }
+  if (*worker) {
+    ipc::UniqueFd socket = std::move(nursery_->asked.front());
+    nursery_->asked.pop_front();
+    came(std::move(socket), std::move(**worker));
+  }
+  if (nursery_) listen();
+}
+
+// The nursery is its parent; it is in our books for the time when that has left.
+void Standby::came(ipc::UniqueFd socket, ipc::StandingWorker worker) {
+  auto standing = std::make_unique<Worker>();
+  standing->socket = std::move(socket);
+  standing->process =
+      std::make_unique<ProcessWatch>(executor_, std::move(worker.process), worker.pid,
+                                     &spawner_.children(), [this](std::optional<int>) {
+                                       // It was not what it should be, or somebody has ended it;
+                                       // the nursery is made anew, then.
+                                       leave();
+                                     });
+  ready_.push_back(std::move(standing));
+  pay_out();
+}
+
+void Standby::hand_over(int journal, int job, Taken taken) {
+  if (!coming_ && !nursery_) return taken(std::nullopt);
+  waiting_.push_back({journal, job, std::move(taken)});
+  stay();
+  if (ready_.empty()) {
+    late_.expires_after(kPatience);
+    late_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
+      if (error || !*alive || waiting_.empty()) return;
+      log::warning("The interpreter that makes workers does not answer");
+      leave();
+    });
+  }
+  pay_out();
+  ask(waiting_.size());
+}
+
+// The run that has waited longest gets the worker that is there.
+void Standby::pay_out() {
+  if (ready_.empty() || waiting_.empty()) return;
+  auto worker = std::move(ready_.front());
+  ready_.pop_front();
+  Waiting run = std::move(waiting_.front());
+  waiting_.pop_front();
+  if (waiting_.empty()) late_.cancel();
+  if (!ipc::hand_run(worker->socket.get(), run.journal, run.job)) return run.taken(std::nullopt);
+  SpawnedProcess guardian;
+  guardian.pid = worker->process->pid();
+  guardian.pidfd.reset(::fcntl(worker->process->pidfd(), F_DUPFD_CLOEXEC, 0));
+  worker.reset();  // out of the books, before the run's own watch puts it there
+  run.taken(std::move(guardian));
+}
+
+void Standby::stay() {
   idle_.expires_after(kIdle);
-  idle_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) leave();
+  idle_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
+    if (!error && *alive) leave();
   });
 }
 
-// It ends when it hears that there is nobody any more, and is reaped then.
-void Standby::leave() { socket_.reset(); }
-
-std::optional<SpawnedProcess> Standby::hand_over(int journal, int job) {
-  if (!process_ || !socket_ || !ipc::hand_run(socket_.get(), journal, job)) {
-    return std::nullopt;
-  }
-  SpawnedProcess guardian;
-  guardian.pid = process_->pid();
-  guardian.pidfd.reset(::fcntl(process_->pidfd(), F_DUPFD_CLOEXEC, 0));
+// Nursery and worker end when they hear that there is nobody any more. One that does not hear is
+// ended; whoever waits begins by itself.
+void Standby::leave() {
   idle_.cancel();
-  socket_.reset();
-  process_.reset();
-  return guardian;
+  late_.cancel();
+  ready_.clear();
+  if (const auto nursery = std::exchange(nursery_, nullptr);
+      nursery && !nursery->process->ended()) {
+    (void)ipc::signal_process(nursery->process->pidfd(), SIGKILL);
+    leaving_.push_back(std::move(nursery->process));
+  }
+  auto waiting = std::exchange(waiting_, {});
+  for (Waiting& run : waiting) run.taken(std::nullopt);
+}
+
+void Standby::reaped() {
+  std::erase_if(leaving_, [](const auto& process) { return process->ended(); });
+  if (nursery_ && nursery_->process->ended()) leave();
 }
 
 }  // namespace charter::supervisor

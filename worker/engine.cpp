@@ -136,10 +136,10 @@ int engine_main(pid_t guardian) {
   return execute_job(guardian, nullptr);
 }
 
-int standby_engine_main(pid_t guardian, int socket) {
+int standby_engine_main(pid_t guardian, pid_t interpreter, const std::string& origin) {
   depend_on(guardian);
-  auto warm = WarmPython::start();
-  const ipc::UniqueFd run(socket);
+  auto warm = WarmPython::inherited(interpreter, origin);
+  const ipc::UniqueFd run(kStandbyFd);
   if (receive_run(run.get())) return execute_job(guardian, std::move(warm));
   Reaper reaper;
   (void)kill_tree(reaper);

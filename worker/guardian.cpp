@@ -1,7 +1,6 @@
 #include "worker/guardian.h"
 
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include <csignal>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "ipc/job.h"
@@ -55,7 +55,7 @@ struct Request {
 class Guardian {
  public:
   int run();
-  int stand_by();
+  int stand_by(pid_t engine, const std::string& origin);
 
  private:
   static void prepare();
@@ -92,30 +92,20 @@ void Guardian::prepare() {
 }
 
 // Engine and interpreter are there before the run is. What asks to end meanwhile is heard once the
-// run has come; the supervisor ends it by closing its end.
-int Guardian::stand_by() {
+// run has come; the supervisor ends it by closing its end. It leaves at once when the interpreter
+// is not what would be started now, so that the supervisor hears of that.
+int Guardian::stand_by(pid_t engine, const std::string& origin) {
   prepare();
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return 1;
-  ipc::UniqueFd engines(ends[0]);
-  ipc::UniqueFd mine(ends[1]);
-  ipc::UniqueFd supervisors(kStandbyFd);
-  const pid_t self = ::getpid();
-  engine_ = ::fork();
-  if (engine_ == 0) {
-    supervisors.reset();
-    mine.reset();
-    ::_exit(standby_engine_main(self, engines.release()));
-  }
-  if (engine_ < 0) return 1;
+  engine_ = engine;
   reaper_.watch(engine_);
-  engines.reset();
-  if (!receive_run(supervisors.get()) || !pass_run(mine.get())) {
+  ipc::UniqueFd supervisors(kStandbyFd);
+  ipc::UniqueFd engines(kEngineFd);
+  if (origin_here() != origin || !receive_run(supervisors.get()) || !pass_run(engines.get())) {
     (void)kill_tree(reaper_);
     return 0;
   }
   supervisors.reset();
-  mine.reset();
+  engines.reset();
   return watch();
 }
 
@@ -275,6 +265,8 @@ int Guardian::conclude(ipc::Exit exit) {
 
 int run_main() { return Guardian().run(); }
 
-int standby_main() { return Guardian().stand_by(); }
+int standby_main(pid_t engine, const std::string& origin) {
+  return Guardian().stand_by(engine, origin);
+}
 
 }  // namespace charter::worker

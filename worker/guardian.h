@@ -14,11 +14,16 @@
 // it has reaped the engine. The lock on the journal is this process's, whatever it becomes.
 #pragma once
 
+#include <sys/types.h>
+
+#include <string>
+
 namespace charter::worker {
 
 // The process's exit code.
 [[nodiscard]] int run_main();
-// Mode `standby` (standby.h): the same, for a run that is handed over later.
-[[nodiscard]] int standby_main();
+// Mode `standby` (standby.h): the same, for a run that is handed over later. The engine is a child
+// of this process already; its interpreter comes from `origin`.
+[[nodiscard]] int standby_main(pid_t engine, const std::string& origin);
 
 }  // namespace charter::worker

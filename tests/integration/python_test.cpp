@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr std::string_view kModule = R"(
-import os, subprocess, time
+import os, subprocess, sys, time
 from charter_integration_sdk import WorkflowIntegration
 
 class Tool(WorkflowIntegration):
@@ -26,6 +26,8 @@ class Tool(WorkflowIntegration):
         print("to standard output")
         match step.with_config["do"]:
             case "say": return VERSION
+            case "how": return "warm" if "charter-nursery" in sys.orig_argv else "cold"
+            case "hold": return " ".join(sorted(os.listdir("/proc/self/fd")))
             case "crash": os.abort()
             case "hang":
                 subprocess.Popen(["setsid", "sleep", "1000"])
@@ -54,7 +56,7 @@ class PythonRuns : public ::testing::Test {
     write_file(venv + "/pyvenv.cfg",
                "home = " + python.parent_path().string() + "\nversion = 3.11.2\n");
     say("one");
-    for (const char* what : {"say", "crash", "hang"}) {
+    for (const char* what : {"say", "how", "hold", "crash", "hang"}) {
       scene->project.add_workflow(
           what, "  - {id: a, type: step, uses: capability/t, with: {do: " + std::string(what) +
                     ", there: \"" + there() + "\"}, outputs: {said: string}}\n");
@@ -78,8 +80,12 @@ class PythonRuns : public ::testing::Test {
     const Answer answer = hand_off(scene->daemon.socket(), request);
     ASSERT_TRUE(answer.ok) << answer.raw;
   }
-  void says(const std::string& run, const std::string& version) {
-    hand_over(run, "say");
+  void says(const std::string& run, const std::string& version,
+            const std::string& workflow = "say") {
+    hand_over(run, workflow);
+    said(run, version);
+  }
+  void said(const std::string& run, const std::string& version) {
     ASSERT_EQ(scene->gateway.wait_for_end(run), "RunCompleteEvent")
         << boost::json::serialize(scene->gateway.events(run).back());
     EXPECT_THAT(read_file(scene->project.state_file(run)),
@@ -91,15 +97,26 @@ class PythonRuns : public ::testing::Test {
     std::erase(all, scene->daemon.pid());
     return all;
   }
+  // Those of them whose command line has this.
+  std::vector<pid_t> workers(const std::string& word) const {
+    auto all = workers();
+    std::erase_if(all,
+                  [&](pid_t pid) { return command_line_of(pid).find(word) == std::string::npos; });
+    return all;
+  }
   bool stands_by() const {
-    return eventually(kSoon, [this] {
-      const auto all = workers();
-      return std::any_of(all.begin(), all.end(), [](pid_t pid) {
-        return command_line_of(pid).find("standby") != std::string::npos;
-      });
-    });
+    return eventually(kSoon, [this] { return !workers("standby").empty(); });
+  }
+  // Its workers are forks of it, in sessions of their own.
+  pid_t nursery() const {
+    for (const pid_t pid : children_of(scene->daemon.pid())) {
+      if (command_line_of(pid).find("charter-nursery") != std::string::npos && alive(pid))
+        return pid;
+    }
+    return 0;
   }
   std::optional<Started> scene;
+  int later = 0;
 };
 
 TEST_F(PythonRuns, NextOneBeginsInTheInterpreterThatWaitsAndSeesChangedSources) {
@@ -148,21 +165,97 @@ TEST_F(PythonRuns, WaitingInterpreterGoesWithTheDaemonHoweverThatEnds) {
   }
 }
 
+TEST_F(PythonRuns, EachOfManyInARowBeginsWarm) {
+  says("first", "cold", "how");
+  ASSERT_TRUE(stands_by());
+  for (int i = 0; i < 8; ++i) says("next" + std::to_string(i), "warm", "how");
+}
+
+TEST_F(PythonRuns, ThoseThatComeTogetherWaitForTheirWorkersAndBeginWarm) {
+  says("first", "cold", "how");
+  ASSERT_TRUE(stands_by());
+  for (int i = 0; i < 6; ++i) hand_over("together" + std::to_string(i), "how");
+  for (int i = 0; i < 6; ++i) said("together" + std::to_string(i), "warm");
+}
+
+TEST_F(PythonRuns, WarmInterpreterHoldsNoMoreThanAnother) {
+  hand_over("cold", "hold");
+  ASSERT_EQ(scene->gateway.wait_for_end("cold"), "RunCompleteEvent");
+  const auto held = [this](const std::string& run) {
+    const std::string state = read_file(scene->project.state_file(run));
+    const auto at = state.rfind("\"said\"");
+    return state.substr(at, state.find('\n', at) - at);
+  };
+  ASSERT_THAT(held("cold"), HasSubstr("0 1 2 3 4"));
+  ASSERT_TRUE(stands_by());
+  hand_over("warm", "hold");
+  ASSERT_EQ(scene->gateway.wait_for_end("warm"), "RunCompleteEvent");
+  EXPECT_EQ(held("warm"), held("cold"));
+}
+
+TEST_F(PythonRuns, ChangedPackagesMakeTheNextRunBeginCold) {
+  says("first", "cold", "how");
+  ASSERT_TRUE(stands_by());
+  const std::string packages = scene->project / ".charter/.venv/lib/python3.11/site-packages";
+  fs::create_directories(packages);
+  write_file(packages + "/fresh.py", "");
+  says("second", "cold", "how");
+  // Its workers came from what was there before; so the one there is now has to be another.
+  ASSERT_TRUE(eventually(kSoon, [this] {
+    const std::string run = "later" + std::to_string(++later);
+    hand_over(run, "how");
+    EXPECT_EQ(scene->gateway.wait_for_end(run), "RunCompleteEvent");
+    return read_file(scene->project.state_file(run)).find("\"warm\"") != std::string::npos;
+  }));
+}
+
+// The nursery is the parent of the guardians it has made; they have to outlive it.
+TEST_F(PythonRuns, DeathOfTheNurseryLeavesItsRunsAlone) {
+  says("first", "one");
+  ASSERT_TRUE(stands_by());
+  hand_over("hangs", "hang");
+  ASSERT_TRUE(eventually(kSoon, [this] { return exists(there()); }));
+  const pid_t parent = nursery();
+  ASSERT_NE(parent, 0);
+  ::kill(parent, SIGKILL);
+  ASSERT_TRUE(eventually(kSoon, [&] { return nursery() != parent; }));
+  says("next", "one");  // what the daemon does not know has been ended by now
+  EXPECT_EQ(text_of(run_view(scene->daemon.socket(), "hangs"), "state"), "executing");
+  EXPECT_EQ(charter_daemon(scene->project, {"kill", "hangs", "--grace", "0.2"}).code, 0);
+  EXPECT_EQ(scene->gateway.wait_for_end("hangs"), "RunCancelledEvent");
+  EXPECT_TRUE(scene->project.processes_of("hangs").empty());
+}
+
+TEST_F(PythonRuns, NurseryThatDoesNotAnswerIsEndedAndRunsBeginCold) {
+  says("first", "cold", "how");
+  ASSERT_TRUE(stands_by());
+  const pid_t stopped = nursery();
+  ASSERT_NE(stopped, 0);
+  ::kill(stopped, SIGSTOP);
+  for (int i = 0; i < 4; ++i) hand_over("run" + std::to_string(i), "say");
+  for (int i = 0; i < 4; ++i) said("run" + std::to_string(i), "one");
+  EXPECT_TRUE(eventually(kSoon, [&] { return nursery() != stopped; }));
+}
+
+TEST_F(PythonRuns, IdleNurseryAndWorkersEndAtTerm) {
+  says("first", "one");
+  ASSERT_TRUE(stands_by());
+  ::kill(nursery(), SIGTERM);
+  EXPECT_TRUE(eventually(kSoon, [this] { return workers().empty(); }));
+  says("next", "one");
+}
+
 // Whoever waits may die right then; the run is tried again and ends well.
 TEST_F(PythonRuns, DeathOfTheWaitingWorkerLosesNoRun) {
   says("first", "one");
   ASSERT_TRUE(stands_by());
-  for (const pid_t pid : workers()) {
-    if (command_line_of(pid).find("standby") != std::string::npos) ::kill(pid, SIGSTOP);
-  }
+  for (const pid_t pid : workers("standby")) ::kill(pid, SIGSTOP);
   hand_over("second", "say");
   ASSERT_TRUE(eventually(kSoon, [this] {
     const auto state = text_of(run_view(scene->daemon.socket(), "second"), "state");
     return state == "starting" || state == "executing";
   }));
-  for (const pid_t pid : workers()) {
-    if (command_line_of(pid).find("standby") != std::string::npos) ::kill(pid, SIGKILL);
-  }
+  for (const pid_t pid : workers("standby")) ::kill(pid, SIGKILL);
   EXPECT_EQ(scene->gateway.wait_for_end("second"), "RunCompleteEvent");
   EXPECT_EQ(scene->gateway.order_faults("second"), "");
 }

@@ -17,7 +17,7 @@
 #include "worker/integrations/message.h"
 #include "worker/json/python.h"
 #include "worker/spawn.h"
-#include "worker/standby.h"
+#include "worker/nursery.h"
 
 namespace charter::worker {
 namespace {

@@ -17,6 +17,7 @@ own; standard output becomes the run's log, standard input is empty. End of inpu
 """
 
 import asyncio
+import atexit
 import contextlib
 import importlib
 import inspect
@@ -45,12 +46,14 @@ def load_sdk():
         ) from error
 
 
-def extend_path(directories):
-    """Puts the toolchain's packages behind everything else there is."""
+def extend_path(directories, extended=set()):
+    """Puts the toolchain's packages behind everything else there is; once, for that takes a while."""
     import site
 
     for directory in directories:
-        site.addsitedir(directory)
+        if directory not in extended:
+            extended.add(directory)
+            site.addsitedir(directory)
 
 
 @contextlib.contextmanager
@@ -301,7 +304,7 @@ class Bridge:
 
     def _read(self):
         try:
-            chunk = os.read(self._requests, 1 << 20)
+            chunk = os.read(self._requests, 1 << 16)  # as much as a pipe holds
         except BlockingIOError:
             return
         if not chunk:
@@ -414,16 +417,148 @@ def import_ahead(toolchain):
             importlib.import_module(module)
 
 
-def main():
-    requests, answers = private_descriptors()
-    toolchain = sys.argv[2:]
+class Nursery:
+    """Makes workers whose interpreter has imported everything already, by forking it.
+
+    It is asked over a socket, with the descriptor that the new worker will be handed its run on,
+    and answers with the worker's pid and a pidfd. The worker's processes are one another's
+    children as in any other run: guardian, below it the engine, below that the interpreter. The
+    first two then become the worker's program; only the third stays Python.
+    """
+
+    RUN, REQUESTS, ANSWERS, ENGINE = 5, 6, 7, 6  # as worker/standby.h has them
+
+    def __init__(self, asked, program, origin, environment):
+        import fcntl
+        import gc
+        import resource
+        import signal
+        import socket
+
+        self._fcntl, self._signal, self._socket = fcntl, signal, socket
+        # Those that a guardian attends to; it has to hear of them from its birth on.
+        self._attended = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT,
+                          signal.SIGCHLD, signal.SIGRTMIN + 1]
+        self._asked = socket.socket(fileno=self._high(asked))
+        self._program = self._high(program)
+        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        self._origin = origin
+        self._environment = environment
+        signal.signal(signal.SIGCHLD, self._reap)
+        gc.freeze()  # what is shared with the children is not written to
+
+    def _high(self, descriptor):
+        """The same file where it is in nobody's way, and not for other programs."""
+        moved = self._fcntl.fcntl(descriptor, self._fcntl.F_DUPFD_CLOEXEC, 10)
+        os.close(descriptor)
+        return moved
+
+    @staticmethod
+    def _reap(*_):
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+    def serve(self):
+        """Returns in each new interpreter, with the descriptors of its conversation."""
+        while True:
+            asked, descriptors, *_ = self._socket.recv_fds(self._asked, 1, 1)
+            if not asked or len(descriptors) != 1:
+                os._exit(0)
+            run = self._high(descriptors[0])
+            # Nor is a child that ends at once reaped before there is a pidfd for it.
+            self._signal.pthread_sigmask(self._signal.SIG_BLOCK, self._attended)
+            guardian = os.fork()
+            if guardian == 0:
+                return self._guard(run)
+            process = os.pidfd_open(guardian)
+            self._signal.pthread_sigmask(self._signal.SIG_UNBLOCK, self._attended)
+            self._socket.send_fds(self._asked, [str(guardian).encode()], [process])
+            os.close(process)
+            os.close(run)
+
+    def _guard(self, run):
+        guardian = os.getpid()
+        os.setsid()
+        self._signal.signal(self._signal.SIGCHLD, self._signal.SIG_DFL)
+        mine, engines = (
+            self._high(end.detach()) for end in
+            self._socket.socketpair(self._socket.AF_UNIX, self._socket.SOCK_SEQPACKET))
+        engine = os.fork()
+        if engine == 0:
+            return self._conduct(guardian, engines)
+        return self._become(["standby", str(engine), self._origin],
+                            {self.RUN: run, self.ENGINE: mine})
+
+    def _conduct(self, guardian, run):
+        reading, requests = map(self._high, os.pipe())
+        answers, writing = map(self._high, os.pipe())
+        interpreter = os.fork()
+        if interpreter == 0:
+            return self._converse(reading, writing)
+        return self._become(["standby-engine", str(guardian), str(interpreter), self._origin],
+                            {self.RUN: run, self.REQUESTS: requests, self.ANSWERS: answers})
+
+    def _converse(self, reading, writing):
+        """As if it had been started by the engine: see worker/spawn.h."""
+        os.setsid()
+        self._asked.detach()
+        os.dup2(reading, 3, inheritable=False)
+        os.dup2(writing, 4, inheritable=False)
+        os.closerange(5, self._most)
+        self._signal.pthread_sigmask(self._signal.SIG_SETMASK, [])
+        return 3, 4
+
+    def _become(self, arguments, descriptors):
+        for number, descriptor in descriptors.items():
+            os.dup2(descriptor, number)
+        try:
+            os.execve(self._program, ["charter-worker", *arguments], self._environment)
+        finally:
+            os._exit(1)
+
+
+def nursery():
+    """Behind this program on standard input are a line of JSON with settings, and the environment
+    of the workers to come, as NAME=value with a zero byte behind each."""
+    with os.fdopen(os.dup(0), "rb") as source:
+        settings = json.loads(source.readline())
+        entries = source.read().split(b"\0")[:-1]
+    os.close(private_descriptors()[0])
+    begin(settings.pop("toolchain"))
+    environment = dict(entry.split(b"=", 1) for entry in entries)
+    serve(*Nursery(**settings, environment=environment).serve())
+
+
+def begin(toolchain):
     sys.argv = ["charter-bridge"]
     if "" in sys.path:
         sys.path.remove("")
     sys.stdout.reconfigure(line_buffering=True)
     if toolchain:
         import_ahead(toolchain)
-    asyncio.run(Bridge(requests, answers).serve())
+
+
+def serve(requests, answers):
+    """Ends the process: as an interpreter does, but that it does not take its modules down one by
+    one, which takes longer than most runs."""
+    bridge = Bridge(requests, answers)
+    asyncio.run(bridge.serve())
+    del bridge
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(0)
+
+
+def main():
+    if sys.argv[1] == "charter-nursery":
+        nursery()
+        return
+    conversation = private_descriptors()
+    begin([])
+    serve(*conversation)
 
 
 if __name__ == "__main__":

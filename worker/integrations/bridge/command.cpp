@@ -3,7 +3,7 @@
 namespace charter::worker {
 
 // Read to the byte, since what follows on the pipe is the first request.
-std::vector<std::string> bridge_command(const std::string& interpreter) {
+std::vector<std::string> bridge_command(const std::string& interpreter, const char* part) {
   const std::string size = std::to_string(kBridgeProgram.size());
   return {interpreter, "-c",
           "import os\n"
@@ -17,7 +17,7 @@ std::vector<std::string> bridge_command(const std::string& interpreter) {
               "    if not chunk: raise SystemExit(1)\n"
               "    text += chunk\n"
               "exec(compile(text, 'charter_bridge.py', 'exec'))\n",
-          "charter-bridge"};
+          part};
 }
 
 }  // namespace charter::worker
