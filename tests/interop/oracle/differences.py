@@ -76,9 +76,10 @@ DIFFERENCES: list[Difference] = [
           "command_secret_gone_at_hand_off", "command_kinds_unknown", "command_without_kind",
           "handoff_capability_kind_odd", "handoff_capability_without_kind",
           "handoff_capability_not_given")),
-    Difference("command_*", "*/error", ".*closed stdout unexpectedly during .*", "Connection lost",
-               "the reference notices by chance whether it may not write or cannot read any more",
-               sometimes=True),
+    *(Difference(scenario, "*/error", ".*closed stdout unexpectedly during .*", "Connection lost",
+                 "the reference notices by chance whether it may not write or cannot read any more",
+                 sometimes=True)
+      for scenario in ("command_*", "gen_*")),
     Difference("python_*", "/runs/run/state*", ".*", "<nothing>|NoneType None", STATELESS),
     Difference("python_sensitive_error", "*/error", "<redacted: sensitive>", "hunter2-long",
                "sensitive values known to the run are masked in error texts"),
@@ -95,4 +96,13 @@ DIFFERENCES: list[Difference] = [
                "an artifact that cannot be read is named"),
     Difference("command_response_other_id", STORY, ".*with the id of another request.*",
                ".*RunComplete, completed", "ids of responses are compared"),
+    # Of the generator's cases: which of them meet one is a matter of chance.
+    Difference("gen_*", "/runs/run/state*", ".*", "<nothing>|NoneType None", STATELESS, True),
+    Difference("gen_*", STORY, ".*", r".*found character '\\t' that cannot start any token.*",
+               "libyaml takes tabs in more places than PyYAML's own loader", True),
+    *(Difference("gen_*", path, ".*Invalid YAML: .*", ".*Invalid YAML: .*",
+                 "libyaml has its own words for what is no YAML", True)
+      for path in ("/answers/*/error", "/answers/*/message", "*/error")),
+    Difference("gen_*", STORY, r"refused \(.*inside what it stands for.*", ".*",
+               "an alias that holds itself has no end to expand", True),
 ]

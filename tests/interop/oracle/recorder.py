@@ -6,6 +6,8 @@ from collections import defaultdict
 
 from aiohttp import WSMsgType, web
 
+WORKER_ID = "oracle"
+
 
 class Recorder:
     """One daemon's gateway. `messages` holds what was received, in order; `runs` and `commands`
@@ -18,6 +20,7 @@ class Recorder:
         self.headers: dict = {}
         self.port = 0
         self._socket: web.WebSocketResponse | None = None
+        self._transport: asyncio.Transport | None = None
         self._changed = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
@@ -37,13 +40,21 @@ class Recorder:
 
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
         # aiohttp answers a ping only after what came before it was taken, as stock gateways do.
-        self._socket = web.WebSocketResponse(max_msg_size=64 << 20)
-        await self._socket.prepare(request)
-        self.headers = dict(request.headers)
-        async for frame in self._socket:
-            if frame.type == WSMsgType.TEXT:
-                self._take(json.loads(frame.data))
-        return self._socket
+        socket = web.WebSocketResponse(max_msg_size=64 << 20)
+        await socket.prepare(request)
+        async for frame in socket:
+            if frame.type != WSMsgType.TEXT:
+                continue
+            message = json.loads(frame.data)
+            if message.get("type") == "worker.register":
+                if message.get("worker_id") != WORKER_ID:
+                    break  # whose gateway had this port before
+                self._socket = socket
+                self._transport = request.transport
+                self.headers = dict(request.headers)
+            if socket is self._socket:
+                self._take(message)
+        return socket
 
     def _take(self, message: dict) -> None:
         self.messages.append(message)
@@ -52,6 +63,10 @@ class Recorder:
         if message.get("command_id"):
             self.commands[message["command_id"]].append(message)
         self._changed.set()
+
+    def drop(self) -> None:
+        """Ends the connection, without a word."""
+        self._transport.abort()
 
     async def send(self, message) -> None:
         """A value goes as JSON, text and bytes go as they are."""

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from oracle.recorder import Recorder
+from oracle.recorder import WORKER_ID, Recorder
 from oracle.worlds import WORLDS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -58,7 +58,7 @@ class Side:
         program = OURS if self.name == "ours" else REFERENCE / "charter-daemon"
         command = [program, "start", "--project-path", self.project,
                    "--gateway", f"http://127.0.0.1:{self.recorder.port}",
-                   "--socket-path", self.socket, "--worker-id", "oracle",
+                   "--socket-path", self.socket, "--worker-id", WORKER_ID,
                    "--heartbeat-interval", "10", "--max-runs", "32"]
         if self.name == "ours":
             command += ["--toolchain-python", REFERENCE / "python"]

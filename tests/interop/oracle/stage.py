@@ -154,6 +154,7 @@ class Stage:
             if "is still executing" not in str(answer.get("message")):
                 break
             self.answers.pop()
+            self.messages(run).remove(answer)
         return answer
 
     # What is waited for
@@ -190,6 +191,15 @@ class Stage:
         """Starts by run.start and follows to the next pause or the end."""
         if (await self.start(run, **changed)).get("ok"):
             await self.until(*TERMINAL, *PENDING, run=run)
+
+    async def lose_gateway(self, run: str = "") -> None:
+        """The connection breaks; returns when all that the run has told has been told again."""
+        before = len(self.messages(run))
+        latest = [m["seq"] for m in self.messages(run) if m["type"] == "run.event"][-1]
+        self.side.recorder.drop()
+        if not await self.side.recorder.until(
+                lambda: any(m.get("seq") == latest for m in self.messages(run)[before:]), LIMIT):
+            raise TimeoutError(f"event {latest} has not come again")
 
     # What was seen
 

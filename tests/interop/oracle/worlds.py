@@ -103,6 +103,8 @@ WORLDS = {
     "common": _world(TEXT),
     # Whose integrations are Python.
     "python": _world(PYTHON, **PYTHON_FILES),
+    # Whose gateway is lost.
+    "reconnect": _world(TEXT),
     # Changed by its scenarios while the daemon runs, one after the other.
     "shifting": _world("name: shifting\ncapabilities: {}\n"),
 }
