@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,29 +56,32 @@ void Recovery::read(LedgerState state, bool all_journals) {
     if (run.accepted) order.emplace_back(run.accepted->order, id);
   }
   std::sort(order.begin(), order.end());
-  for (const auto& [number, id] : order) take_run(id, std::move(state.runs[id]));
+  for (const auto& [number, id] : order) take_run(id, state.runs[id]);
+  // The ledger's memory is given back as a whole: no run keeps a piece of it.
+  state = {};
+  ::malloc_trim(0);
   if (all_journals) take_unknown_journals();
 }
 
-void Recovery::take_run(const std::string& id, LedgerRun known) {
-  ipc::Accepted& accepted = *known.accepted;
+void Recovery::take_run(const std::string& id, LedgerRun& known) {
+  const ipc::Accepted& accepted = *known.accepted;
   if (known.closed && known.closed->delivered) {
     registry_.remember(finished_run(accepted, known));
     return;
   }
   const RunPtr run = registry_.add(id);
   run->order = accepted.order;
-  run->workflow_id = std::move(accepted.workflow_id);
-  run->workflow_path = std::move(accepted.workflow_path);
-  run->started_at = std::move(accepted.started_at);
-  run->state_bytes = std::move(accepted.state);
-  run->state_path = std::move(accepted.state_file);
+  run->workflow_id = accepted.workflow_id;
+  run->workflow_path = accepted.workflow_path;
+  run->started_at = accepted.started_at;
+  run->state_path = accepted.state_file;
   run->adopted_paused = accepted.adopted_paused;
-  run->project_root = std::move(accepted.project_root);
+  run->project_root = accepted.project_root;
   take_commands(*run, known);
   Facts facts;
   facts.in_ledger = true;
   take_journal(run, facts);
+  if (!run->started_burst) run->state_bytes = accepted.state;  // else the journal has it
   take_cursor(*run, known);
   if (run->burst != nullptr && known.spawned) run->burst->secret = known.spawned->secret;
 }
