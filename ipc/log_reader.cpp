@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -11,6 +12,7 @@
 namespace charter::ipc {
 namespace {
 
+constexpr std::size_t kSector = 512;
 constexpr std::size_t kChunk = 64U << 10;
 constexpr std::size_t kKeptBuffer = 1U << 20;  // a larger one is given back after its frame
 
@@ -127,9 +129,29 @@ Result<LogReader::Next> LogReader::behind_damage(std::uint64_t start, std::size_
     }
     if (found->state == Look::State::nothing) return end_at(start);
     if (found->state == Look::State::whole) {
-      return Next{Outcome::damaged, {start, offset_}, {}};
+      const auto hole = has_hole(start, offset_);
+      if (!hole) return hole.error();
+      return Next{Outcome::damaged, {start, offset_}, {}, *hole};
     }
   }
+}
+
+// Whether, of one of the sectors from `start` to `end`, everything behind `start` is zero.
+Result<bool> LogReader::has_hole(std::uint64_t start, std::uint64_t end) {
+  std::array<char, kSector> bytes{};
+  for (std::uint64_t at = start; at < end;) {
+    const std::uint64_t boundary = (at / kSector + 1) * kSector;
+    if (boundary > end) return false;
+    const auto wanted = static_cast<std::size_t>(boundary - at);
+    const ssize_t got = ::pread(fd_, bytes.data(), wanted, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_error("read a log");
+    if (static_cast<std::size_t>(got) < wanted) return false;
+    const auto written = [](char byte) { return byte != 0; };
+    if (std::none_of(bytes.data(), bytes.data() + wanted, written)) return true;
+    at = boundary;
+  }
+  return false;
 }
 
 // Forgets what is buffered behind `offset`: its writer may cut it off and write something else.

@@ -61,6 +61,11 @@ Result<void> write_parts(int fd, std::span<iovec> parts, std::uint64_t offset) {
   return {};
 }
 
+bool is_blank(const FileHeader& header) {
+  const FileHeader blank{};
+  return std::memcmp(&header, &blank, sizeof header) == 0;
+}
+
 }  // namespace
 
 Result<void> write_log_header(int fd, LogKind kind) {
@@ -85,6 +90,9 @@ Result<void> check_log_header(int fd, LogKind kind) {
   if (got < static_cast<ssize_t>(sizeof header)) {
     return Error{std::make_error_code(std::errc::no_message_available), "a log without a header"};
   }
+  if (is_blank(header)) {
+    return Error{std::make_error_code(std::errc::no_message_available), "a log without a header"};
+  }
   if (header.magic != kFileMagic) return plain_error("not a log of charter-daemon");
   if (header.version != kLogVersion) {
     return plain_error("log format version " + std::to_string(header.version) +
@@ -105,7 +113,7 @@ Result<LogWriter> LogWriter::open(int fd, std::uint64_t end) {
     return plain_error("a log of " + std::to_string(size) + " bytes cannot go on at " +
                        std::to_string(end));
   }
-  if (size > end && ::ftruncate(fd, static_cast<off_t>(end)) != 0) {
+  if (size > end && (::ftruncate(fd, static_cast<off_t>(end)) != 0 || ::fdatasync(fd) != 0)) {
     return errno_error("cut a log's torn tail");
   }
   return LogWriter(fd, end);

@@ -37,13 +37,15 @@ struct FramePlace {
 // Writes the file header into an empty file. Errors: the write's.
 [[nodiscard]] Result<void> write_log_header(int fd, LogKind kind);
 // Checks the header. An unknown version is an error that names both versions; a file too short to
-// have a header (created, then lost power) is std::errc::no_message_available.
+// have a header, or with zeros in its place (created, then lost power: nothing of it was ever
+// synced), is std::errc::no_message_available.
 [[nodiscard]] Result<void> check_log_header(int fd, LogKind kind);
 
 // Appends frames behind a known end. Not thread-safe; one writer per file, by lock.
 class LogWriter {
  public:
-  // `end` is where the whole frames end (LogReader tells); what lies behind is cut off here.
+  // `end` is where the whole frames end (LogReader tells); what lies behind is cut off here,
+  // durably, so that it is never taken for a part of what is written in its place.
   static Result<LogWriter> open(int fd, std::uint64_t end);
 
   // Appends all payloads with one write. On failure the file is cut back to its last whole frame
@@ -74,6 +76,9 @@ class LogReader {
     Outcome outcome = Outcome::end;
     FramePlace place;          // of the frame
     std::string_view payload;  // 8-aligned, valid until the next call
+    // Of damage: it has a hole, the zeros of 512 bytes that were never written. A loss of power
+    // leaves that among what was not synced when the disk wrote a later part first.
+    bool hole = false;
   };
 
   // The next whole frame; `end` when there is none (yet), including a torn tail; `damaged` when
@@ -93,6 +98,7 @@ class LogReader {
   };
   Result<Look> look();
   Result<Next> behind_damage(std::uint64_t start, std::size_t skip);
+  Result<bool> has_hole(std::uint64_t start, std::uint64_t end);
   Result<Next> end_at(std::uint64_t offset);
   Result<bool> fill(std::size_t wanted);
   void make_room(std::size_t wanted);

@@ -13,12 +13,13 @@ inline constexpr std::uint32_t kMaxFruitlessStarts = 3;
 // What is known of a run when the question is asked.
 struct Facts {
   bool in_ledger = true;
-  bool has_journal = true;  // one with a header; nothing was promised by a shorter one
+  bool has_journal = true;  // one with a header; nothing was promised by one without
   bool locked = false;      // a worker lives
   bool damaged = false;     // the journal cannot be read at all
   bool cancel = false;      // a cancellation or kill was accepted and has not taken effect
   bool decision = false;    // an approval, refusal or input for the latest pause was accepted
   bool silent = false;      // the worker that just ended had written nothing at all
+  std::uint64_t delivered_to = 0;      // how far the journal's events were surely confirmed
   std::uint32_t fruitless_starts = 0;  // bursts in a row that died before any step
 };
 

@@ -35,11 +35,6 @@ const char* name_of(Cause cause) {
   return "project";
 }
 
-std::uint64_t size_of(int file) {
-  struct stat info = {};
-  return ::fstat(file, &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
-}
-
 ipc::Result<std::string> read_file(const std::string& path) {
   const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return ipc::errno_error("open " + path);
@@ -114,19 +109,17 @@ void Launcher::launch(const RunPtr& run, const LaunchOrder& order, Done done) {
   if (auto begun = spawn_worker(run, *job, std::move(*journal), done); !begun) done(begun);
 }
 
-// A journal shorter than its header was created by a supervisor that died right then; nothing can
-// have been written behind it.
+// A journal without a header was created by a supervisor that died right then, or is what a loss of
+// power has left of one of which nothing was promised.
 ipc::Result<ipc::UniqueFd> Launcher::open_journal(Run& run) const {
   if (run.fresh_journal) return std::move(run.fresh_journal);
   const std::string path = layout_.journal(run.id);
   ipc::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file) return ipc::errno_error("open " + path);
-  if (size_of(file.get()) >= ipc::kLogHeaderSize) {
-    if (auto header = ipc::check_log_header(file.get(), ipc::LogKind::journal); !header) {
-      return header.error();
-    }
-    return file;
-  }
+  const auto found = ipc::check_log_header(file.get(), ipc::LogKind::journal);
+  if (found) return file;
+  if (found.error().code != std::errc::no_message_available) return found.error();
+  if (::ftruncate(file.get(), 0) != 0) return ipc::errno_error("empty " + path);
   if (auto header = ipc::write_log_header(file.get(), ipc::LogKind::journal); !header) {
     return header.error();
   }

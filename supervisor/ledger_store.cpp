@@ -65,24 +65,30 @@ ipc::Result<ipc::UniqueFd> create_segment(const std::string& path) {
   if (auto header = ipc::write_log_header(file.get(), ipc::LogKind::ledger); !header) {
     return header.error();
   }
+  // Whoever finds records finds the header, too, in whatever order the disk writes them.
+  if (::fdatasync(file.get()) != 0) return ipc::errno_error("sync " + path);
   return file;
 }
 
 struct SegmentEnd {
   std::uint64_t end = ipc::kLogHeaderSize;
   bool damaged = false;
+  bool holes = false;
 };
 
 // Applies every record of one segment. A record of a kind this version does not know is skipped.
-ipc::Result<SegmentEnd> read_segment(int file, LedgerState& state) {
+// A loss of power tears the tail of the newest one and may leave holes there in what was not
+// promised yet; in an older one both are damage.
+ipc::Result<SegmentEnd> read_segment(int file, bool newest, LedgerState& state) {
   SegmentEnd result;
   ipc::LogReader reader(file);
   for (;;) {
     auto next = reader.next();
     if (!next) return next.error();
-    if (next->outcome == ipc::LogReader::Outcome::end) return result;
+    if (next->outcome == ipc::LogReader::Outcome::end) break;
     if (next->outcome == ipc::LogReader::Outcome::damaged) {
-      result.damaged = true;
+      const bool hole = newest && next->hole;
+      (hole ? result.holes : result.damaged) = true;
       continue;
     }
     result.end = next->place.end;
@@ -93,6 +99,19 @@ ipc::Result<SegmentEnd> read_segment(int file, LedgerState& state) {
       result.damaged = true;
     }
   }
+  if (newest) return result;
+  struct stat info = {};
+  if (::fstat(file, &info) != 0) return ipc::errno_error("look at a segment");
+  if (static_cast<std::uint64_t>(info.st_size) > result.end) result.damaged = true;
+  return result;
+}
+
+// From now on it is an older one: its torn tail goes, and what was read of it is what a daemon acts
+// upon, so it is made durable, whoever wrote it.
+ipc::Result<void> settle_segment(int file, std::uint64_t end) {
+  auto writer = ipc::LogWriter::open(file, end);
+  if (!writer) return writer.error();
+  return writer->sync();
 }
 
 std::string read_holding(const std::string& path) {
@@ -156,20 +175,30 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
   const auto base = std::find_if(segments->rbegin(), segments->rend(),
                                  [](const Segment& segment) { return segment.base; });
   const std::uint64_t first = base == segments->rend() ? 0 : base->number;
-  std::uint64_t bytes = 0;
+  struct Born {
+    ipc::UniqueFd file;
+    SegmentEnd read;
+  };
+  std::vector<Born> born;
   for (const Segment& segment : *segments) {
     const std::string path = directory + "/" + segment.name;
     if (segment.number < first) continue;
     auto file = open_segment(path);
-    if (!file) {
-      if (is_unborn(path)) continue;
+    if (file) {
+      born.push_back({std::move(*file), {}});
+    } else if (!is_unborn(path)) {
       return file.error();
     }
-    auto read = read_segment(file->get(), opened.state);
+  }
+  std::uint64_t bytes = 0;
+  for (Born& one : born) {
+    auto read = read_segment(one.file.get(), &one == &born.back(), opened.state);
     if (!read) return read.error();
+    one.read = *read;
     opened.damaged = opened.damaged || read->damaged;
     bytes += read->end;
   }
+  const bool holes = !born.empty() && born.back().read.holes;
   opened.fresh = segments->empty();
   opened.damaged = opened.damaged || (!opened.fresh && first == 0);
   opened.holding = read_holding(directory + "/holding");
@@ -184,11 +213,15 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
 
   // Every start appends to a segment of its own, so nothing that was read is ever written again.
   // On a full disk that segment is begun with the first record that fits.
+  if (!born.empty()) {
+    auto settled = settle_segment(born.back().file.get(), born.back().read.end);
+    if (!settled) return settled.error();
+  }
   LedgerStore store(directory);
   store.number_ = segments->empty() ? 0 : segments->back().number;
   store.segments_ = segments->size();
   store.added_bytes_ = bytes;
-  store.set_aside_ = opened.damaged;
+  store.set_aside_ = opened.damaged || holes;
   if (!opened.fresh) {
     if (auto begun = store.begin_segment(); !begun) store.writer_.reset();
     return store;

@@ -29,12 +29,6 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-bool has_header(int file) {
-  struct stat info = {};
-  return ::fstat(file, &info) == 0 &&
-         static_cast<std::uint64_t>(info.st_size) >= ipc::kLogHeaderSize;
-}
-
 FinishedRun finished_run(const ipc::Accepted& accepted, const LedgerRun& known) {
   FinishedRun finished;
   finished.id = accepted.run_id;
@@ -80,6 +74,7 @@ void Recovery::take_run(const std::string& id, LedgerRun& known) {
   take_commands(*run, known);
   Facts facts;
   facts.in_ledger = true;
+  if (known.cursor) facts.delivered_to = known.cursor->offset;
   take_journal(run, facts);
   if (!run->started_burst) run->state_bytes = accepted.state;  // else the journal has it
   take_cursor(*run, known);
@@ -125,22 +120,27 @@ void Recovery::take_journal(const RunPtr& run, Facts facts) {
     found_.push_back({run, facts});
     return;
   }
-  facts.has_journal = *file && has_header(file->get());
+  ipc::Result<void> header;
+  if (*file) header = ipc::check_log_header(file->get(), ipc::LogKind::journal);
+  // Without a header it was created and then power was lost, before anything of it was promised.
+  const bool unborn = !header && header.error().code == std::errc::no_message_available;
+  facts.has_journal = *file && (!unborn || facts.delivered_to > ipc::kLogHeaderSize);
   if (!facts.has_journal) {
     found_.push_back({run, facts});
     return;
   }
   auto burst = std::make_shared<Burst>(file, ipc::kLogHeaderSize);
-  const auto header = ipc::check_log_header(file->get(), ipc::LogKind::journal);
   facts.damaged = !header;
-  if (!header) {
-    log::error("Run {}: {}", run->id, header.error().message());
-  } else if (auto read = read_journal(file->get(), *run, burst->summary); !read) {
-    log::error("Run {}: {}", run->id, read.error().message());
-    facts.damaged = true;
-  }
   const auto locked = ipc::is_locked(file->get());
   facts.locked = !locked || *locked;
+  if (!header) {
+    log::error("Run {}: {}", run->id, header.error().message());
+  } else if (auto read = read_whole(*file, *run, burst->summary, facts); !read) {
+    log::error("Run {}: {}", run->id, read.error().message());
+    facts.damaged = true;
+  } else if (burst->summary.damaged) {
+    log::warning("The journal of run {} is damaged; what can be read of it is kept", run->id);
+  }
   if (!facts.locked && ::fdatasync(file->get()) == 0) {
     run->progress.synced_end = run->progress.end;
     run->progress.synced_seq = run->progress.next_seq;
@@ -163,6 +163,25 @@ void Recovery::take_journal(const RunPtr& run, Facts facts) {
   if (durable && decide(facts, burst->summary) == Action::pause) file->reset();
   run->burst = std::move(burst);
   found_.push_back({run, facts});
+}
+
+// A hole that a loss of power has left lies behind everything that was promised. What follows it is
+// cut off, or the run's events would have a gap.
+ipc::Result<void> Recovery::read_whole(const ipc::UniqueFd& file, Run& run,
+                                       ipc::JournalSummary& summary, const Facts& facts) const {
+  const auto is_loss_of_power = [&](const ipc::FramePlace& hole,
+                                    const ipc::JournalSummary& before) {
+    if (facts.locked || hole.offset < facts.delivered_to) return false;
+    return !before.opened || before.opened->boot_id != boot_id_;
+  };
+  auto cut = read_journal(file.get(), run, summary, is_loss_of_power);
+  if (!cut) return cut.error();
+  if (!*cut) return {};
+  log::warning("The journal of run {} ends at byte {}: what follows was never synced", run.id,
+               run.progress.end);
+  auto writer = ipc::LogWriter::open(file.get(), run.progress.end);
+  if (!writer) return writer.error();
+  return {};
 }
 
 void Recovery::take_unknown_journals() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ipc/layout.h"
+#include "ipc/peer.h"
 #include "supervisor/conductor.h"
 #include "supervisor/ledger_state.h"
 #include "supervisor/registry.h"
@@ -17,7 +18,10 @@ class Recovery {
  public:
   // `gateway`: whose cursors count.
   Recovery(const ipc::Layout& layout, Registry& registry, std::string gateway)
-      : layout_(layout), registry_(registry), gateway_(std::move(gateway)) {}
+      : layout_(layout),
+        registry_(registry),
+        gateway_(std::move(gateway)),
+        boot_id_(ipc::boot_id()) {}
 
   // Reads everything into the registry. `all_journals`: also those the ledger does not know,
   // because it is new, damaged or from elsewhere.
@@ -37,11 +41,14 @@ class Recovery {
   void take_commands(Run& run, LedgerRun& known) const;
   void take_cursor(Run& run, const LedgerRun& known) const;
   void take_journal(const RunPtr& run, Facts facts);
+  ipc::Result<void> read_whole(const ipc::UniqueFd& file, Run& run, ipc::JournalSummary& summary,
+                               const Facts& facts) const;
   void take_unknown_journals();
 
   const ipc::Layout& layout_;
   Registry& registry_;
   std::string gateway_;
+  std::string boot_id_;
   std::vector<Found> found_;
   std::unordered_set<std::string> closed_;
 };

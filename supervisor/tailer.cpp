@@ -53,13 +53,15 @@ void apply_frame(Run& run, ipc::JournalSummary& summary, const ipc::JournalFrame
   if (run.wire == WireStatus::failed) run.error = summary.error;
 }
 
-ipc::Result<void> read_journal(int journal, Run& run, ipc::JournalSummary& summary) {
+ipc::Result<bool> read_journal(int journal, Run& run, ipc::JournalSummary& summary,
+                               const EndsAtHole& ends_at) {
   ipc::LogReader reader(journal);
   for (;;) {
     auto next = reader.next();
     if (!next) return next.error();
-    if (next->outcome == ipc::LogReader::Outcome::end) return {};
+    if (next->outcome == ipc::LogReader::Outcome::end) return false;
     if (next->outcome == ipc::LogReader::Outcome::damaged) {
+      if (next->hole && ends_at && ends_at(next->place, summary)) return true;
       summary.damaged = true;
       continue;
     }
@@ -95,7 +97,13 @@ void Tailer::read(const RunPtr& run) {
     if (frame) {
       take(run, *frame, next->place.end);
     } else {
-      run->progress.end = next->place.end;  // a kind this version does not know
+      run->progress.end = next->place.end;
+      // A kind that this version does not know is nothing to worry about.
+      if (frame.error().code != std::errc::not_supported) {
+        burst->summary.damaged = true;
+        log::error("The journal of run {} has a frame at byte {} that nobody can read", run->id,
+                   next->place.offset);
+      }
     }
   }
   if (run->progress.end == from) return;

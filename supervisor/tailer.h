@@ -52,7 +52,12 @@ class Tailer {
 void apply_frame(Run& run, ipc::JournalSummary& summary, const ipc::JournalFrame& frame,
                  std::uint64_t end);
 
-// Applies every frame of a journal. Its file is at least a header long.
-[[nodiscard]] ipc::Result<void> read_journal(int journal, Run& run, ipc::JournalSummary& summary);
+// Asked at a hole in a journal (LogReader::Next): whether the journal ends there.
+using EndsAtHole = std::function<bool(const ipc::FramePlace&, const ipc::JournalSummary&)>;
+
+// Applies every frame of a journal, which has a header. Returns whether it was taken to end before
+// the file does.
+[[nodiscard]] ipc::Result<bool> read_journal(int journal, Run& run, ipc::JournalSummary& summary,
+                                             const EndsAtHole& ends_at = {});
 
 }  // namespace charter::supervisor

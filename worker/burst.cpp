@@ -68,6 +68,14 @@ void Burst::tell() {
   recorder_.ring();
 }
 
+// Before the state file goes on from a pause: after a loss of power one that is ahead of the
+// journal would look as if another hand had gone on with the run.
+void Burst::tell_durably() {
+  must(recorder_.flush());
+  must(recorder_.sync());
+  recorder_.ring();
+}
+
 void Burst::start() {
   state_.set_status("running", ipc::file_time(ipc::now_us()));
   file_.changed();
@@ -116,7 +124,7 @@ void Burst::decide(GateRecord decision, bool recorded) {
   }
   // The journal first: a burst that dies in between is begun again with the same decision.
   state_.set_status("running", decision.decided_at);
-  tell();
+  tell_durably();
   if (auto saved = file_.save(); !saved) {
     fail(saved.error().message());
     return;
@@ -144,7 +152,7 @@ void Burst::answer(const std::string& submission) {
     return;
   }
   state_.add_outputs(form->id_key(), *outputs, ipc::file_time(now));
-  tell();
+  tell_durably();
   execute(next);
 }
 

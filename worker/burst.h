@@ -96,6 +96,7 @@ class Burst : private Chores {
   void fail_step(const Step& step, const std::string& error, std::int64_t duration_ms);
   void end(const char* status);
   void tell();
+  void tell_durably();
   void must(const ipc::Result<void>& done);
 
   const ipc::Layout& layout_;

@@ -20,6 +20,13 @@ ipc::Result<Opening> choose_start(const ipc::Job& job, const Replay& replay) {
   return Opening{Opening::Kind::start, job.state, false};
 }
 
+// Whether the burst on record began at a pause. Then its state is good where the file is not, which
+// a loss of power can leave empty: that burst has replaced it and not synced it.
+bool waited(const Replay& replay) {
+  const auto before = RunState::parse(replay.base);
+  return before && before->status() == "paused";
+}
+
 // Whether the file is what a resume that died before its first step has left: still as it was at
 // the pause, or executing by the very decision that is on record.
 bool is_ours(const Replay& replay, const RunState& file) {
@@ -38,12 +45,11 @@ ipc::Result<Opening> choose_resume(const ipc::Layout& layout, const ipc::Job& jo
   const bool again = summary.last == Last::opened && !summary.step_begun;
   if (!again && summary.last != Last::paused && summary.last != Last::none) return Opening{};
   auto text = read_state_file(layout.state_file(job.run_id));
-  if (!text) return text.error();
-  const auto file = RunState::parse(*text);
-  if (!file) return file.error();
-  if (again && is_ours(replay, *file)) {
+  const auto file = text ? RunState::parse(*text) : ipc::Result<RunState>(text.error());
+  if (again && (file ? is_ours(replay, *file) : waited(replay))) {
     return Opening{Opening::Kind::decide, replay.base, !replay.decisions.empty()};
   }
+  if (!file) return file.error();
   const bool moved =
       summary.last == Last::none ? file->status() != "paused" : moved_on(replay, *file);
   return Opening{moved ? Opening::Kind::report : Opening::Kind::decide, std::move(*text), false};

@@ -106,8 +106,9 @@ ipc::Result<Replay> replay_journal(int fd) {
       continue;
     }
     const auto frame = ipc::decode_journal_frame(next->payload);
-    if (!frame) {  // of a later version, or unreadable: writing goes on behind it
+    if (!frame) {  // writing goes on behind it
       replay.summary.end = next->place.end;
+      if (frame.error().code != std::errc::not_supported) replay.summary.damaged = true;
       continue;
     }
     ipc::fold(replay.summary, *frame, next->place.end);

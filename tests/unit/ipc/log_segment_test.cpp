@@ -147,6 +147,7 @@ TEST_F(LogSegment, zeros_in_the_middle_are_damage_and_at_the_end_a_tail) {
   ASSERT_EQ(damage->outcome, Outcome::damaged);
   EXPECT_EQ(damage->place.offset, made.ends[0]);
   EXPECT_EQ(damage->place.end, made.ends[2]);
+  EXPECT_FALSE(damage->hole) << "no sector of it is empty";
   EXPECT_EQ(reader.next()->payload, made.payloads[3]);
   EXPECT_EQ(reader.next()->outcome, Outcome::end);
 
@@ -154,6 +155,39 @@ TEST_F(LogSegment, zeros_in_the_middle_are_damage_and_at_the_end_a_tail) {
   fd.reset(::open(path("hole").c_str(), O_RDONLY | O_CLOEXEC));
   EXPECT_EQ(read_to_end(fd.get()).damages, 0);
   EXPECT_EQ(read_to_end(fd.get()).end, made.bytes.size());
+}
+
+TEST_F(LogSegment, tells_of_damage_whether_a_sector_was_never_written) {
+  const UniqueFd fd = new_log();
+  append(fd.get(), {payload(3, 1), payload(400, 2), payload(9, 3)});
+  const std::string whole = read_file(path("log"));
+  const auto damage_with = [&](std::size_t from, std::size_t size) {
+    std::string bytes = whole;
+    bytes.replace(from, size, std::string(size, '\0'));
+    write_file(path("hole"), bytes);
+    const UniqueFd hole(::open(path("hole").c_str(), O_RDONLY | O_CLOEXEC));
+    LogReader reader(hole.get());
+    EXPECT_EQ(reader.next()->outcome, Outcome::frame);
+    const auto next = reader.next();
+    EXPECT_EQ(next->outcome, Outcome::damaged);
+    return next->hole;
+  };
+  const std::size_t second = kLogHeaderSize + 16 + payload(3, 1).size();
+  EXPECT_TRUE(damage_with(1024, 512));
+  EXPECT_TRUE(damage_with(1024, 1024));
+  EXPECT_TRUE(damage_with(second, 512 - second)) << "of the first sector all that was new";
+  EXPECT_FALSE(damage_with(1025, 511));
+  EXPECT_FALSE(damage_with(1024, 511));
+}
+
+TEST_F(LogSegment, zeros_in_place_of_a_header_were_never_synced) {
+  for (const std::size_t size : {1U, 63U, 64U, 5000U}) {
+    write_file(path("blank"), std::string(size, '\0'));
+    const UniqueFd fd(::open(path("blank").c_str(), O_RDONLY | O_CLOEXEC));
+    const auto checked = check_log_header(fd.get(), LogKind::journal);
+    ASSERT_FALSE(checked) << size;
+    EXPECT_EQ(checked.error().code, std::errc::no_message_available) << size;
+  }
 }
 
 // A step's output must not be able to forge frames behind damage.
