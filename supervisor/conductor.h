@@ -88,6 +88,7 @@ class Conductor {
   void start_project(Project order);
   void commands_take_effect(const RunPtr& run);
   void drop_late_decisions(Run& run);
+  void drop_vain_decision(Run& run);
   void done(Run& run, const ipc::Command& command, bool ok, const char* code);
   void pulse();
   void look_into_changed_files();

@@ -21,6 +21,7 @@ using Last = ipc::JournalSummary::Last;
 
 constexpr std::chrono::milliseconds kLinger{20};
 constexpr std::uint32_t kMaxFailedProjects = 3;
+constexpr std::uint32_t kMostVainBursts = 3;
 
 bool ended_well(const Burst& burst) {
   return burst.exit_status && WIFEXITED(*burst.exit_status) && WEXITSTATUS(*burst.exit_status) == 0;
@@ -215,10 +216,26 @@ void Conductor::conclude(const RunPtr& run) {
     return;
   }
   if (burst.summary.pause) paused_watch_.expect(run, *burst.summary.pause);
+  drop_vain_decision(*run);
   close_burst(run);
   run->state = RunState::paused;
   log::info("Run paused: run_id={}", run->id);
   commands_take_effect(run);
+}
+
+// A decision whose bursts find the run in another hand, or cannot even begin, would find it so
+// again at once, and for ever.
+void Conductor::drop_vain_decision(Run& run) {
+  const Burst& burst = *run.burst;
+  const ipc::Command* decision = run.decision();
+  if (decision == nullptr) run.vain_bursts = 0;
+  if (decision == nullptr || burst.projecting || run.progress.end == burst.began_at) return;
+  if (++run.vain_bursts < kMostVainBursts) return;
+  run.vain_bursts = 0;
+  log::warning("Run {} still waits after three tries; its decision is dropped", run.id);
+  const ipc::Command vain = *decision;
+  std::erase_if(run.commands, [&](const auto& one) { return one.number == vain.number; });
+  done(run, vain, false, "not_paused");
 }
 
 void Conductor::finish(const RunPtr& run) {

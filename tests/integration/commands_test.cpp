@@ -160,6 +160,31 @@ TEST_F(Commands, ApprovalRightAfterTheGateTakesEffect) {
   }
 }
 
+// Looked into once, and not again and again while the other hand executes the run.
+TEST_F(Commands, ApprovalOfARunThatAnotherHandExecutesComesToNothing) {
+  paused_run("r1");
+  const std::string file = scene.project.state_file("r1");
+  std::string state = read_file(file);
+  const auto at = state.find("\"paused\"");
+  ASSERT_NE(at, std::string::npos);
+  write_file(file, state.replace(at, 8, "\"running\""));
+  send({{"type", "run.resume"}, {"run_id", "r1"}, {"approved", true}});
+  const auto looks = [&] {
+    const std::string log = scene.daemon.log();
+    std::size_t count = 0;
+    for (std::size_t from = 0;
+         (from = log.find("Run paused: run_id=r1", from)) != std::string::npos; ++from) {
+      ++count;
+    }
+    return count;
+  };
+  ASSERT_TRUE(eventually(kSoon, [&] { return looks() >= 2; }));
+  EXPECT_TRUE(throughout(milliseconds(500), [&] { return looks() <= 5; })) << looks();
+  // What that hand makes of it is still told.
+  write_file(file, state.replace(state.find("\"running\""), 9, "\"completed\""));
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
+}
+
 TEST_F(Commands, RefusalCancelsTheRun) {
   paused_run("r1");
   send({{"type", "run.resume"}, {"run_id", "r1"}, {"approved", false}, {"note", "no"}});
