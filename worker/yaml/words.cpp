@@ -95,6 +95,18 @@ bool is_key(std::string_view rest, bool flow) {
   return false;
 }
 
+// Cut behind its last token, comments being none.
+std::string_view without_comments(std::string_view text) {
+  while (true) {
+    text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+    const std::size_t begin = text.find_last_of("\r\n") + 1;
+    const std::string_view line = text.substr(begin);
+    const std::size_t comment = line.starts_with('#') ? 0 : line.find(" #");
+    if (comment == std::string_view::npos) return text;
+    text = text.substr(0, begin + comment);
+  }
+}
+
 // What PyYAML's scanner makes of what stands at the mark.
 class Token {
  public:
@@ -123,13 +135,19 @@ class Token {
   [[nodiscard]] bool is(std::string_view any) const {
     return any.find(rest_.front()) != std::string_view::npos;
   }
-  // A key begins its line, or its place in a flow collection.
+  // A key begins its line, but not one below a directive; in a flow collection lines do not count.
   [[nodiscard]] bool key_may_begin() const {
     if (is("[{")) return false;
+    if (flow_) {
+      const std::string_view before = without_comments(before_);
+      return before.empty() ||
+             std::string_view(",[{").find(before.back()) != std::string_view::npos;
+    }
     const std::size_t last = before_.find_last_not_of(' ');
-    return last == std::string_view::npos ||
-           std::string_view(flow_ ? "\r\n,[{" : "\r\n").find(before_[last]) !=
-               std::string_view::npos;
+    if (last == std::string_view::npos) return true;
+    if (std::string_view("\r\n").find(before_[last]) == std::string_view::npos) return false;
+    const std::string_view above = before_.substr(0, last);
+    return !above.substr(above.find_last_of("\r\n") + 1).starts_with('%');
   }
   [[nodiscard]] std::string_view content() const {
     if (is("[{")) return rest_.substr(0, 1);
@@ -176,6 +194,12 @@ YamlComplaint in_pyyaml_words(YamlComplaint said, std::string_view text) {
   keep_inside(text, said.mark);
   if (said.problem == "found unknown escape character") return about_escape(said, text);
   const std::string_view rest = from(text, said.mark);
+  if (said.problem == "found a tab character that violates indentation") {
+    // PyYAML takes the plain scalar for ended by it.
+    said.context = "while scanning for the next token";
+    said.context_mark = said.mark;
+    said.problem = "found character that cannot start any token";
+  }
   if (said.problem == "found character that cannot start any token") {
     said.problem = "found character " + character_at(rest) + " that cannot start any token";
     return said;

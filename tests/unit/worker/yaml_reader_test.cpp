@@ -89,6 +89,22 @@ TEST(YamlDocument, ErrorsNameLineAndColumn) {
   EXPECT_NE(error.find("    c: 3\n     ^"), std::string::npos) << error;
 }
 
+// libyaml has other words for a tab below a plain scalar.
+TEST(YamlDocument, TabBelowAPlainScalarCannotStartAToken) {
+  EXPECT_EQ(read("a:\n  b: c\n\td\n"),
+            "error: while scanning for the next token\n"
+            "found character '\\t' that cannot start any token\n"
+            "  in \"<unicode string>\", line 3, column 1:\n    \td\n    ^");
+}
+
+// PyYAML calls a token a key only where its scanner lets one begin.
+TEST(YamlDocument, KeysBeginLinesButNotInFlowCollectionsOrBelowDirectives) {
+  EXPECT_NE(read("a: [\n  b: {}\n  c: d}\n").find("but got '<scalar>'"), std::string::npos);
+  EXPECT_NE(read("a: [b: c,\n  d, # e\n  f: g}\n").find("but got '}'"), std::string::npos);
+  EXPECT_NE(read("a:\n  b:\n%YAML 1.1\n    c: [d]\n").find("but found '<scalar>'"),
+            std::string::npos);
+}
+
 TEST(YamlLimits, AliasInsideWhatItStandsForIsRefused) {
   EXPECT_NE(read("a: &a [1, *a]").find("inside what it stands for"), std::string::npos);
 }
