@@ -17,10 +17,10 @@ from oracle.generator import cases
 from oracle.runner import perform_all, show
 
 
-async def main() -> int:
+async def main(make=cases, what: str = "generated workflows", usual: int = 300) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--count", type=int, default=300, help="how many (300)")
+    parser.add_argument("--count", type=int, default=usual, help=f"how many ({usual})")
     parser.add_argument("--first", type=int, default=0, help="the number of the first")
     parser.add_argument("--forever", action="store_true", help="go on until one fails")
     parser.add_argument("--keep", action="store_true", help="leave the directory behind")
@@ -29,9 +29,9 @@ async def main() -> int:
     options = parser.parse_args()
     for round_number in itertools.count():
         first = options.first + round_number * options.count
-        chosen = cases(options.seed, first, options.count)
+        chosen = make(options.seed, first, options.count)
         outcome = await perform_all(chosen, options.at_once, options.keep)
-        show([("generated workflows", f"{outcome.counts.total()} in {outcome.seconds:.0f} s"),
+        show([(what, f"{outcome.counts.total()} in {outcome.seconds:.0f} s"),
               ("named differences seen", str(len(outcome.used))), *outcome.texts.table()])
         if outcome.counts["failed"] or not options.forever:
             break

@@ -105,6 +105,8 @@ WORLDS = {
     "python": _world(PYTHON, **PYTHON_FILES),
     # Whose gateway is lost.
     "reconnect": _world(TEXT),
+    # Whose charter.yml is damaged, in one way after the other.
+    "damaged": _world(TEXT),
     # Changed by its scenarios while the daemon runs, one after the other.
     "shifting": _world("name: shifting\ncapabilities: {}\n"),
 }
