@@ -187,12 +187,26 @@ YamlComplaint about_escape(YamlComplaint said, std::string_view text) {
   return said;
 }
 
+// The mark stands behind the letter that says how many digits there are.
+YamlComplaint about_digits(YamlComplaint said, std::string_view text) {
+  std::string_view rest = from(text, said.mark);
+  const char letter = rest.empty() ? 'x' : text[text.size() - rest.size() - 1];
+  const std::size_t length = letter == 'x' ? 2 : letter == 'u' ? 4 : 8;
+  const std::size_t digits = rest.find_first_not_of("0123456789abcdefABCDEF");
+  rest.remove_prefix(std::min(digits, rest.size()));
+  said.context = "while scanning a double-quoted scalar";
+  said.problem = "expected escape sequence of " + std::to_string(length) +
+                 " hexadecimal numbers, but found " + character_at(rest);
+  return said;
+}
+
 }  // namespace
 
 YamlComplaint in_pyyaml_words(YamlComplaint said, std::string_view text) {
   keep_inside(text, said.context_mark);
   keep_inside(text, said.mark);
   if (said.problem == "found unknown escape character") return about_escape(said, text);
+  if (said.problem == "did not find expected hexdecimal number") return about_digits(said, text);
   const std::string_view rest = from(text, said.mark);
   if (said.problem == "found a tab character that violates indentation") {
     // PyYAML takes the plain scalar for ended by it.

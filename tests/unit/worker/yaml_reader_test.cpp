@@ -97,6 +97,16 @@ TEST(YamlDocument, TabBelowAPlainScalarCannotStartAToken) {
             "  in \"<unicode string>\", line 3, column 1:\n    \td\n    ^");
 }
 
+TEST(YamlDocument, EscapesWantAllTheirDigits) {
+  EXPECT_EQ(read("a: \"\\u89E\""),
+            "error: while scanning a double-quoted scalar\n"
+            "  in \"<unicode string>\", line 1, column 4:\n    a: \"\\u89E\"\n       ^\n"
+            "expected escape sequence of 4 hexadecimal numbers, but found '\"'\n"
+            "  in \"<unicode string>\", line 1, column 7:\n    a: \"\\u89E\"\n          ^");
+  EXPECT_NE(read("a: \"\\U0000g\"").find("of 8 hexadecimal numbers, but found 'g'"),
+            std::string::npos);
+}
+
 // PyYAML calls a token a key only where its scanner lets one begin.
 TEST(YamlDocument, KeysBeginLinesButNotInFlowCollectionsOrBelowDirectives) {
   EXPECT_NE(read("a: [\n  b: {}\n  c: d}\n").find("but got '<scalar>'"), std::string::npos);
