@@ -39,6 +39,7 @@ struct ArgumentSpec {
   std::string_view help;
   bool required = true;
   bool many = false;  // takes all that is left; the last argument only
+  std::span<const std::string_view> choices = {};  // for completion
 };
 
 struct Example {

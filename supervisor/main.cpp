@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "client/client.h"
+#include "client/teaching.h"
 #include "gateway/gateway.h"
 #include "ipc/clean_world.h"
 #include "ipc/option_table.h"
@@ -53,6 +54,21 @@ int gateway_main(int argc, char** argv) {
   return charter::gateway::gateway_main(argc - 1, argv + 1);
 }
 
+// Of all commands, for those that tell of them.
+std::vector<const CommandSpec*> tables() {
+  std::vector<const CommandSpec*> all{&charter::supervisor::start_command(),
+                                      &charter::gateway::gateway_command()};
+  const auto client = charter::client::client_commands();
+  all.insert(all.end(), client.begin(), client.end());
+  all.push_back(&charter::client::kCompletionTable);
+  all.push_back(&charter::client::kManualTable);
+  return all;
+}
+
+int manual_main(int argc, char** argv) {
+  return charter::client::manual_main(tables(), argc, argv);
+}
+
 // A command and the part of the program that carries it out; argv[1] is the command's name.
 struct Part {
   std::string_view name;
@@ -68,6 +84,10 @@ std::vector<Part> parts() {
   for (const CommandSpec* command : charter::client::client_commands()) {
     all.push_back({command->name, command->summary, charter::client::client_main});
   }
+  all.push_back({charter::client::kCompletionTable.name, charter::client::kCompletionTable.summary,
+                 charter::client::completion_main});
+  all.push_back(
+      {charter::client::kManualTable.name, charter::client::kManualTable.summary, manual_main});
   return all;
 }
 
@@ -85,7 +105,7 @@ void print_help(std::FILE* out, const std::vector<Part>& all) {
       "  its own, and reports them to a gateway.\n\nCommands:\n";
   for (const Part& part : all) {
     std::string name(part.name);
-    name.resize(10, ' ');
+    name.resize(12, ' ');
     text += "  " + name + std::string(part.summary) + "\n";
   }
   text +=
@@ -141,6 +161,7 @@ int dispatch(int argc, char** argv) {
   if (word == "--help" || word == "-h") return help_main(all, 2, argv);
   if (word == "help") return help_main(all, argc, argv);
   if (const Part* part = find(all, word)) return part->main(argc, argv);
+  if (word == "complete") return charter::client::complete_main(tables(), argc, argv);
   return unknown(all, word);
 }
 

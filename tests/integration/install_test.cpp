@@ -25,6 +25,12 @@ TEST_F(Installed, LayoutHasProgramsAndDocuments) {
   EXPECT_EQ(mode_of(prefix / "libexec/charter-daemon/charter-worker"), 0755U);
   EXPECT_FALSE(exists(prefix / "bin/charter-worker"));
   EXPECT_TRUE(exists(prefix / "share/doc/charter-daemon/README.md"));
+  for (const char* page : {"charter-daemon", "charter-daemon-start", "charter-daemon-kill"}) {
+    EXPECT_TRUE(exists(prefix / ("share/man/man1/" + std::string(page) + ".1.gz"))) << page;
+  }
+  EXPECT_TRUE(exists(prefix / "share/bash-completion/completions/charter-daemon"));
+  EXPECT_TRUE(exists(prefix / "share/zsh/site-functions/_charter-daemon"));
+  EXPECT_TRUE(exists(prefix / "share/fish/vendor_completions.d/charter-daemon.fish"));
 }
 
 TEST_F(Installed, DaemonFindsItsWorkerAndRuns) {

@@ -1,0 +1,67 @@
+// A shell completes what the program and the daemon of the project know.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/child_process.h"
+#include "tests/support/started.h"
+
+namespace charter::tests {
+namespace {
+
+using ::testing::HasSubstr;
+
+class CompletionInBash : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (testing_the_reference()) GTEST_SKIP() << "the reference has none";
+    scene.emplace();
+    scene->project.add_workflow("ask", gate_step("gate"));
+    scene->project.add_workflow("deploy site", gate_step("gate"));
+  }
+  // What bash would offer for the words up to the cursor, one a line.
+  std::string offered(const std::vector<std::string>& words) const {
+    const std::string script =
+        "source <(\"$0\" completion bash) || exit 9; words=(\"$0\" \"$@\")\n"
+        "COMP_WORDS=(\"${words[@]}\") COMP_CWORD=$((${#words[@]} - 1))\n"
+        "compopt() { :; }\n"  // which only knows what to do for a key that was pressed
+        "_charter_daemon; printf '%s\\n' \"${COMPREPLY[@]}\"";
+    ChildSpec spec;
+    spec.argv = {"bash", "--norc", "-c", script, daemon_binary()};
+    spec.argv.insert(spec.argv.end(), words.begin(), words.end());
+    spec.directory = scene->project.root();
+    spec.set["CHARTER_DAEMON_SOCKET"] = scene->daemon.socket();
+    const Finished done = run_to_end(spec);
+    EXPECT_EQ(done.code, 0) << done.err;
+    return done.out;
+  }
+  std::optional<Started> scene;
+};
+
+TEST_F(CompletionInBash, OffersCommandsOptionsAndValues) {
+  EXPECT_EQ(offered({"sta"}), "start\nstatus\n");
+  EXPECT_EQ(offered({"kill", "--gr"}), "--grace\n");
+  EXPECT_EQ(offered({"start", "--log-level", "wa"}), "warning\n");
+  EXPECT_EQ(offered({"start", "--log-level", "=", "wa"}), "warning\n");
+}
+
+TEST_F(CompletionInBash, OffersRunsOfTheDaemonAndWorkflowsOfTheProject) {
+  ASSERT_TRUE(scene->run("first-run", "ask").ok);
+  ASSERT_TRUE(scene->run("second-run", "ask").ok);
+  EXPECT_THAT(offered({"kill", ""}), AllOf(HasSubstr("first-run\n"), HasSubstr("second-run\n")));
+  EXPECT_EQ(offered({"kill", "sec"}), "second-run\n");
+  EXPECT_EQ(offered({"run", ""}), "ask\ndeploy\\ site\n");
+}
+
+TEST_F(CompletionInBash, OffersFilesWhereAFileIsWanted) {
+  write_file(scene->project / "options.conf", "");
+  EXPECT_EQ(offered({"start", "--config", "opt"}), "options.conf\n");
+}
+
+// A person is in the middle of a line: nothing is said, and nothing is waited for.
+TEST_F(CompletionInBash, OffersNothingWithoutADaemon) {
+  scene->daemon.kill();
+  EXPECT_EQ(offered({"kill", ""}), "\n");
+}
+
+}  // namespace
+}  // namespace charter::tests
