@@ -26,6 +26,27 @@ constexpr OptionSpec kSocketPath{.name = "socket-path",
 constexpr OptionSpec kJson{
     .name = "json", .help = "Print JSON instead of text.", .kind = OptionKind::flag};
 
+constexpr OptionSpec kRunId{.name = "run-id",
+                            .metavar = "ID",
+                            .help = "Id for the run; one id names one run for ever.",
+                            .shown_default = "a new UUID"};
+constexpr std::array<std::string_view, 2> kLostChoices{"fail", "resume"};
+constexpr OptionSpec kOnLost{
+    .name = "on-lost",
+    .help =
+        "What becomes of the run when its worker is lost by a crash or with the machine: it "
+        "fails, or it goes on behind its last finished step, and the interrupted step is done "
+        "again.",
+    .kind = OptionKind::choice,
+    .shown_default = "the daemon's --on-lost",
+    .choices = kLostChoices};
+constexpr OptionSpec kWait{
+    .name = "wait", .help = "Wait until the run has ended.", .kind = OptionKind::flag};
+constexpr OptionSpec kFollow{.name = "follow",
+                             .letter = 'f',
+                             .help = "Print the run's events until it has ended.",
+                             .kind = OptionKind::flag};
+
 constexpr ExitCode kDone{0, "done"};
 constexpr ExitCode kUsage{2, "bad options, or no project found"};
 constexpr ExitCode kNobody{3, "no daemon serves the project"};
@@ -77,15 +98,10 @@ constexpr std::array kRunOptions{
                .metavar = "KEY=VALUE",
                .help = "An input of the workflow, read as 'charter run' reads it.",
                .repeatable = true},
-    OptionSpec{.name = "run-id",
-               .metavar = "ID",
-               .help = "Id for the run; one id names one run for ever.",
-               .shown_default = "a new UUID"},
-    OptionSpec{.name = "wait", .help = "Wait until the run has ended.", .kind = OptionKind::flag},
-    OptionSpec{.name = "follow",
-               .letter = 'f',
-               .help = "Print the run's events until it has ended.",
-               .kind = OptionKind::flag},
+    kRunId,
+    kOnLost,
+    kWait,
+    kFollow,
     kJson,
     kProjectPath,
     kSocketPath};
@@ -101,6 +117,21 @@ constexpr std::array kRunCodes{ExitCode{0, "started; with --wait or --follow: co
                                kRefused,
                                kOther,
                                kLeftOpen};
+
+// ---------------------------------------------------------------- retry
+constexpr std::array kRetryOptions{kRunId, kOnLost,      kWait,      kFollow,
+                                   kJson,  kProjectPath, kSocketPath};
+constexpr std::array kRetryExamples{
+    Example{"charter-daemon retry 7d9f… --follow",
+            "Goes on where the run failed, and shows what happens."}};
+constexpr std::array kRetryCodes{ExitCode{0, "started; with --wait or --follow: completed"},
+                                 ExitCode{1, "the awaited run failed or was cancelled"},
+                                 kUsage,
+                                 kGone,
+                                 kUnknown,
+                                 kRefused,
+                                 kOther,
+                                 kLeftOpen};
 
 // ---------------------------------------------------------------- list, status
 constexpr std::array kListOptions{kJson, kProjectPath, kSocketPath};
@@ -270,6 +301,21 @@ constexpr CommandSpec kRunTable{
     .arguments = kRunArguments,
     .examples = kRunExamples,
     .exit_codes = kRunCodes};
+
+constexpr CommandSpec kRetryTable{
+    .name = "retry",
+    .summary = "Go on where a run has failed or was ended",
+    .description =
+        "Starts a new run that begins where a run has failed, was interrupted, lost or cancelled: "
+        "its finished steps are skipped with their outputs kept, its approved gates are not asked "
+        "again, and the step at which it ended is done again. The plan is not read again: the new "
+        "run has the old one's snapshot and inputs, whatever the files say now. The old run stays "
+        "as it is. Refused, with the reason, for a run that is not over or has completed, and for "
+        "one whose journal is not kept any more.",
+    .options = kRetryOptions,
+    .arguments = kRun,
+    .examples = kRetryExamples,
+    .exit_codes = kRetryCodes};
 
 constexpr CommandSpec kListTable{.name = "list",
                                  .summary = "List the runs of the project",

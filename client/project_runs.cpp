@@ -107,6 +107,7 @@ std::string view_of(const ipc::Layout& layout, const std::string& run, const Fie
       .raw("events", "null")
       .raw("delivered", "null")
       .text_or_null("error", state.text("error"))
+      .raw("retry_of", "null")
       .raw("guardian_pid", "null")
       .str();
 }

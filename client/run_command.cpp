@@ -1,4 +1,5 @@
-// run: starts a run and, when asked to, stays until it has ended. events: prints what happened.
+// run and retry: start a run and, when asked to, stay until it has ended. events: prints what
+// happened.
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,30 @@ Expected<std::string> variables_of(const std::vector<std::string>& given) {
   return json + "}";
 }
 
+// Asks for a run, says its id, and stays with it when asked to.
+Expected<int> start_run(const ipc::OptionValues& values, const Target& target, Request& request) {
+  if (values.has("on-lost")) request.text("on_lost", values.text("on-lost"));
+  const auto answer = ask(target, request, in_ms(kAnswerMs));
+  if (!answer) return answer.error();
+  const std::string run = answer->text("run_id");
+  const bool json = values.flag("json");
+  if (json) {
+    std::string line = R"({"run_id":)" + ipc::quoted(run) + R"(,"workflow_path":)" +
+                       std::string(answer->raw("workflow_path"));
+    if (answer->has("retry_of")) line += R"(,"retry_of":)" + std::string(answer->raw("retry_of"));
+    print(line + "}\n");
+  } else {
+    print(run + "\n");
+  }
+  if (!values.flag("wait") && !values.flag("follow")) return 0;
+  return await_runs(target, {.runs = {run},
+                             .known = true,
+                             .show_events = values.flag("follow"),
+                             .json = json,
+                             .deadline = kNever,
+                             .limit = {}});
+}
+
 }  // namespace
 
 Expected<int> run_command(const ipc::OptionValues& values) {
@@ -42,23 +67,16 @@ Expected<int> run_command(const ipc::OptionValues& values) {
   Request request("run");
   request.text("workflow", values.argument(0)).raw("variables", *variables);
   if (values.has("run-id")) request.text("run_id", values.text("run-id"));
-  const auto answer = ask(*target, request, in_ms(kAnswerMs));
-  if (!answer) return answer.error();
-  const std::string run = answer->text("run_id");
-  const bool json = values.flag("json");
-  if (json) {
-    print(R"({"run_id":)" + ipc::quoted(run) + R"(,"workflow_path":)" +
-          std::string(answer->raw("workflow_path")) + "}\n");
-  } else {
-    print(run + "\n");
-  }
-  if (!values.flag("wait") && !values.flag("follow")) return 0;
-  return await_runs(*target, {.runs = {run},
-                              .known = true,
-                              .show_events = values.flag("follow"),
-                              .json = json,
-                              .deadline = kNever,
-                              .limit = {}});
+  return start_run(values, *target, request);
+}
+
+Expected<int> retry_command(const ipc::OptionValues& values) {
+  const auto target = find_target(values);
+  if (!target) return target.error();
+  Request request("retry");
+  request.text("run_id", values.argument(0));
+  if (values.has("run-id")) request.text("new_run_id", values.text("run-id"));
+  return start_run(values, *target, request);
 }
 
 Expected<int> events_command(const ipc::OptionValues& values) {

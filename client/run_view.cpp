@@ -124,6 +124,7 @@ std::string run_text(const Fields& run, const Screen& screen) {
   sheet.line("state", queued ? "queued, waiting for a slot" : state, tone_of(state));
   sheet.line("status", run.text("status"), tone_of(run.text("status")));
   sheet.line("step", run.text("step"));
+  sheet.line("retry of", run.text("retry_of"));
   const std::string waits = run.text("waits_at");
   sheet.line("waits for", waits == "gate" ? "approval" : waits, Tone::attention);
   sheet.line("started", short_time(run.text("started_at")));

@@ -23,7 +23,7 @@ struct JournalFrame {
 struct Opened {
   runId @0 :Text;
   burst @1 :UInt32;            # 1 for the first
-  cause @2 :Text;              # start, resume, input or project
+  cause @2 :Text;              # start, resume, input, continue or project
   guardianPid @3 :Int32;
   guardianStart @4 :UInt64;    # field 22 of /proc/PID/stat
   bootId @5 :Text;
@@ -127,6 +127,8 @@ struct Accepted {
   stateFile @6 :Text;          # file that holds it instead, when large
   adoptedPaused @7 :Bool;      # taken on from a paused state file, never started by us
   projectRoot @8 :Text;        # of the project nested in the daemon's the run belongs to, or empty
+  onLost @9 :Text;             # fail or resume, as whoever started it said; empty: the daemon's
+  retryOf @10 :Text;           # the run whose finished steps this one begins with, or empty
 }
 
 struct Command {
@@ -189,7 +191,7 @@ struct Job {
   doorbell @4 :Text;           # socket path
   secret @5 :Data;
   burst @6 :UInt32;
-  cause @7 :Text;              # start, resume, input, project
+  cause @7 :Text;              # start, resume, input, continue, project
   state @8 :Data;              # start: the initial run state
   command @9 :Command;         # resume, input; project: the cancellation, if any
   killGraceMs @10 :UInt64;
@@ -201,6 +203,8 @@ struct Job {
   stepOutputMax @16 :UInt64;   # bytes a step may print, or an integration answer; 0: the default
   workflowPath @17 :Text;      # the plan's file, empty when it is not known
   runTimeMaxMs @18 :UInt64;    # what the burst may take; 0: no limit
+  resumeLost @19 :Bool;        # a crash is no end: the supervisor lets the run go on
+  retryOf @20 :Text;           # start: whose artifacts the state refers to, or empty
 }
 
 struct Hello {
@@ -213,16 +217,18 @@ struct Hello {
 struct PrepareRequest {
   version @0 :UInt32;
   kind @1 :Text;               # handoff: a detached run of the CLI; launch: run.start and our client;
-                               # input: a submission to a paused run
+                               # input: a submission to a paused run; retry: a run that ended
   projectRoot @2 :Text;
   runId @3 :Text;
   workflowId @4 :Text;
-  workflowPath @5 :Text;       # handoff; input: the state file
+  workflowPath @5 :Text;       # handoff; input, retry: the state file
   variables @6 :Data;          # JSON object; input: the submission
   snapshot @7 :Data;           # JSON object, handoff with a snapshot
   hasSnapshot @8 :Bool;
   capabilities @9 :Data;       # JSON object, handoff
   textVariables @10 :Bool;     # variables are command-line text, converted as `charter run` does
+  journal @11 :Text;           # retry
+  blobs @12 :Text;             # retry: the directory of the run's large outputs
 }
 
 struct PrepareReply {

@@ -12,6 +12,7 @@
 #include "ipc/message.h"
 #include "ipc/peer.h"
 #include "ipc/schema.h"
+#include "ipc/versions.h"
 
 namespace charter::ipc {
 namespace {
@@ -47,7 +48,7 @@ bool send_packet(int fd, const void* bytes, std::size_t size) {
 }
 
 Result<Hello> read_hello(schema::Hello::Reader in) {
-  if (in.getVersion() != kDoorbellVersion) {
+  if (!readable(in.getVersion(), kDoorbellVersion)) {
     return message::version_error("doorbell", in.getVersion(), kDoorbellVersion);
   }
   return Hello{in.getVersion(), str(in.getRunId()), str(in.getSecret()), in.getPid()};

@@ -9,6 +9,7 @@
 
 #include "ipc/message.h"
 #include "ipc/schema.h"
+#include "ipc/versions.h"
 
 namespace charter::ipc {
 namespace {
@@ -22,7 +23,7 @@ constexpr unsigned MFD_NOEXEC_SEAL = 0x0008U;
 #endif
 
 Result<Job> read_job(schema::Job::Reader in) {
-  if (in.getVersion() != kJobVersion) {
+  if (!readable(in.getVersion(), kJobVersion)) {
     return message::version_error("job", in.getVersion(), kJobVersion);
   }
   Job out;
@@ -41,6 +42,8 @@ Result<Job> read_job(schema::Job::Reader in) {
   out.step_output_max = in.getStepOutputMax();
   out.workflow_path = str(in.getWorkflowPath());
   out.run_time_max_ms = in.getRunTimeMaxMs();
+  out.resume_lost = in.getResumeLost();
+  out.retry_of = str(in.getRetryOf());
   out.next_seq = in.getNextSeq();
   out.reason = str(in.getReason());
   out.pauses = in.getPauses();
@@ -61,7 +64,7 @@ std::string encode(const Job& job) {
   const std::size_t bytes = job.run_id.size() + job.project_root.size() + job.data_dir.size() +
                             job.doorbell.size() + job.secret.size() + job.cause.size() +
                             job.state.size() + job.reason.size() + job.workflow_path.size() +
-                            (job.command ? text_bytes(*job.command) : 0);
+                            job.retry_of.size() + (job.command ? text_bytes(*job.command) : 0);
   return message::write<schema::Job>(bytes, [&](auto out) {
     out.setVersion(kJobVersion);
     out.setRunId(text(job.run_id));
@@ -79,6 +82,8 @@ std::string encode(const Job& job) {
     out.setStepOutputMax(job.step_output_max);
     out.setWorkflowPath(text(job.workflow_path));
     out.setRunTimeMaxMs(job.run_time_max_ms);
+    out.setResumeLost(job.resume_lost);
+    out.setRetryOf(text(job.retry_of));
     out.setNextSeq(job.next_seq);
     out.setReason(text(job.reason));
     out.setPauses(job.pauses);

@@ -25,7 +25,7 @@ struct Job {
   std::string doorbell;
   std::string secret;
   std::uint32_t burst = 1;
-  std::string cause;  // start, resume, input, project
+  std::string cause;  // start, resume, input, continue, project
   std::string state;
   std::optional<Command> command;
   std::uint64_t kill_grace_ms = 10'000;
@@ -37,6 +37,8 @@ struct Job {
   std::uint64_t step_output_max = 0;      // bytes a step may print; 0: the default
   std::string workflow_path;              // of the plan's file; empty when it is not known
   std::uint64_t run_time_max_ms = 0;      // what the burst may take; 0: no limit
+  bool resume_lost = false;               // a crash is no end: the supervisor lets the run go on
+  std::string retry_of;                   // whose artifacts the state refers to, or empty
 };
 
 [[nodiscard]] std::string encode(const Job& job);

@@ -47,7 +47,8 @@ struct TextBytes {
   std::size_t operator()(const Place& v) const { return v.machine_id.size() + v.filesystem.size(); }
   std::size_t operator()(const Accepted& v) const {
     return v.run_id.size() + v.workflow_id.size() + v.workflow_path.size() + v.started_at.size() +
-           v.state.size() + v.state_file.size() + v.project_root.size();
+           v.state.size() + v.state_file.size() + v.project_root.size() + v.on_lost.size() +
+           v.retry_of.size();
   }
   std::size_t operator()(const Command& v) const { return text_bytes(v); }
   std::size_t operator()(const CommandDone& v) const {
@@ -83,6 +84,8 @@ struct Writer {
     out.setStateFile(text(v.state_file));
     out.setAdoptedPaused(v.adopted_paused);
     out.setProjectRoot(text(v.project_root));
+    out.setOnLost(text(v.on_lost));
+    out.setRetryOf(text(v.retry_of));
   }
   void operator()(const Command& v) { write_command(v, record.initCommand()); }
   void operator()(const CommandDone& v) {
@@ -141,6 +144,8 @@ Accepted read_body(schema::Accepted::Reader in) {
   out.state_file = str(in.getStateFile());
   out.adopted_paused = in.getAdoptedPaused();
   out.project_root = str(in.getProjectRoot());
+  out.on_lost = str(in.getOnLost());
+  out.retry_of = str(in.getRetryOf());
   return out;
 }
 

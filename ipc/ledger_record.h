@@ -25,6 +25,8 @@ struct Accepted {
   std::string state_file;
   bool adopted_paused = false;
   std::string project_root;
+  std::string on_lost{};  // fail, resume or empty
+  std::string retry_of{};
 };
 
 struct Command {

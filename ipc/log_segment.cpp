@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "ipc/log_frame.h"
+#include "ipc/versions.h"
 
 namespace charter::ipc {
 namespace {
@@ -94,7 +95,7 @@ Result<void> check_log_header(int fd, LogKind kind) {
     return Error{std::make_error_code(std::errc::no_message_available), "a log without a header"};
   }
   if (header.magic != kFileMagic) return plain_error("not a log of charter-daemon");
-  if (header.version != kLogVersion) {
+  if (!readable(header.version, kLogVersion)) {
     return plain_error("log format version " + std::to_string(header.version) +
                        ", this program knows version " + std::to_string(kLogVersion));
   }

@@ -19,8 +19,10 @@ using message::text;
 constexpr std::uint32_t kPrepareVersion = 1;
 
 using Kind = PrepareRequest::Kind;
-constexpr std::array<std::pair<Kind, const char*>, 3> kKinds{
-    {{Kind::handoff, "handoff"}, {Kind::launch, "launch"}, {Kind::input, "input"}}};
+constexpr std::array<std::pair<Kind, const char*>, 4> kKinds{{{Kind::handoff, "handoff"},
+                                                              {Kind::launch, "launch"},
+                                                              {Kind::input, "input"},
+                                                              {Kind::retry, "retry"}}};
 
 Result<PrepareRequest> read_request(schema::PrepareRequest::Reader in) {
   if (in.getVersion() != kPrepareVersion) {
@@ -41,6 +43,8 @@ Result<PrepareRequest> read_request(schema::PrepareRequest::Reader in) {
   out.has_snapshot = in.getHasSnapshot();
   out.capabilities = str(in.getCapabilities());
   out.text_variables = in.getTextVariables();
+  out.journal = str(in.getJournal());
+  out.blobs = str(in.getBlobs());
   return out;
 }
 
@@ -81,10 +85,10 @@ FileIdentity identify(const std::string& path) {
 }
 
 std::string encode(const PrepareRequest& request) {
-  const std::size_t bytes = request.project_root.size() + request.run_id.size() +
-                            request.workflow_id.size() + request.workflow_path.size() +
-                            request.variables.size() + request.snapshot.size() +
-                            request.capabilities.size();
+  const std::size_t bytes =
+      request.project_root.size() + request.run_id.size() + request.workflow_id.size() +
+      request.workflow_path.size() + request.variables.size() + request.snapshot.size() +
+      request.capabilities.size() + request.journal.size() + request.blobs.size();
   return message::write<schema::PrepareRequest>(bytes, [&](auto out) {
     out.setVersion(kPrepareVersion);
     const auto known = std::find_if(kKinds.begin(), kKinds.end(), [&request](const auto& one) {
@@ -100,6 +104,8 @@ std::string encode(const PrepareRequest& request) {
     out.setHasSnapshot(request.has_snapshot);
     out.setCapabilities(data(request.capabilities));
     out.setTextVariables(request.text_variables);
+    out.setJournal(text(request.journal));
+    out.setBlobs(text(request.blobs));
   });
 }
 

@@ -13,8 +13,9 @@ namespace charter::ipc {
 
 struct PrepareRequest {
   // `input`: whether the run that waits in the state file `workflow_path` takes the submission
-  // `variables` ({"kind":"form","answers":{...}}).
-  enum class Kind { handoff, launch, input };
+  // `variables` ({"kind":"form","answers":{...}}). `retry`: what a new run begins with that goes on
+  // where another ended, from that one's journal, or, when it has not begun, its state file.
+  enum class Kind { handoff, launch, input, retry };
   Kind kind = Kind::handoff;
   std::string project_root;
   std::string run_id;
@@ -25,6 +26,8 @@ struct PrepareRequest {
   bool has_snapshot = false;
   std::string capabilities = "{}";
   bool text_variables = false;
+  std::string journal;
+  std::string blobs;
 };
 
 struct FileIdentity {

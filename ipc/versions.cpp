@@ -12,8 +12,7 @@ namespace charter::ipc {
 std::string_view product_version() { return CHARTER_VERSION; }
 
 std::span<const FormatVersion> format_versions() {
-  // Ledger and journal are logs of the one kind, and change together.
-  static constexpr std::array<FormatVersion, 6> kVersions{{{"ledger", kLogVersion},
+  static constexpr std::array<FormatVersion, 6> kVersions{{{"ledger", kLedgerVersion},
                                                            {"journal", kLogVersion},
                                                            {"job", kJobVersion},
                                                            {"control", kControlVersion},

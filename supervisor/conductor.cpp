@@ -102,6 +102,8 @@ void Conductor::begin(const RunPtr& run) {
   if (decision != nullptr) {
     order.cause = decision->kind == "input" ? Cause::input : Cause::resume;
     order.command = decision;
+  } else if (run->goes_on) {
+    order.cause = Cause::go_on;
   }
   const bool approved = decision != nullptr && decision->kind == "approve";
   const bool announce = decision == nullptr || approved;
@@ -145,7 +147,8 @@ void Conductor::launch_failed(const RunPtr& run, const ipc::Error& error) {
 
 // Gives the slot back before anything was started.
 void Conductor::step_back(const RunPtr& run) {
-  run->state = run->waits_at == PauseKind::none ? RunState::queued : RunState::paused;
+  const bool waits = run->waits_at != PauseKind::none && !run->goes_on;
+  run->state = waits ? RunState::paused : RunState::queued;
   slots_.release(*run);
 }
 
@@ -164,6 +167,7 @@ void Conductor::retry_soon() {
 void Conductor::project(const RunPtr& run, const ipc::Command* command, std::string reason) {
   run->state = RunState::ending;
   run->project_due = true;
+  run->goes_on = false;
   Project order{run, std::nullopt, std::move(reason)};
   if (command != nullptr) order.command = *command;
   projects_.push_back(std::move(order));

@@ -99,6 +99,7 @@ class Conductor {
   // settle.cpp: after a worker
   void settle(const RunPtr& run);
   void act(const RunPtr& run, Action action);
+  void go_on(const RunPtr& run);
   void adopt(const RunPtr& run);
   void wait_for_lock(const RunPtr& run);
   void close_when_durable(const RunPtr& run, Burst::Closing how);

@@ -9,19 +9,43 @@ bool begun_by_decision(const ipc::JournalSummary& journal) {
   return journal.opened && (journal.opened->cause == "resume" || journal.opened->cause == "input");
 }
 
+bool went_on(const Facts& facts, const ipc::JournalSummary& journal) {
+  return facts.goes_on || (journal.opened && journal.opened->cause == "continue");
+}
+
+// Nobody ended it and it did not give up by itself.
+bool by_accident(const ipc::JournalSummary& journal) {
+  return !journal.exit || journal.exit->cause == "signal";
+}
+
 Action again(const Facts& facts, Action action) {
   return facts.fruitless_starts < kMaxFruitlessStarts ? action : Action::project_starts;
 }
 
+// Steps have begun. What had been finished is known unless some of the journal was set aside.
+Action decide_lost(const Facts& facts, const ipc::JournalSummary& journal) {
+  if (!facts.resume || journal.damaged || !by_accident(journal)) return Action::project_lost;
+  return facts.stalled_bursts < kMaxStalledBursts ? Action::go_on : Action::project_stalled;
+}
+
 // The latest burst died before any of its steps began.
 Action decide_fruitless(const Facts& facts, const ipc::JournalSummary& journal) {
+  if (went_on(facts, journal)) return decide_lost(facts, journal);
+  // A guardian that could write down how the engine ended has decided that the run is over, but
+  // for a crash where runs go on.
+  if (journal.exit && !(facts.resume && by_accident(journal))) return Action::project_lost;
   if (!begun_by_decision(journal)) return again(facts, Action::start_again);
   // What the ledger does not know cannot be repeated.
-  if (!facts.decision) return Action::project_lost;
+  if (!facts.decision) return decide_lost(facts, journal);
   return again(facts, Action::repeat_decision);
 }
 
 }  // namespace
+
+bool leaves_processes(Action action) {
+  return action == Action::project_lost || action == Action::project_stalled ||
+         action == Action::go_on;
+}
 
 Action decide(const Facts& facts, const ipc::JournalSummary& journal) {
   if (facts.damaged) return facts.locked ? Action::unreachable : Action::hold;
@@ -35,10 +59,8 @@ Action decide(const Facts& facts, const ipc::JournalSummary& journal) {
   if (facts.cancel) return Action::project_cancel;
   switch (journal.last) {
     case Last::none:
-      return journal.exit ? Action::project_lost : decide_fruitless(facts, journal);
     case Last::opened:
-      // A guardian that could write down how the engine ended has decided that the run is over.
-      return journal.exit ? Action::project_lost : decide_fruitless(facts, journal);
+      return decide_fruitless(facts, journal);
     case Last::paused:
       return facts.silent && facts.decision ? again(facts, Action::repeat_decision) : Action::pause;
     case Last::step_open:
@@ -46,7 +68,7 @@ Action decide(const Facts& facts, const ipc::JournalSummary& journal) {
     case Last::terminal:
       break;
   }
-  return Action::project_lost;
+  return decide_lost(facts, journal);
 }
 
 }  // namespace charter::supervisor

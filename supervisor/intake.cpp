@@ -137,7 +137,10 @@ void Intake::prepared(const std::shared_ptr<Pending>& pending, const Verdict& ve
   ipc::Accepted accepted;
   accepted.workflow_id = verdict->workflow_id;
   accepted.workflow_path = verdict->workflow_path;
+  if (!pending->order.retry_of.empty()) accepted.workflow_path = pending->order.workflow_path;
   accepted.started_at = ipc::wire_time(now);
+  accepted.on_lost = pending->order.on_lost;
+  accepted.retry_of = pending->order.retry_of;
   if (pending->nested) accepted.project_root = pending->nested->root();
   std::string state = ipc::initial_state(*verdict, pending->order.run_id, ipc::file_time(now));
   if (state.size() <= kStateInLedger) {
@@ -205,15 +208,9 @@ void Intake::written(const std::shared_ptr<Pending>& pending, const ipc::Result<
     return refuse(pending, refusal_of(result.error()));
   }
   const RunPtr run = registry_.add(pending->order.run_id);
-  run->workflow_id = std::move(pending->accepted.workflow_id);
-  run->workflow_path = std::move(pending->accepted.workflow_path);
-  run->started_at = std::move(pending->accepted.started_at);
-  run->order = pending->accepted.order;
+  run->take(pending->accepted);
   run->state_bytes = std::move(pending->accepted.state);
   run->python = pending->python;
-  run->state_path = std::move(pending->accepted.state_file);
-  run->adopted_paused = pending->accepted.adopted_paused;
-  run->project_root = std::move(pending->accepted.project_root);
   run->updated_us = ipc::now_us();
   if (pending->paused) {
     run->state = RunState::paused;

@@ -38,6 +38,9 @@ class Intake {
     ipc::PrepareRequest question;
     // A run.start's command, whose answer is written down with the run.
     std::optional<std::string> command_id;
+    std::string on_lost{};        // fail or resume; empty: the daemon's
+    std::string retry_of{};       // the run it goes on from, or empty
+    std::string workflow_path{};  // of a retry: its plan's file, as announced
   };
 
   // `accepted` is called after the answer: the run may begin.

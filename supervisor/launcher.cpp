@@ -29,6 +29,8 @@ const char* name_of(Cause cause) {
       return "resume";
     case Cause::input:
       return "input";
+    case Cause::go_on:
+      return "continue";
     case Cause::project:
       break;
   }
@@ -154,6 +156,8 @@ ipc::Result<ipc::Job> Launcher::make_job(const Run& run, const LaunchOrder& orde
   job.next_seq = std::max(run.progress.next_seq, run.delivery.confirmed_seq);
   job.reason = order.reason;
   job.pauses = run.pauses;
+  job.resume_lost = run.resume_lost;
+  job.retry_of = run.retry_of;
   if (order.command != nullptr) job.command = *order.command;
   if (order.cause == Cause::start || !run.started_burst) {
     auto state =

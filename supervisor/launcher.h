@@ -19,7 +19,7 @@
 namespace charter::supervisor {
 
 // Why a worker is started.
-enum class Cause { start, resume, input, project };
+enum class Cause { start, resume, input, go_on, project };
 
 struct LaunchOrder {
   Cause cause = Cause::start;

@@ -198,6 +198,11 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
     opened.damaged = opened.damaged || read->damaged;
     bytes += read->end;
   }
+  if (opened.state.place && opened.state.place->version > here.version) {
+    return ipc::plain_error(
+        fmt::format("the ledger is of version {}, this program knows version {}",
+                    opened.state.place->version, here.version));
+  }
   const bool holes = !born.empty() && born.back().read.holes;
   opened.fresh = segments->empty();
   opened.damaged = opened.damaged || (!opened.fresh && first == 0);
@@ -224,11 +229,22 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
   store.set_aside_ = opened.damaged || holes;
   if (!opened.fresh) {
     if (auto begun = store.begin_segment(); !begun) store.writer_.reset();
+    store.raise_version(opened, here);
     return store;
   }
   const std::vector<std::string> place{ipc::encode(ipc::LedgerRecord{ipc::now_us(), here})};
   if (auto made = store.compact(place); !made) return made.error();
   return store;
+}
+
+// From now on an earlier program would not understand all of it. That it is in its old place, or is
+// not, stays to be told.
+void LedgerStore::raise_version(Opened& opened, const ipc::Place& here) {
+  if (!opened.state.place || opened.state.place->version >= here.version) return;
+  opened.state.place->version = here.version;
+  const std::vector<std::string> record{
+      ipc::encode(ipc::LedgerRecord{ipc::now_us(), *opened.state.place})};
+  (void)commit(record, true);  // on a full disk the next start, or the next compaction, says so
 }
 
 ipc::Result<void> LedgerStore::begin_segment() {

@@ -55,6 +55,7 @@ class LedgerStore {
 
   [[nodiscard]] std::string path(std::uint64_t number, const char* suffix) const;
   ipc::Result<void> begin_segment();
+  void raise_version(Opened& opened, const ipc::Place& here);
   void drop_segments_before(std::uint64_t number);
 
   std::string directory_;

@@ -10,6 +10,7 @@
 
 #include "ipc/job.h"
 #include "ipc/unique_fd.h"
+#include "ipc/versions.h"
 
 namespace charter::supervisor {
 namespace {
@@ -42,7 +43,7 @@ std::string filesystem_of(const std::string& directory) {
 ipc::Result<ipc::Place> place_of(const std::string& directory) {
   struct stat info = {};
   if (::stat(directory.c_str(), &info) != 0) return ipc::errno_error("stat " + directory);
-  return ipc::Place{kLedgerVersion, info.st_ino, machine_id(), filesystem_of(directory)};
+  return ipc::Place{ipc::kLedgerVersion, info.st_ino, machine_id(), filesystem_of(directory)};
 }
 
 std::string place_difference(const ipc::Place& recorded, const ipc::Place& here) {

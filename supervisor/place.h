@@ -8,8 +8,6 @@
 
 namespace charter::supervisor {
 
-inline constexpr std::uint32_t kLedgerVersion = 1;
-
 // The place of an existing directory. What the machine cannot tell stays empty.
 [[nodiscard]] ipc::Result<ipc::Place> place_of(const std::string& directory);
 

@@ -36,6 +36,7 @@ FinishedRun finished_run(const ipc::Accepted& accepted, const LedgerRun& known) 
   finished.workflow_path = accepted.workflow_path;
   finished.started_at = accepted.started_at;
   finished.order = accepted.order;
+  finished.retry_of = accepted.retry_of;
   if (known.cursor) finished.events = known.cursor->seq;
   finished.wire = wire_status(known.closed->status).value_or(WireStatus::completed);
   return finished;
@@ -64,13 +65,7 @@ void Recovery::take_run(const std::string& id, LedgerRun& known) {
     return;
   }
   const RunPtr run = registry_.add(id);
-  run->order = accepted.order;
-  run->workflow_id = accepted.workflow_id;
-  run->workflow_path = accepted.workflow_path;
-  run->started_at = accepted.started_at;
-  run->state_path = accepted.state_file;
-  run->adopted_paused = accepted.adopted_paused;
-  run->project_root = accepted.project_root;
+  run->take(accepted);
   take_commands(*run, known);
   Facts facts;
   facts.in_ledger = true;
@@ -155,6 +150,8 @@ void Recovery::take_journal(const RunPtr& run, Facts facts) {
   }
   facts.decision = run->decision() != nullptr;
   facts.fruitless_starts = run->fruitless_starts;
+  facts.resume = run->resume_lost;
+  facts.stalled_bursts = run->stalled_bursts;
   burst->reader = ipc::LogReader(file->get(), run->progress.end);
   burst->began_at = run->progress.end;
   // A durable journal of a run that only waits is not looked at again, and there may be more of
@@ -209,11 +206,16 @@ void Recovery::take_unknown_journals() {
 }
 
 void Recovery::act(Conductor& conductor) {
+  // Nothing of an earlier boot is alive, and what carries the mark of a copy's run may belong to
+  // the original.
   std::unordered_set<std::string> dead;
   for (const Found& one : found_) {
-    if (one.run->burst == nullptr) continue;
-    if (decide(one.facts, one.run->burst->summary) == Action::project_lost)
+    if (one.run->burst == nullptr || conductor.holding()) continue;
+    const ipc::JournalSummary& summary = one.run->burst->summary;
+    const bool this_boot = !summary.opened || summary.opened->boot_id == boot_id_;
+    if (this_boot && leaves_processes(decide(one.facts, summary))) {
       dead.insert(layout_.journal(one.run->id));
+    }
   }
   if (const std::size_t ended = end_marked_processes(dead); ended > 0) {
     log::info("Ended {} processes of runs whose workers are gone", ended);

@@ -24,19 +24,7 @@ bool is_unused_journal(const std::string& path) {
          static_cast<std::uint64_t>(info.st_size) <= ipc::kLogHeaderSize;
 }
 
-ipc::LedgerRecord accepted_record(const Run& run) {
-  ipc::Accepted accepted;
-  accepted.run_id = run.id;
-  accepted.order = run.order;
-  accepted.workflow_id = run.workflow_id;
-  accepted.workflow_path = run.workflow_path;
-  accepted.started_at = run.started_at;
-  accepted.state = run.state_bytes;
-  accepted.state_file = run.state_path;
-  accepted.adopted_paused = run.adopted_paused;
-  accepted.project_root = run.project_root;
-  return {run.updated_us, std::move(accepted)};
-}
+ipc::LedgerRecord accepted_record(const Run& run) { return {run.updated_us, run.accepted()}; }
 
 void append_commands(const Run& run, std::vector<ipc::LedgerRecord>& records) {
   for (const ipc::Command& command : run.commands) records.push_back({run.updated_us, command});
@@ -69,6 +57,7 @@ const FinishedRun* Registry::find_finished(std::string_view id) const {
 RunPtr Registry::add(std::string id) {
   auto run = std::make_shared<Run>();
   run->id = id;
+  run->resume_lost = resume_lost_;
   reserved_.erase(id);
   runs_.insert_or_assign(std::move(id), run);
   return run;
@@ -76,8 +65,9 @@ RunPtr Registry::add(std::string id) {
 
 void Registry::retire(const RunPtr& run) {
   FinishedRun finished{
-      run->id,    run->workflow_id, run->workflow_path,     run->started_at, run->step,
-      run->error, run->order,       run->progress.next_seq, run->updated_us, run->wire};
+      run->id,         run->workflow_id, run->workflow_path, run->started_at,
+      run->step,       run->error,       run->order,         run->progress.next_seq,
+      run->updated_us, run->wire,        run->retry_of};
   runs_.erase(run->id);
   remember(std::move(finished));
 }
@@ -185,6 +175,7 @@ std::vector<ipc::LedgerRecord> Registry::snapshot(std::string_view gateway) cons
     accepted.workflow_id = run.workflow_id;
     accepted.workflow_path = run.workflow_path;
     accepted.started_at = run.started_at;
+    accepted.retry_of = run.retry_of;
     records.push_back({run.updated_us, std::move(accepted)});
     records.push_back({run.updated_us, ipc::Cursor{std::string(gateway), run.id, run.events, 0}});
     records.push_back({run.updated_us, ipc::Closed{run.id, std::string(name_of(run.wire)), true}});

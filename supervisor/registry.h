@@ -30,6 +30,9 @@
 //   accepted         free          inside a step            `project`: one terminal event that
 //                                                           says what was lost
 //   accepted         free          a checkpoint             as inside a step
+//   the same two, and the run shall outlive its worker      go on behind the last finished step,
+//   (--on-lost), no exit frame but a crash's                in the order of the queue; after three
+//                                                           bursts without a finished step: failed
 //   cancel accepted  no journal    -                        `project` on an empty journal
 //   cancel accepted  free          not terminal             `project` appends the cancellation
 //   cancel accepted  held          -                        the kill ladder
@@ -68,11 +71,14 @@ struct FinishedRun {
   std::uint64_t events = 0;
   std::int64_t updated_us = 0;
   WireStatus wire = WireStatus::completed;
+  std::string retry_of;
 };
 
 class Registry {
  public:
-  explicit Registry(const ipc::Layout& layout) : layout_(layout) {}
+  // `resume_lost`: what becomes of runs of whose loss nobody has said anything.
+  explicit Registry(const ipc::Layout& layout, bool resume_lost = false)
+      : layout_(layout), resume_lost_(resume_lost) {}
 
   [[nodiscard]] RunPtr find(std::string_view id) const;
   [[nodiscard]] const FinishedRun* find_finished(std::string_view id) const;
@@ -128,6 +134,7 @@ class Registry {
     }
   };
   const ipc::Layout& layout_;
+  bool resume_lost_;
   std::unordered_map<std::string, RunPtr, TextHash, std::equal_to<>> runs_;
   std::unordered_set<std::string> reserved_;
   std::deque<FinishedRun> finished_;

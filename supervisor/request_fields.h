@@ -24,13 +24,14 @@ class Requests::Fields {
   // The object's text; "{}" when it is missing.
   [[nodiscard]] std::string object(std::string_view name);
 
+  // Something about a field that was read.
+  void wrong(std::string_view name, std::string_view reason);
   // Whether everything was as it must be; with what was not read counting as unknown.
   [[nodiscard]] bool good();
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
   const ipc::JsonMember* take(std::string_view name);
-  void wrong(std::string_view name, std::string_view reason);
 
   const Members& members_;
   std::vector<std::string> known_;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "supervisor/kill_report.h"
 #include "supervisor/log.h"
 #include "supervisor/request_fields.h"
+#include "supervisor/retrying.h"
 #include "supervisor/run_view.h"
 
 namespace charter::supervisor {
@@ -31,6 +33,13 @@ void refuse(const SessionPtr& session, const Refusal& refusal) {
   refuse(session, refusal.code, refusal.message);
 }
 
+// 0 for what is no number that a version can be.
+std::uint32_t number_of(std::string_view digits) {
+  std::uint32_t number = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return read.ec == std::errc() && read.ptr == digits.data() + digits.size() ? number : 0;
+}
+
 std::string formats_json() {
   JsonObject formats;
   for (const ipc::FormatVersion& format : ipc::format_versions()) {
@@ -40,6 +49,14 @@ std::string formats_json() {
 }
 
 }  // namespace
+
+// What becomes of the run when its worker is lost; empty when that is left to the daemon.
+std::string Requests::read_on_lost(Fields& fields) {
+  auto said = fields.optional_text("on_lost");
+  if (!said) return {};
+  if (*said != kFailLost && *said != kResumeLost) fields.wrong("on_lost", "must be fail or resume");
+  return std::move(*said);
+}
 
 Requests::Requests(Settings settings, const ipc::Layout& layout, Registry& registry, Intake& intake,
                    Commands& commands, Hooks hooks)
@@ -93,7 +110,7 @@ void Requests::hand_off(const SessionPtr& session, std::string_view line, const 
 
 void Requests::control(const SessionPtr& session, const Members& members) {
   const ipc::JsonMember* version = ipc::find(members, "version");
-  if (version == nullptr || version->raw != std::to_string(ipc::kControlVersion)) {
+  if (version == nullptr || !ipc::readable(number_of(version->raw), ipc::kControlVersion)) {
     const bool numeric = version != nullptr && version->kind == ipc::JsonKind::number;
     return refuse(
         session, numeric ? "unsupported_version" : "invalid_request",
@@ -109,6 +126,7 @@ void Requests::control(const SessionPtr& session, const Members& members) {
   };
   if (name == "ping") return plain(&Requests::ping);
   if (name == "run") return run(session, fields);
+  if (name == "retry") return retry(session, fields);
   if (name == "list") return plain(&Requests::list);
   if (name == "status") return status(session, fields);
   if (name == "events") return events(session, fields);
@@ -138,16 +156,49 @@ void Requests::run(const SessionPtr& session, Fields& fields) {
   order.question.text_variables = true;
   order.question.workflow_id = fields.text("workflow");
   order.question.variables = fields.object("variables");
+  order.on_lost = read_on_lost(fields);
   auto run_id = fields.optional_text("run_id");
   if (!fields.good()) return refuse(session, "invalid_request", fields.problem());
   order.run_id = run_id ? std::move(*run_id) : random_uuid();
+  take(session, std::move(order));
+}
+
+// The run's plan is not read again: the old run's snapshot is the new one's.
+void Requests::retry(const SessionPtr& session, Fields& fields) {
+  const std::string old_id = fields.text("run_id");
+  auto new_id = fields.optional_text("new_run_id");
+  const std::string on_lost = read_on_lost(fields);
+  if (!fields.good()) return refuse(session, "invalid_request", fields.problem());
+  if (!new_id) new_id = random_uuid();
+  const RunPtr known = registry_.find(old_id);
+  if (known == nullptr || !UntilOver::awaits(*known)) {
+    return retry(session, old_id, *new_id, on_lost);
+  }
+  const auto waiting =
+      std::make_shared<UntilOver>([this, weak = std::weak_ptr(session), old_id, new_id, on_lost] {
+        if (const SessionPtr waits = weak.lock()) retry(waits, old_id, *new_id, on_lost);
+      });
+  session->keep(waiting);
+  known->watchers.push_back(waiting);
+}
+
+void Requests::retry(const SessionPtr& session, const std::string& old_id,
+                     const std::string& new_id, const std::string& on_lost) {
+  auto found = retry_order(layout_, registry_, old_id, new_id);
+  if (const auto* refusal = std::get_if<Refusal>(&found)) return refuse(session, *refusal);
+  auto& order = std::get<Intake::Order>(found);
+  order.on_lost = on_lost;
+  take(session, std::move(order));
+}
+
+void Requests::take(const SessionPtr& session, Intake::Order order) {
   intake_.take(std::move(order), [session](const Intake::Taken& taken) {
     if (taken.run == nullptr) return refuse(session, *taken.refusal);
-    session->send_last(JsonObject()
-                           .flag("ok", true)
-                           .text("run_id", taken.run->id)
-                           .text("workflow_path", taken.run->workflow_path)
-                           .str());
+    JsonObject answer;
+    answer.flag("ok", true).text("run_id", taken.run->id);
+    answer.text_or_null("workflow_path", taken.run->workflow_path);
+    if (!taken.run->retry_of.empty()) answer.text("retry_of", taken.run->retry_of);
+    session->send_last(answer.str());
   });
 }
 

@@ -45,6 +45,10 @@ class Requests {
 
   void ping(const SessionPtr& session);
   void run(const SessionPtr& session, Fields& fields);
+  void retry(const SessionPtr& session, Fields& fields);
+  void retry(const SessionPtr& session, const std::string& old_id, const std::string& new_id,
+             const std::string& on_lost);
+  void take(const SessionPtr& session, Intake::Order order);
   void list(const SessionPtr& session);
   void status(const SessionPtr& session, Fields& fields);
   void events(const SessionPtr& session, Fields& fields);
@@ -54,6 +58,7 @@ class Requests {
   void stop(const SessionPtr& session, Fields& fields);
   void adopt(const SessionPtr& session);
   void forget(const SessionPtr& session, Fields& fields);
+  static std::string read_on_lost(Fields& fields);
   void unknown_run(const SessionPtr& session, const std::string& run_id) const;
 
   Settings settings_;

@@ -35,6 +35,35 @@ bool is_terminal(WireStatus status) {
 Run::Run() = default;
 Run::~Run() = default;
 
+void Run::take(const ipc::Accepted& accepted) {
+  order = accepted.order;
+  workflow_id = accepted.workflow_id;
+  workflow_path = accepted.workflow_path;
+  started_at = accepted.started_at;
+  state_path = accepted.state_file;
+  adopted_paused = accepted.adopted_paused;
+  project_root = accepted.project_root;
+  retry_of = accepted.retry_of;
+  on_lost_said = !accepted.on_lost.empty();
+  if (on_lost_said) resume_lost = accepted.on_lost == kResumeLost;
+}
+
+ipc::Accepted Run::accepted() const {
+  ipc::Accepted record;
+  record.run_id = id;
+  record.order = order;
+  record.workflow_id = workflow_id;
+  record.workflow_path = workflow_path;
+  record.started_at = started_at;
+  record.state = state_bytes;
+  record.state_file = state_path;
+  record.adopted_paused = adopted_paused;
+  record.project_root = project_root;
+  record.retry_of = retry_of;
+  if (on_lost_said) record.on_lost = resume_lost ? kResumeLost : kFailLost;
+  return record;
+}
+
 ipc::Layout Run::layout(const ipc::Layout& daemon) const {
   return project_root.empty() ? daemon : ipc::Layout(project_root, daemon.data_dir());
 }

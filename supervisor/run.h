@@ -29,6 +29,10 @@ enum class WireStatus { running, paused, completed, failed, cancelled };
 [[nodiscard]] std::optional<WireStatus> wire_status(std::string_view name);
 [[nodiscard]] bool is_terminal(WireStatus status);
 
+// What becomes of a run whose worker is lost, as --on-lost and requests name it.
+inline constexpr const char* kFailLost = "fail";
+inline constexpr const char* kResumeLost = "resume";
+
 // What a run waits at.
 enum class PauseKind { none, gate, input };
 
@@ -72,6 +76,7 @@ struct Run {
   std::string workflow_id;
   std::string workflow_path;
   std::string project_root;  // of a project nested in the daemon's that it belongs to, or empty
+  std::string retry_of;      // the run whose finished steps it began with, or empty
   std::string started_at;    // acceptance, as announced
   std::uint64_t order = 0;
   RunState state = RunState::queued;
@@ -81,10 +86,14 @@ struct Run {
   bool python = false;           // as far as is known, some of its integrations are Python
   bool adopted_paused = false;   // taken on from a paused state file
   bool started_burst = false;    // a burst's first frame has been seen
+  bool resume_lost = false;      // with its worker lost it goes on behind its last finished step
+  bool on_lost_said = false;     // by whoever started it, not by the daemon's --on-lost
+  bool goes_on = false;          // the next burst is to do that
   std::uint32_t files_busy = 0;  // of its first files, how many are being made right now
   std::uint32_t bursts = 0;
   std::uint32_t pauses = 0;
   std::uint32_t fruitless_starts = 0;  // bursts in a row that died before any step
+  std::uint32_t stalled_bursts = 0;    // bursts in a row that finished no step
   std::uint32_t vain_bursts = 0;  // in a row that a decision began and that left the run waiting
   std::uint32_t failed_projects = 0;  // times that `project` could not end it
   std::int64_t updated_us = 0;
@@ -111,6 +120,9 @@ struct Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
+  // What the ledger says of its acceptance, but for the state.
+  void take(const ipc::Accepted& accepted);
+  [[nodiscard]] ipc::Accepted accepted() const;
   // Everything has reached the gateway.
   [[nodiscard]] bool delivered() const {
     return state == RunState::finished && delivery.confirmed_seq >= progress.next_seq;

@@ -41,7 +41,8 @@ std::string view_of(const Run& run) {
       .text("by", "daemon")
       .number("events", static_cast<std::int64_t>(run.progress.next_seq))
       .number("delivered", static_cast<std::int64_t>(run.delivery.confirmed_seq))
-      .text_or_null("error", run.error);
+      .text_or_null("error", run.error)
+      .text_or_null("retry_of", run.retry_of);
   if (run.burst != nullptr && run.burst->guardian != nullptr && !run.burst->guardian_gone) {
     view.number("guardian_pid", run.burst->guardian->pid());
   } else {
@@ -65,6 +66,7 @@ std::string view_of(const FinishedRun& run) {
       .number("events", static_cast<std::int64_t>(run.events))
       .number("delivered", static_cast<std::int64_t>(run.events))
       .text_or_null("error", run.error)
+      .text_or_null("retry_of", run.retry_of)
       .raw("guardian_pid", "null")
       .str();
 }

@@ -59,6 +59,9 @@ Facts Conductor::facts_of(const Run& run) const {
   facts.decision = run.decision() != nullptr;
   facts.silent = burst.guardian_gone && !burst.projecting && run.progress.end == burst.began_at;
   facts.fruitless_starts = run.fruitless_starts;
+  facts.resume = run.resume_lost;
+  facts.goes_on = run.goes_on;
+  facts.stalled_bursts = run.stalled_bursts;
   return facts;
 }
 
@@ -72,8 +75,10 @@ void Conductor::settle(const RunPtr& run) {
   }
   parts_.tailer.read(run);  // the engine may have written until the lock was free
   facts.silent = facts.silent && run->progress.end == burst.began_at;
-  if (facts.silent) ++run->fruitless_starts;
-  facts.fruitless_starts = run->fruitless_starts;
+  if (facts.silent) {
+    facts.fruitless_starts = ++run->fruitless_starts;
+    facts.stalled_bursts = ++run->stalled_bursts;
+  }
   // A run that waits, and of which nothing is asked, was only looked into.
   const bool looked = burst.summary.last == Last::paused && run->commands.empty();
   if (burst.projecting && burst.summary.last != Last::terminal && !looked) {
@@ -83,7 +88,11 @@ void Conductor::settle(const RunPtr& run) {
     }
   }
   const Action action = decide(facts, burst.summary);
-  if (action == Action::project_lost) end_marked_processes({parts_.layout.journal(run->id)});
+  const auto& opened = burst.summary.opened;
+  const bool this_boot = !opened || opened->boot_id == boot_id_;
+  if (leaves_processes(action) && this_boot) {
+    end_marked_processes({parts_.layout.journal(run->id)});
+  }
   act(run, action);
 }
 
@@ -127,6 +136,13 @@ void Conductor::act(const RunPtr& run, Action action) {
       free_slot(*run);
       project(run, nullptr, "worker died: three times before its first step");
       return;
+    case Action::project_stalled:
+      free_slot(*run);
+      project(run, nullptr, "worker died: three times in a row before a step was finished");
+      return;
+    case Action::go_on:
+      go_on(run);
+      return;
     case Action::queue:
     case Action::start_again:
     case Action::repeat_decision:
@@ -142,6 +158,16 @@ void Conductor::act(const RunPtr& run, Action action) {
     run->state = RunState::queued;
     slots_.return_to_front(run);
   }
+  free_slot(*run);
+}
+
+// In its old place in the file and on the wire, and behind those that wait for a slot as it does.
+void Conductor::go_on(const RunPtr& run) {
+  log::warning("Run {} has lost its worker and goes on behind its last finished step", run->id);
+  close_burst(run);
+  run->goes_on = true;
+  run->state = RunState::queued;
+  recovering_ ? slots_.add_resume(run) : slots_.return_to_front(run);
   free_slot(*run);
 }
 

@@ -14,6 +14,7 @@
 #include "ipc/layout.h"
 #include "supervisor/link/credentials.h"
 #include "supervisor/link/gateway_address.h"
+#include "supervisor/run.h"
 
 namespace charter::supervisor {
 namespace {
@@ -34,6 +35,7 @@ constexpr std::int64_t kLeastStepOutput = 1024;
 constexpr std::int64_t kMostStepOutput = std::int64_t{128} << 20;
 
 constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 2> kOnLost{kFailLost, kResumeLost};
 constexpr std::array<std::string_view, 2> kReplays{"active", "unconfirmed"};
 
 constexpr std::array<std::string_view, 2> kProtocols{"auto", "json"};
@@ -121,6 +123,14 @@ constexpr std::array kOptions{
                     .help = "How long a run may execute before it is ended as failed, counted anew "
                             "after each pause; 0 for no limit.",
                     .kind = OptionKind::number},
+    ipc::OptionSpec{.name = "on-lost",
+                    .variable = "CHARTER_DAEMON_ON_LOST",
+                    .fallback = kFailLost,
+                    .help = "What becomes of a run whose worker is lost by a crash or with the "
+                            "machine, unless its start said so: it fails, or it goes on behind its "
+                            "last finished step and does the interrupted one again.",
+                    .kind = OptionKind::choice,
+                    .choices = kOnLost},
     ipc::OptionSpec{.name = "max-request-bytes",
                     .variable = "CHARTER_DAEMON_MAX_REQUEST_BYTES",
                     .fallback = "67108864",
@@ -413,6 +423,7 @@ Result<StartOptions> check_start_options(const OptionValues& values) {
   options.log_level = values.text("log-level");
   options.offer_capnp = values.text("gateway-protocol") == "auto";
   options.replay = values.text("replay") == "active" ? Replay::active : Replay::unconfirmed;
+  options.resume_lost = values.text("on-lost") == kResumeLost;
   options.insecure_token = values.flag("insecure-token");
   options.config = values.text("config");
   using Reader = Result<void> (*)(const OptionValues&, StartOptions&);

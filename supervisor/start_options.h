@@ -36,6 +36,7 @@ struct StartOptions {
   std::string data_dir;          // absolute, or empty for the default
   std::string toolchain_python;  // absolute, or empty for that of the `charter` command on PATH
   Replay replay = Replay::active;
+  bool resume_lost = false;  // what becomes of runs whose workers are lost, where none has said so
   RetentionSettings retention;
   bool offer_capnp = true;  // charter.capnp.v1 to the gateway
   bool insecure_token = false;

@@ -28,7 +28,7 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       ledger_disk_(context.get_executor()),
       disk_(context.get_executor()),
       ledger_(context.get_executor(), ledger_disk_, std::move(base_.ledger)),
-      registry_(base_.layout),
+      registry_(base_.layout, base_.options.resume_lost),
       preparer_(context.get_executor(), base_.worker, base_.layout.root(), spawner_),
       tailer_(context.get_executor(), disk_, tailer_hooks()),
       launcher_(context.get_executor(), base_.worker, base_.layout, spawner_,

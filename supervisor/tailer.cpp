@@ -46,9 +46,16 @@ void apply_frame(Run& run, ipc::JournalSummary& summary, const ipc::JournalFrame
   }
   if (const auto* opened = std::get_if<ipc::Opened>(&frame.body)) {
     run.started_burst = true;
-    if (opened->cause != "project") ++run.fruitless_starts;
+    if (opened->cause != "project") {
+      ++run.fruitless_starts;
+      ++run.stalled_bursts;
+      run.goes_on = false;
+    }
   }
   if (summary.step_begun || summary.last == Last::paused) run.fruitless_starts = 0;
+  if (std::holds_alternative<ipc::Checkpoint>(frame.body) || summary.last == Last::paused) {
+    run.stalled_bursts = 0;
+  }
   if (const auto* event = std::get_if<ipc::Event>(&frame.body)) apply_event(run, *event);
   if (run.wire == WireStatus::failed) run.error = summary.error;
 }

@@ -76,7 +76,33 @@ void Burst::tell_durably() {
   recorder_.ring();
 }
 
+// Approved gates have no outputs to know them by.
+void Burst::note_approvals() {
+  for (const GateRecord& gate : state_.gate_history()) {
+    std::erase_if(approved_, [&gate](const Value& one) { return one == gate.step_id; });
+    if (gate.approved) approved_.push_back(gate.step_id);
+  }
+}
+
+bool Burst::is_done(const Step& step) const {
+  if (state_.has_outputs(step.id_key())) return true;
+  return step.type == StepType::gate &&
+         std::find(approved_.begin(), approved_.end(), step.id) != approved_.end();
+}
+
+void Burst::go_on() {
+  note_approvals();
+  state_.set_status("running", ipc::file_time(ipc::now_us()));
+  file_.changed();
+  if (!set_up()) return;
+  const auto& steps = workflow_.steps;
+  const auto first =
+      std::find_if(steps.begin(), steps.end(), [this](const Step& step) { return !is_done(step); });
+  execute(static_cast<std::size_t>(first - steps.begin()));
+}
+
 void Burst::start() {
+  note_approvals();
   state_.set_status("running", ipc::file_time(ipc::now_us()));
   file_.changed();
   if (set_up()) execute(0);
@@ -175,7 +201,7 @@ void Burst::execute(std::size_t first) {
   const auto& steps = workflow_.steps;
   for (std::size_t at = first; at < steps.size();) {
     const Step& step = steps[at];
-    if (state_.has_outputs(step.id_key())) {
+    if (is_done(step)) {
       recorder_.add(step_skipped(step), ipc::now_us());
       ++at;
     } else if (step.type == StepType::state) {

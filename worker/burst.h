@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ipc/layout.h"
 #include "worker/attention.h"
@@ -47,6 +48,8 @@ class Burst : private Chores {
   //
   // The run begins.
   void start();
+  // The run lost its worker: it goes on behind the last step that its state has finished.
+  void go_on();
   // The gate the run is paused at is decided; `recorded`: the journal says so already, else the
   // decision has no time yet. At anything but a gate the run stays paused.
   void decide(GateRecord decision, bool recorded);
@@ -68,6 +71,8 @@ class Burst : private Chores {
   [[nodiscard]] int hang_up() const override;
 
   bool set_up();
+  void note_approvals();
+  [[nodiscard]] bool is_done(const Step& step) const;
   void execute(std::size_t first);
   std::size_t run_states(std::size_t first);
   bool run_step(const Step& step);
@@ -111,6 +116,7 @@ class Burst : private Chores {
   Environment environment_;
   Capabilities capabilities_;
   std::optional<KvStore> store_;
+  std::vector<Value> approved_;  // gates that the state the burst began with had behind it
   std::int64_t call_again_ = 0;  // boot clock
 };
 

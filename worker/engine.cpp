@@ -20,6 +20,7 @@
 #include "worker/opening.h"
 #include "worker/report.h"
 #include "worker/standby.h"
+#include "worker/stores/artifact_store.h"
 #include "worker/stores/spares.h"
 
 namespace charter::worker {
@@ -76,6 +77,12 @@ int report(Recorder recorder, RunState& file, const ipc::Layout& layout, const R
   return kExitDone;
 }
 
+// The finished steps a run begins with refer to the artifacts of the run that carried them out.
+ipc::Result<void> inherit(const ipc::Job& job, const ipc::Layout& layout) {
+  if (job.retry_of.empty() || job.cause != "start") return {};
+  return inherit_artifacts(layout.artifacts_dir(job.retry_of), layout.artifacts_dir(job.run_id));
+}
+
 int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& replay,
               const Opening& opening, Recorder recorder, pid_t guardian,
               std::unique_ptr<WarmPython> warm) {
@@ -86,6 +93,7 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   if (opening.kind == Opening::Kind::report) {
     return report(std::move(recorder), *state, layout, replay);
   }
+  const auto inherited = inherit(job, layout);
   const auto snapshot = state->snapshot();
   auto workflow = snapshot ? workflow_from_snapshot(*snapshot) : snapshot.error();
   Reaper reaper;
@@ -95,8 +103,12 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
               {job.workflow_path, std::move(warm)});
   if (!workflow) {
     burst.fail(workflow.error().what);
+  } else if (!inherited) {
+    burst.fail(inherited.error().message());
   } else if (opening.kind == Opening::Kind::start) {
     burst.start();
+  } else if (opening.kind == Opening::Kind::go_on) {
+    burst.go_on();
   } else if (job.command && job.command->kind == "input") {
     burst.answer(job.command->input);
   } else if (auto decision = decision_of(job, opening, replay)) {

@@ -250,6 +250,9 @@ int Guardian::conclude(ipc::Exit exit) {
     return kExitJournal;
   }
   const bool wanted = exit.cause == "killed";
+  // The supervisor lets such a run go on, this one or the next; nothing more is written here.
+  const auto job = read_job();
+  const bool goes_on = exit.cause == "signal" && job && job->resume_lost;
   if (summary->last == Last::terminal || (summary->last == Last::paused && !wanted)) return 0;
   auto journal = ipc::Journal::attach(ipc::kJournalFd, summary->end);
   auto appended = journal ? journal->append({ipc::now_us(), std::move(exit)})
@@ -258,7 +261,7 @@ int Guardian::conclude(ipc::Exit exit) {
     log_line(appended.error().message());
     return kExitJournal;
   }
-  return become_project();
+  return goes_on ? 0 : become_project();
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "worker/nursery.h"
 #include "worker/plan/prepare.h"
 #include "worker/project.h"
+#include "worker/seed.h"
 
 namespace {
 
@@ -67,7 +68,9 @@ int main(int argc, char** argv) {
   if (const auto code = stand_by({argv, static_cast<std::size_t>(argc)})) return *code;
   const std::string_view mode = argc == 2 ? argv[1] : "";
   if (mode == "--version") return print_versions();
-  if (mode == "prepare") return charter::worker::prepare_main(charter::worker::open_inquiry);
+  if (mode == "prepare") {
+    return charter::worker::prepare_main(charter::worker::open_inquiry, charter::worker::read_seed);
+  }
   if (mode == "nursery") return charter::worker::nursery_main();
   if (mode != "run" && mode != "project") return refuse();
   if (!charter::worker::has_descriptors()) return refuse();

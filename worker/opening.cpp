@@ -15,7 +15,7 @@ constexpr std::size_t kMostStateBytes = std::size_t{1} << 30;
 
 ipc::Result<Opening> choose_start(const ipc::Job& job, const Replay& replay) {
   const ipc::JournalSummary& summary = replay.summary;
-  if (summary.step_begun || summary.last == Last::paused) return Opening{};
+  if (summary.step_begun || summary.last == Last::paused || replay.went_on) return Opening{};
   if (job.state.empty()) return ipc::plain_error("a start without a state");
   return Opening{Opening::Kind::start, job.state, false};
 }
@@ -55,6 +55,16 @@ ipc::Result<Opening> choose_resume(const ipc::Layout& layout, const ipc::Job& jo
   return Opening{moved ? Opening::Kind::report : Opening::Kind::decide, std::move(*text), false};
 }
 
+// Its worker is lost. The state is what the journal says it had come to; what some of the journal
+// was set aside for may have been done, and is not done again.
+ipc::Result<Opening> choose_continuation(const ipc::Layout& layout, const ipc::Job& job,
+                                         const Replay& replay) {
+  if (replay.summary.last == Last::paused || replay.summary.damaged) return Opening{};
+  const auto state = replay.state(layout.blobs_dir(job.run_id), job.state);
+  if (!state) return state.error();
+  return Opening{Opening::Kind::go_on, state->render(), false};
+}
+
 }  // namespace
 
 // A run that was taken on paused brings decisions of its own time with it.
@@ -81,6 +91,7 @@ ipc::Result<Opening> choose_opening(const ipc::Job& job, const ipc::Layout& layo
   if (replay.summary.last == Last::terminal) return Opening{Opening::Kind::nothing, {}, false};
   if (job.cause == "start") return choose_start(job, replay);
   if (job.cause == "resume" || job.cause == "input") return choose_resume(layout, job, replay);
+  if (job.cause == "continue") return choose_continuation(layout, job, replay);
   return ipc::plain_error("a burst of unknown cause '" + job.cause + "'");
 }
 

@@ -7,6 +7,7 @@
 // | resume | paused, or none at all   | paused at the same step   | decide the gate, go on        |
 // | resume | paused                   | moved on by another hand  | report that, execute nothing  |
 // | resume | a resume, no step begun  | paused or running         | the same decision once more   |
+// | cont.  | not paused, undamaged    | any                       | go on behind what it has done |
 // | any    | a terminal frame         | any                       | nothing to do                 |
 // | any    | anything else            | any                       | refused: recovery decides     |
 #pragma once
@@ -22,7 +23,7 @@
 namespace charter::worker {
 
 struct Opening {
-  enum class Kind { start, decide, report, nothing, refuse };
+  enum class Kind { start, decide, go_on, report, nothing, refuse };
   Kind kind = Kind::refuse;
   std::string state;     // the bytes the burst starts from, for the first frame
   bool decided = false;  // the gate's decision is in the journal already

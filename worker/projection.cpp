@@ -122,8 +122,8 @@ ipc::Result<void> Projection::cancel_paused(RunState state) {
 
 ipc::Result<void> Projection::settle_executing() {
   const ipc::JournalSummary& summary = replay_.summary;
-  const bool begun =
-      summary.step_begun || summary.last == Last::step_open || summary.last == Last::checkpoint;
+  const bool begun = summary.step_begun || summary.last == Last::step_open ||
+                     summary.last == Last::checkpoint || replay_.went_on;
   if (verdict_.cancelled) {
     const bool open = replay_.open && replay_.last_step;
     return cancel(open ? *replay_.last_step : Value(""), verdict_.note);

@@ -24,6 +24,11 @@ struct Follower {
     if (replay.first_base.empty()) replay.first_base = opened.state;
     replay.checkpoints.clear();
     replay.decisions.clear();
+    // A step that was open when the worker was lost stays so for whoever follows the events.
+    if (opened.cause == "continue") {
+      replay.went_on = true;
+      return;
+    }
     replay.last_step.reset();
     replay.open = false;
   }

@@ -26,6 +26,7 @@ struct Replay {
   std::int64_t exit_at_us = 0;     // of the latest exit frame
   std::optional<Value> last_step;  // the step entered last, since `base`
   bool open = false;               // it has begun and not ended
+  bool went_on = false;            // a burst went on where a lost one had come to
   std::int64_t open_since_us = 0;
 
   // The state after the last frame. `blobs` is the run's directory of large outputs; `otherwise`

@@ -90,7 +90,9 @@ Verdict judge(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
     return verdict;
   }
   if (exit) {
-    verdict.reason = reason_of(*exit);
+    // Of a run that went on after crashes, the last one's is not the whole reason.
+    const bool gave_up = job.resume_lost && !job.reason.empty();
+    verdict.reason = gave_up ? job.reason : reason_of(*exit);
     verdict.final = exit->cause == kTimeLimit;
   } else {
     verdict.reason = job.reason.empty() ? kUnknown : job.reason;

@@ -146,17 +146,18 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
-std::string encoded_answer(OpenBackends open_backends) {
+std::string encoded_answer(OpenBackends open_backends, ReadSeed read_seed) {
   const auto bytes = ipc::read_all(STDIN_FILENO, kMaxRequest);
   if (!bytes) return ipc::encode(refused(internal(bytes.error().message()), false));
   const auto request = ipc::decode_prepare_request(*bytes);
   if (!request) return ipc::encode(refused(internal(request.error().message()), false));
-  return ipc::encode(prepare(*request, std::move(open_backends)));
+  return ipc::encode(prepare(*request, std::move(open_backends), read_seed));
 }
 
 }  // namespace
 
-ipc::PrepareReply prepare(const ipc::PrepareRequest& request, OpenBackends open_backends) {
+ipc::PrepareReply prepare(const ipc::PrepareRequest& request, OpenBackends open_backends,
+                          ReadSeed read_seed) {
   Files files;
   ipc::PrepareReply reply;
   switch (request.kind) {
@@ -169,16 +170,19 @@ ipc::PrepareReply prepare(const ipc::PrepareRequest& request, OpenBackends open_
     case ipc::PrepareRequest::Kind::input:
       reply = check_input(files, request);
       break;
+    case ipc::PrepareRequest::Kind::retry:
+      if (read_seed == nullptr) return refused(internal("no way to read a seed"), false);
+      return read_seed(request);
   }
   reply.reads = files.reads();
   return reply;
 }
 
-int prepare_main(OpenBackends open_backends) {
+int prepare_main(OpenBackends open_backends, ReadSeed read_seed) {
   bound_resources();
   std::string reply;
   try {
-    reply = encoded_answer(std::move(open_backends));
+    reply = encoded_answer(std::move(open_backends), read_seed);
   } catch (const std::bad_alloc&) {
     reply = ipc::encode(refused(internal("preparation needs too much memory"), false));
   }

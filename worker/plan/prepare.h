@@ -6,14 +6,18 @@
 
 namespace charter::worker {
 
+// Answers requests of the kind `retry`, which need what a run has done rather than a plan.
+using ReadSeed = ipc::PrepareReply (*)(const ipc::PrepareRequest& request);
+
 // Answers one request. Reads the project's files and nothing else; runs nothing of the project but
 // the backends of the secrets that a launch needs.
 [[nodiscard]] ipc::PrepareReply prepare(const ipc::PrepareRequest& request,
-                                        OpenBackends open_backends = {});
+                                        OpenBackends open_backends = {},
+                                        ReadSeed read_seed = nullptr);
 
 // Reads one encoded request from descriptor 0, writes the encoded reply to descriptor 1. Bounds
 // its own memory and processor time first. The process's exit code: 0 when a reply was written,
 // whatever it says.
-[[nodiscard]] int prepare_main(OpenBackends open_backends = {});
+[[nodiscard]] int prepare_main(OpenBackends open_backends = {}, ReadSeed read_seed = nullptr);
 
 }  // namespace charter::worker

@@ -1,5 +1,6 @@
 #include "worker/stores/artifact_store.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <memory>
 #include <optional>
 
 #include "ipc/job.h"
@@ -24,6 +26,30 @@ constexpr DumpStyle kEnvelope{.compact = true, .ascii = false};
 constexpr DumpStyle kPayload{.compact = true, .ascii = false, .sort_keys = true};
 constexpr const char* kJsonType = "application/json";
 constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+constexpr const char* kSuffix = ".json";
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+// Durable but for its name.
+ipc::Result<void> write_new(const std::string& path, std::string_view rest) {
+  const ipc::UniqueFd file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return ipc::errno_error("create " + path);
+  while (!rest.empty()) {
+    const ssize_t put = ::write(file.get(), rest.data(), rest.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) {
+      const auto error = ipc::errno_error("write " + path);
+      (void)::unlink(path.c_str());
+      return error;
+    }
+    rest.remove_prefix(static_cast<std::size_t>(put));
+  }
+  if (::fdatasync(file.get()) != 0) return ipc::errno_error("sync " + path);
+  return {};
+}
 
 // A random UUID of version 4.
 ipc::Result<std::string> random_id() {
@@ -134,22 +160,7 @@ ipc::Result<void> ArtifactStore::write(const std::string& id, const std::string&
   } else if (errno != EEXIST) {
     return ipc::errno_error("create " + directory_);
   }
-  const std::string path = directory_ + "/" + id + ".json";
-  const ipc::UniqueFd file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) return ipc::errno_error("create " + path);
-  std::string_view rest(envelope);
-  while (!rest.empty()) {
-    const ssize_t put = ::write(file.get(), rest.data(), rest.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) {
-      const auto error = ipc::errno_error("write " + path);
-      (void)::unlink(path.c_str());
-      return error;
-    }
-    rest.remove_prefix(static_cast<std::size_t>(put));
-  }
-  if (::fdatasync(file.get()) != 0) return ipc::errno_error("sync " + path);
+  if (auto written = write_new(directory_ + "/" + id + kSuffix, envelope); !written) return written;
   return ipc::sync_directory(directory_);
 }
 
@@ -158,7 +169,7 @@ ipc::Result<Value> ArtifactStore::load(const Value& reference) const {
   if (id == nullptr) return reference;
   const auto missing = ipc::plain_error("Artifact '" + str(*id) + "' was not found");
   if (!id->is_string() || !is_file_name(id->as_string())) return missing;
-  const std::string path = directory_ + "/" + id->as_string() + ".json";
+  const std::string path = directory_ + "/" + id->as_string() + kSuffix;
   const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return errno == ENOENT ? missing : ipc::errno_error("open " + path);
   const auto text = ipc::read_all(file.get(), kMostBytes);
@@ -168,6 +179,27 @@ ipc::Result<Value> ArtifactStore::load(const Value& reference) const {
   Value* payload = envelope->as_object().find("payload");
   if (payload == nullptr) return ipc::plain_error(path + " is damaged");
   return std::move(*payload);
+}
+
+ipc::Result<void> inherit_artifacts(const std::string& from, const std::string& to) {
+  const std::unique_ptr<DIR, CloseDirectory> open(::opendir(from.c_str()));
+  if (!open && errno == ENOENT) return {};
+  if (!open) return ipc::errno_error("read " + from);
+  if (::mkdir(to.c_str(), 0755) != 0 && errno != EEXIST) return ipc::errno_error("create " + to);
+  while (const dirent* entry = ::readdir(open.get())) {
+    const std::string name = entry->d_name;
+    if (!name.ends_with(kSuffix)) continue;
+    const std::string path = to + "/" + name;
+    if (::link((from + "/" + name).c_str(), path.c_str()) == 0 || errno == EEXIST) continue;
+    // A file system without links.
+    const ipc::UniqueFd old(::open((from + "/" + name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!old) return ipc::errno_error("open " + from + "/" + name);
+    const auto text = ipc::read_all(old.get(), kMostBytes);
+    if (!text) return text.error();
+    if (auto written = write_new(path, *text); !written) return written;
+  }
+  if (auto synced = ipc::sync_directory(to); !synced) return synced;
+  return ipc::sync_directory(to.substr(0, to.rfind('/')));
 }
 
 }  // namespace charter::worker

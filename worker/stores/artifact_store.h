@@ -32,4 +32,8 @@ class ArtifactStore {
   std::string run_id_;
 };
 
+// Gives a run those of another, under their own names; one that it has stays. Durable when it
+// returns.
+[[nodiscard]] ipc::Result<void> inherit_artifacts(const std::string& from, const std::string& to);
+
 }  // namespace charter::worker

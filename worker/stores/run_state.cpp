@@ -248,8 +248,28 @@ std::string RunState::render() const {
   std::size_t size = snapshot_.size() + variables_.size() + metadata_.size() + 1024;
   for (const Done& done : done_) size += done.text.size() + 2;
   out.reserve(size);
-  out += "{\n  \"run_id\": " + json_text(run_id_) + ",\n  \"workflow_id\": " + workflow_id_ +
-         ",\n  \"workflow_snapshot\": " + snapshot_ + ",\n  \"status\": " + json_text(status_) +
+  out += "{\n  \"run_id\": " + json_text(run_id_);
+  append_head(out);
+  out += json_text(created_at_) + ",\n  \"updated_at\": " + json_text(updated_at_);
+  append_tail(out);
+  return out;
+}
+
+std::pair<std::string, std::string> RunState::render_seed() {
+  status_ = "pending";
+  current_step_ = Value();
+  has_error_ = false;
+  std::string head;
+  append_head(head);
+  std::string tail = "\"";
+  append_tail(tail);
+  return {head + '"', std::move(tail)};
+}
+
+// Behind run_id's value, and up to created_at's.
+void RunState::append_head(std::string& out) const {
+  out += ",\n  \"workflow_id\": " + workflow_id_ + ",\n  \"workflow_snapshot\": " + snapshot_ +
+         ",\n  \"status\": " + json_text(status_) +
          ",\n  \"current_step_id\": " + dump(current_step_) + ",\n  \"variables\": " + variables_ +
          ",\n  \"outputs\": {";
   for (const Done& done : done_) {
@@ -257,16 +277,19 @@ std::string RunState::render() const {
     out += done.text;
   }
   out += done_.empty() ? "}" : "\n  }";
-  out += ",\n  \"created_at\": " + json_text(created_at_) +
-         ",\n  \"updated_at\": " + json_text(updated_at_) +
-         ",\n  \"error\": " + (has_error_ ? json_text(error_) : "null") +
+  out += ",\n  \"created_at\": ";
+}
+
+// Behind updated_at's value.
+void RunState::append_tail(std::string& out) const {
+  out += std::string(",\n  \"error\": ") + (has_error_ ? json_text(error_) : "null") +
          ",\n  \"gate_history\": [";
   for (const GateRecord& gate : gates_) {
     out += &gate == &gates_.front() ? "\n" : ",\n";
     out += render_gate(gate);
   }
   out += gates_.empty() ? "]" : "\n  ]";
-  return out + ",\n  \"metadata\": " + metadata_ + "\n}";
+  out += ",\n  \"metadata\": " + metadata_ + "\n}";
 }
 
 }  // namespace charter::worker

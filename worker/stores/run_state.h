@@ -73,8 +73,14 @@ class RunState {
 
   [[nodiscard]] std::string render() const;
 
+  // As a run begins that has these steps behind it: the text between run_id's value and
+  // created_at's, and that after updated_at's, each with its quote.
+  [[nodiscard]] std::pair<std::string, std::string> render_seed();
+
  private:
   RunState() = default;
+  void append_head(std::string& out) const;
+  void append_tail(std::string& out) const;
   ipc::Result<void> read_outputs(std::string_view raw);
   ipc::Result<void> read_gates(std::string_view raw);
   struct Done {

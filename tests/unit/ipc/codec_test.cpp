@@ -25,7 +25,7 @@ std::vector<LedgerRecord> every_record() {
   return {
       {1, Place{1, 22, "machine", "uuid"}},
       {2, Accepted{"r", 3, "w", "/p/plan.yml", "2026-01-02T03:04:05Z", "{}", "file", true,
-                   "/p/nested"}},
+                   "/p/nested", "resume", "old"}},
       {3, Command{"r", 4, "c", "approve", "a note", "{\"kind\":\"x\"}", 1000, 10, 3}},
       {4, Command{"r", 5, "", "cancel", std::nullopt, "", -1, 0, 0}},
       {5, Command{"r", 6, "", "cancel", "", "", 0, 0, 0}},

@@ -36,6 +36,8 @@ Job some_job() {
   job.teardown_timeout_ms = 4;
   job.step_output_max = 5;
   job.run_time_max_ms = 6;
+  job.resume_lost = true;
+  job.retry_of = "old";
   return job;
 }
 
@@ -63,6 +65,8 @@ TEST(JobCodec, gives_back_every_field) {
   EXPECT_EQ(again->teardown_timeout_ms, job.teardown_timeout_ms);
   EXPECT_EQ(again->step_output_max, job.step_output_max);
   EXPECT_EQ(again->run_time_max_ms, job.run_time_max_ms);
+  EXPECT_TRUE(again->resume_lost);
+  EXPECT_EQ(again->retry_of, job.retry_of);
   EXPECT_FALSE(decode_job(encode(Job{}))->command);
 }
 
@@ -144,6 +148,8 @@ TEST(Prepare, gives_back_every_field) {
   request.has_snapshot = true;
   request.capabilities = "{\"c\":{}}";
   request.text_variables = true;
+  request.journal = "/p/r.cj";
+  request.blobs = "/p/r.blobs";
   const auto asked = decode_prepare_request(encode(request));
   ASSERT_TRUE(asked) << asked.error().message();
   EXPECT_EQ(asked->kind, request.kind);
@@ -156,6 +162,8 @@ TEST(Prepare, gives_back_every_field) {
   EXPECT_TRUE(asked->has_snapshot);
   EXPECT_EQ(asked->capabilities, request.capabilities);
   EXPECT_TRUE(asked->text_variables);
+  EXPECT_EQ(asked->journal, request.journal);
+  EXPECT_EQ(asked->blobs, request.blobs);
 
   PrepareReply reply;
   reply.ok = true;

@@ -121,5 +121,63 @@ TEST(DecideTest, JournalThatCannotBeReadWaitsForAPerson) {
   EXPECT_EQ(decide(known, {}), Action::unreachable);
 }
 
+TEST(DecideTest, RunThatOutlivesItsWorkerGoesOnWhereverItWas) {
+  Facts known = facts();
+  known.resume = true;
+  EXPECT_EQ(decide(known, journal(Last::step_open)), Action::go_on);
+  EXPECT_EQ(decide(known, journal(Last::checkpoint)), Action::go_on);
+  EXPECT_EQ(decide(known, journal(Last::step_open, "resume")), Action::go_on);
+  // What had begun nothing is begun as before.
+  EXPECT_EQ(decide(known, journal(Last::opened)), Action::start_again);
+  // A decision that is not known any more is asked for again, or is in the journal.
+  EXPECT_EQ(decide(known, journal(Last::opened, "resume")), Action::go_on);
+  known.decision = true;
+  EXPECT_EQ(decide(known, journal(Last::opened, "resume")), Action::repeat_decision);
+}
+
+TEST(DecideTest, RunThatWentOnIsNeverStartedFromTheBeginning) {
+  Facts known = facts();
+  EXPECT_EQ(decide(known, journal(Last::opened, "continue")), Action::project_lost);
+  known.resume = true;
+  EXPECT_EQ(decide(known, journal(Last::opened, "continue")), Action::go_on);
+  // Its worker died before it had written anything.
+  known.goes_on = true;
+  EXPECT_EQ(decide(known, journal(Last::none)), Action::go_on);
+  known.resume = false;
+  EXPECT_EQ(decide(known, journal(Last::none)), Action::project_lost);
+}
+
+TEST(DecideTest, RunThatDoesNotGetOnIsGivenUp) {
+  Facts known = facts();
+  known.resume = true;
+  known.stalled_bursts = 2;
+  EXPECT_EQ(decide(known, journal(Last::step_open)), Action::go_on);
+  known.stalled_bursts = 3;
+  EXPECT_EQ(decide(known, journal(Last::step_open)), Action::project_stalled);
+  EXPECT_EQ(decide(known, journal(Last::opened, "continue")), Action::project_stalled);
+}
+
+TEST(DecideTest, OnlyAnAccidentIsGoneOnAfter) {
+  Facts known = facts();
+  known.resume = true;
+  for (const Last last : {Last::opened, Last::step_open, Last::checkpoint}) {
+    auto summary = journal(last);
+    summary.exit.emplace();
+    for (const char* const cause : {"code", "killed", "interrupted", "time limit"}) {
+      summary.exit->cause = cause;
+      EXPECT_EQ(decide(known, summary), Action::project_lost) << cause;
+    }
+    summary.exit->cause = "signal";
+    EXPECT_EQ(decide(known, summary), last == Last::opened ? Action::start_again : Action::go_on);
+  }
+  // A checkpoint may be among what was set aside.
+  auto damaged = journal(Last::step_open);
+  damaged.damaged = true;
+  EXPECT_EQ(decide(known, damaged), Action::project_lost);
+  // An accepted cancellation goes before everything.
+  known.cancel = true;
+  EXPECT_EQ(decide(known, journal(Last::step_open)), Action::project_cancel);
+}
+
 }  // namespace
 }  // namespace charter::supervisor
