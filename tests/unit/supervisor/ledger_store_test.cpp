@@ -325,6 +325,46 @@ TEST_F(LedgerStoreTest, NewerVersionIsRefusedNamingBoth) {
   EXPECT_NE(store.error().message().find('1'), std::string::npos) << store.error().message();
 }
 
+// The files may look the same: what the records say has its version in the first of them.
+TEST_F(LedgerStoreTest, RecordsOfALaterVersionAreRefusedNamingBothAndNothingIsWritten) {
+  ++place_.version;
+  reopen();
+  append({accepted("r1", 1)});
+  store_.reset();
+  const auto before = files(".more");
+  --place_.version;
+  LedgerStore::Opened opened;
+  const auto store = LedgerStore::open(directory_, place_, opened);
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().message(), "the ledger is of version 2, this program knows version 1");
+  EXPECT_EQ(files(".more"), before);
+  EXPECT_FALSE(fs::exists(directory_ + "/holding"));
+}
+
+TEST_F(LedgerStoreTest, LedgerOfTheVersionBeforeIsReadAndIsOfThisOneFromThenOn) {
+  reopen();
+  append({accepted("r1", 1)});
+  store_.reset();
+  ++place_.version;
+  EXPECT_TRUE(reopen().state.runs.contains("r1"));
+  store_.reset();
+  --place_.version;
+  LedgerStore::Opened opened;
+  EXPECT_FALSE(LedgerStore::open(directory_, place_, opened)) << "without a single record more";
+  ++place_.version;
+  EXPECT_TRUE(reopen().state.runs.contains("r1"));
+}
+
+TEST_F(LedgerStoreTest, CopyOfTheVersionBeforeStaysACopy) {
+  reopen();
+  store_.reset();
+  ++place_.version;
+  ++place_.inode;
+  EXPECT_NE(reopen().holding, "");
+  fs::remove(directory_ + "/holding");
+  EXPECT_NE(reopen().holding, "") << "the old place is still the recorded one";
+}
+
 TEST(LedgerStateTest, CursorOfAForgottenRunIsNoneOfTheNextWithItsId) {
   LedgerState state;
   const auto apply = [&state](const std::string& payload) {
