@@ -233,6 +233,8 @@ ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
 int start(const StartOptions& options) {
   log::setup(options.log_level);
   std::signal(SIGPIPE, SIG_IGN);
+  // Until there is something to reload; what it names will be read later than this anyway.
+  if (::isatty(STDIN_FILENO) == 0) std::signal(SIGHUP, SIG_IGN);
   raise_descriptor_limit();
   become_subreaper();
   ask_for_short_slices();

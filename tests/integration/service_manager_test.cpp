@@ -198,6 +198,18 @@ TEST_F(HandedOver, SocketElsewhereIsRefusedNamingBothPlaces) {
               AllOf(HasSubstr(elsewhere), HasSubstr(project_.socket())));
 }
 
+// Whoever asks as soon as the socket is there must not end it: its handlers come a moment later.
+TEST(Hangup, IsNoEndWhileItStarts) {
+  Started scene;
+  for (int i = 0; i < 20; ++i) {
+    scene.daemon.kill();
+    scene.daemon.start();
+    scene.daemon.signal(SIGHUP);
+    ASSERT_FALSE(control(scene.daemon.socket(), "ping").empty()) << "start " << i;
+    ASSERT_TRUE(scene.daemon.running());
+  }
+}
+
 TEST(Hangup, ReloadsTheTokenAndConnectsAnewWhileRunsGoOn) {
   DaemonOptions options;
   TempDir secrets;
