@@ -14,6 +14,7 @@ void Liveness::ponged() {
   has_ponged_ = true;
   pongs_expected_ = true;
   pong_due_from_.reset();
+  ping_end_.reset();
 }
 
 Liveness::Verdict Liveness::judge(Clock::time_point now, const TcpCounters& reading,
@@ -24,9 +25,11 @@ Liveness::Verdict Liveness::judge(Clock::time_point now, const TcpCounters& read
   last_ = reading;
   if (!pongs_expected_) return judge_queue(now, unsent, falling);
   if (came_in) asked_at_.reset();
+  if (pong_due_from_ && !ping_end_ && !held_back) ping_end_ = reading.acked + reading.queued;
+  const bool under_way = !ping_end_ || reading.acked < *ping_end_;
   if (unsent && falling) {
     if (asked_at_) asked_at_ = now;
-    if (pong_due_from_) pong_due_from_ = now;
+    if (pong_due_from_ && under_way) pong_due_from_ = now;
   }
   if (asked_at_ && now - *asked_at_ >= kSilentHeartbeats * heartbeat_) return Verdict::silent;
   if (pong_due_from_ && now - *pong_due_from_ >= kPongPatience * heartbeat_) {

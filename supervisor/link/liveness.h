@@ -8,7 +8,8 @@
 // | anything else                                              | alive   |
 //
 // A ping that waits behind our own unsent bytes has not been asked yet: while the queue in front
-// of it falls, its clock starts anew, so a slow uplink is not a dead one.
+// of it falls, its clock starts anew, so a slow uplink is not a dead one. What is sent behind it, as
+// answers to a gateway that pings often, does not count.
 #pragma once
 
 #include <chrono>
@@ -49,6 +50,7 @@ class Liveness {
   TcpCounters last_;
   std::optional<Clock::time_point> asked_at_;       // the first ping after the last movement
   std::optional<Clock::time_point> pong_due_from_;  // the first ping after the last pong
+  std::optional<std::uint64_t> ping_end_;           // where that ping ends among the bytes sent
   std::optional<Clock::time_point> stuck_since_;    // the send queue stands still
 };
 

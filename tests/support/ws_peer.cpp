@@ -22,8 +22,11 @@ std::string upgrade_answer(std::string_view request, const std::string& chosen) 
 
 }  // namespace
 
-WsPeer::WsPeer(const WsServer& server, std::unique_ptr<WsStream> stream)
-    : server_(server), stream_(std::move(stream)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+WsPeer::WsPeer(const WsServer& server, std::unique_ptr<WsStream> stream, std::size_t number)
+    : server_(server),
+      number_(number),
+      stream_(std::move(stream)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   record_.accepted = Clock::now();
   thread_ = std::thread([this] { run(); });
 }
@@ -78,18 +81,19 @@ void WsPeer::run() {
     finish(true);
     return;
   }
+  if (const WsRules rules = server_.rules(); rules.cut) cut_ = rules.cut(number_);
   while (!done_ && !stop_) {
     wait();
-    if (reset_if_wanted() || server_.frozen()) continue;
-    send_due_pongs();
+    if (reset_if_wanted() || server_.frozen() || stalled_) continue;
+    send_due_answers();
     read_more();
-    flush();
+    if (!stalled_) flush();
   }
 }
 
 // Until there is something to do; a frozen server has nothing to do but thaw.
 void WsPeer::wait() {
-  const bool frozen = server_.frozen();
+  const bool frozen = server_.frozen() || stalled_;
   bool unsent = false;
   {
     const std::lock_guard lock(mutex_);
@@ -101,10 +105,10 @@ void WsPeer::wait() {
   set[0] = {socket, static_cast<short>(POLLIN | (unsent ? POLLOUT : 0)), 0};
   set[1] = {wake_, POLLIN, 0};
   int timeout = -1;
-  if (!frozen && !pongs_.empty()) {
+  if (!frozen && !answers_.empty()) {
     timeout = std::max(
         0, static_cast<int>(
-               std::chrono::ceil<milliseconds>(pongs_.front().due - Clock::now()).count()));
+               std::chrono::ceil<milliseconds>(answers_.front().due - Clock::now()).count()));
   }
   ::poll(set.data(), set.size(), timeout);
   std::uint64_t count = 0;
@@ -112,9 +116,16 @@ void WsPeer::wait() {
 }
 
 void WsPeer::read_more() {
-  while (!done_) {
+  while (!done_ && !cut_now()) {
+    const std::size_t before = incoming_.size();
     switch (stream_->read(incoming_)) {
       case WsStream::Outcome::moved:
+        arrived_ += incoming_.size() - before;
+        // What lies behind the cut has never arrived.
+        if (cut_ && arrived_ > cut_->bytes) {
+          incoming_.resize(incoming_.size() - (arrived_ - cut_->bytes));
+          arrived_ = cut_->bytes;
+        }
         if (!upgrade_seen_) take_request();
         if (upgrade_seen_) take_frames();
         break;
@@ -130,6 +141,25 @@ void WsPeer::read_more() {
   }
 }
 
+// Whether the connection has broken as its rule says.
+bool WsPeer::cut_now() {
+  if (stalled_) return true;
+  if (!cut_ || arrived_ < cut_->bytes) return false;
+  const std::lock_guard lock(mutex_);
+  switch (cut_->how) {
+    case WsCut::How::reset:
+      reset_wanted_ = true;
+      break;
+    case WsCut::How::end:
+      end_wanted_ = true;
+      break;
+    case WsCut::How::stall:
+      stalled_ = true;
+      break;
+  }
+  return true;
+}
+
 void WsPeer::take_request() {
   const std::size_t end = incoming_.find("\r\n\r\n");
   if (end == std::string::npos) return;
@@ -142,7 +172,7 @@ void WsPeer::take_request() {
   if (!rules.answer_upgrade) return;
   upgrade_seen_ = true;
   record_.upgraded = !refused;
-  outgoing_ += refused ? rules.answer_instead : upgrade_answer(head, rules.choose);
+  outgoing_ += refused ? rules.answer_instead : upgrade_answer(head, rules.choose) + rules.greeting;
   message_opcode_ = rules.choose.empty() ? WsOpcode::text : WsOpcode::binary;
 }
 
@@ -169,7 +199,7 @@ void WsPeer::take(const WsFrame& frame, const WsRules& rules) {
   switch (frame.opcode) {
     case WsOpcode::ping: {
       record_.pings.push_back(frame.payload);
-      if (rules.answer_pings) pongs_.push_back({Clock::now() + rules.pong_delay, frame.payload});
+      if (rules.answer_pings) pong(rules, frame.payload);
       break;
     }
     case WsOpcode::pong:
@@ -187,15 +217,27 @@ void WsPeer::take(const WsFrame& frame, const WsRules& rules) {
       break;
     }
     default:
-      record_.messages.push_back({frame.payload, Clock::now()});
+      if (rules.keep_messages) record_.messages.push_back({frame.payload, Clock::now()});
+      if (rules.reply) answer_later(rules, rules.reply(number_, frame.payload));
   }
 }
 
-void WsPeer::send_due_pongs() {
-  while (!pongs_.empty() && pongs_.front().due <= Clock::now()) {
+void WsPeer::pong(const WsRules& rules, const std::string& payload) {
+  const auto payloads = rules.pongs ? rules.pongs(payload) : std::vector{payload};
+  for (const std::string& one : payloads) {
+    answer_later(rules, frame_bytes({true, 0, WsOpcode::pong, false, one}));
+  }
+}
+
+void WsPeer::answer_later(const WsRules& rules, std::string bytes) {
+  if (!bytes.empty()) answers_.push_back({Clock::now() + rules.pong_delay, std::move(bytes)});
+}
+
+void WsPeer::send_due_answers() {
+  while (!answers_.empty() && answers_.front().due <= Clock::now()) {
     const std::lock_guard lock(mutex_);
-    outgoing_ += frame_bytes({true, 0, WsOpcode::pong, false, pongs_.front().payload});
-    pongs_.pop_front();
+    outgoing_ += answers_.front().bytes;
+    answers_.pop_front();
   }
 }
 

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -16,8 +17,8 @@ namespace charter::tests {
 
 class WsPeer {
  public:
-  // `server` must outlive the peer.
-  WsPeer(const WsServer& server, std::unique_ptr<WsStream> stream);
+  // `server` must outlive the peer, which is its connection `number`.
+  WsPeer(const WsServer& server, std::unique_ptr<WsStream> stream, std::size_t number);
   ~WsPeer();
   WsPeer(const WsPeer&) = delete;
   WsPeer& operator=(const WsPeer&) = delete;
@@ -31,9 +32,9 @@ class WsPeer {
   void nudge();
 
  private:
-  struct Pong {
+  struct Answer {
     Clock::time_point due;
-    std::string payload;
+    std::string bytes;
   };
 
   void run();
@@ -43,12 +44,16 @@ class WsPeer {
   void take_frames();
   void take(const WsFrame& frame, const WsRules& rules);
   void check(const WsFrame& frame);
-  void send_due_pongs();
+  void send_due_answers();
+  void answer_later(const WsRules& rules, std::string bytes);
+  void pong(const WsRules& rules, const std::string& payload);
+  [[nodiscard]] bool cut_now();
   void flush();
   [[nodiscard]] bool reset_if_wanted();
   void finish(bool reset);
 
   const WsServer& server_;
+  const std::size_t number_;
   std::unique_ptr<WsStream> stream_;
   int wake_;
   mutable std::mutex mutex_;  // guards what follows
@@ -59,7 +64,10 @@ class WsPeer {
   std::atomic<bool> stop_ = false;
 
   std::string incoming_;  // the thread's own
-  std::deque<Pong> pongs_;
+  std::deque<Answer> answers_;
+  std::optional<WsCut> cut_;
+  std::size_t arrived_ = 0;  // bytes
+  bool stalled_ = false;
   bool upgrade_seen_ = false;
   WsOpcode message_opcode_ = WsOpcode::text;  // of the protocol that was chosen
   bool done_ = false;

@@ -72,7 +72,7 @@ void WsServer::accept_loop(int listener) {
     const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (socket < 0) continue;
     const std::lock_guard lock(mutex_);
-    peers_.push_back(std::make_shared<WsPeer>(*this, maker_(socket)));
+    peers_.push_back(std::make_shared<WsPeer>(*this, maker_(socket), peers_.size()));
   }
 }
 

@@ -20,12 +20,27 @@ namespace charter::tests {
 
 class WsPeer;
 
+// How a connection breaks once it has brought so many bytes, the request included.
+struct WsCut {
+  enum class How { reset, end, stall };  // stall: it stands, and nobody reads or writes
+  std::size_t bytes = 0;
+  How how = How::reset;
+};
+
 struct WsRules {
   bool answer_upgrade = true;    // false: takes the request and says nothing
   std::string answer_instead{};  // a whole HTTP response in place of the upgrade, or empty
   bool answer_pings = true;
   milliseconds pong_delay{0};
-  std::string choose{};  // this subprotocol, or none
+  std::string choose{};    // this subprotocol, or none
+  std::string greeting{};  // bytes right behind the upgrade's answer
+  // Asked once a connection, on that connection's thread, as are the others.
+  std::function<std::optional<WsCut>(std::size_t connection)> cut{};
+  // What pongs answer a ping; none: its own payload, once.
+  std::function<std::vector<std::string>(const std::string& payload)> pongs{};
+  // What bytes answer a message, after pong_delay.
+  std::function<std::string(std::size_t connection, const std::string& message)> reply{};
+  bool keep_messages = true;  // in the record
 };
 
 struct WsMessage {

@@ -77,6 +77,23 @@ TEST(Liveness, BytesWithoutAnyPongAreBornForALongTimeButNotForEver) {
   EXPECT_THAT(beat, AllOf(Ge(20), Le(30)));
 }
 
+// Answers to a gateway's own pings, and its late acknowledgements, leave something in the queue at
+// every look.
+TEST(Liveness, PatienceEndsThoughSomethingIsAlwaysUnderWay) {
+  Liveness liveness(kBeat, true);
+  std::uint64_t moved = 0;
+  int beat = 0;
+  Verdict verdict = Verdict::alive;
+  while (verdict == Verdict::alive && beat < 1'000) {
+    liveness.asked(after(beat * kBeat));
+    moved += 100;
+    verdict = liveness.judge(after(beat * kBeat), {moved, moved, 50}, false);
+    ++beat;
+  }
+  EXPECT_EQ(verdict, Verdict::no_pong);
+  EXPECT_THAT(beat, AllOf(Ge(20), Le(30)));
+}
+
 TEST(Liveness, WithoutPongsAFallingQueueIsLifeAndAStandingOneIsNot) {
   Liveness liveness(kBeat, false);
   liveness.asked(kStart);
