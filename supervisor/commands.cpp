@@ -14,12 +14,16 @@ namespace {
 // How many refusals of commands with an id a run keeps for repeats.
 constexpr std::ptrdiff_t kKeptRefusals = 1000;
 
+template <class Commands>
+bool has(const Commands& commands, const std::string& command_id) {
+  return !command_id.empty() && std::any_of(commands.begin(), commands.end(), [&](const auto& one) {
+    return one.command_id == command_id;
+  });
+}
+
 // Whether the run has answered a command with this id, or has it before it.
 bool seen(const Run& run, const std::string& command_id) {
-  if (command_id.empty()) return false;
-  const auto same = [&](const auto& one) { return one.command_id == command_id; };
-  return std::any_of(run.commands.begin(), run.commands.end(), same) ||
-         std::any_of(run.answered.begin(), run.answered.end(), same);
+  return has(run.commands, command_id) || has(run.answered, command_id);
 }
 
 // Paused, or about to be: an answer to a pause that is known may come before its burst has closed.
@@ -60,8 +64,9 @@ CommandRefusal pause_refusal(const Run& run, const PauseName& named) {
 
 // The answer a repeated command gets: the one it got. One that came to nothing after it had been
 // accepted has no message.
-CommandRefusal first_answer(const Run& run, const std::string& command_id) {
-  for (const AnsweredCommand& one : run.answered) {
+CommandRefusal first_answer(const std::vector<AnsweredCommand>& answered,
+                            const std::string& command_id) {
+  for (const AnsweredCommand& one : answered) {
     if (one.command_id == command_id && !one.ok && !one.message.empty()) {
       return Refusal{one.code, one.message};
     }
@@ -115,6 +120,10 @@ CommandRefusal input_refusal(const Run& run) {
   return std::nullopt;
 }
 
+Refusal already_finished(const std::string& run_id) {
+  return {"already_finished", fmt::format("Run '{}' has finished", run_id)};
+}
+
 Refusal unknown(const std::string& run_id) {
   return {"unknown_run", fmt::format("No run '{}'", run_id)};
 }
@@ -127,6 +136,9 @@ void Commands::decide(Decision decision, Done done) {
     return;
   }
   if (const FinishedRun* finished = registry_.find_finished(decision.run_id)) {
+    if (has(finished->answered, decision.command_id)) {
+      return done(first_answer(finished->answered, decision.command_id));
+    }
     const bool names = decision.pause.number != 0 || !decision.pause.step.empty();
     done(Refusal{names ? "pause_over" : "not_paused",
                  fmt::format("Run '{}' is not paused (status: '{}')", finished->id,
@@ -157,7 +169,8 @@ bool Commands::joins(const RunPtr& run, const std::string& command_id, Done& don
 }
 
 void Commands::decide_known(const RunPtr& run, Decision decision, Done done) {
-  if (seen(*run, decision.command_id)) return done(first_answer(*run, decision.command_id));
+  if (seen(*run, decision.command_id))
+    return done(first_answer(run->answered, decision.command_id));
   if (joins(run, decision.command_id, done)) return;
   const char* const kind = decision.approved ? "approve" : "refuse";
   if (auto refusal = decision_refusal(*run, decision.pause)) {
@@ -208,10 +221,16 @@ void Commands::refuse(const RunPtr& run, const char* kind, const std::string& co
 
 void Commands::cancel(Cancellation cancellation, Done done) {
   const RunPtr run = registry_.find(cancellation.run_id);
-  if (run == nullptr) return done(unknown(cancellation.run_id));
+  if (run == nullptr) {
+    const FinishedRun* finished = registry_.find_finished(cancellation.run_id);
+    if (finished == nullptr) return done(unknown(cancellation.run_id));
+    if (has(finished->answered, cancellation.command_id)) return done(std::nullopt);
+    return done(already_finished(cancellation.run_id));
+  }
   if (seen(*run, cancellation.command_id)) return done(std::nullopt);
+  if (joins(run, cancellation.command_id, done)) return;
   if (run->state == RunState::finished) {
-    return done(Refusal{"already_finished", fmt::format("Run '{}' has finished", run->id)});
+    return done(already_finished(run->id));
   }
   if (run->state == RunState::held) {
     return done(Refusal{"held", fmt::format("Run '{}' is held and has no worker", run->id)});
@@ -247,7 +266,10 @@ void Commands::submit(Submission submission, Done done) {
     submit_known(run, std::move(submission), std::move(done));
     return;
   }
-  if (registry_.find_finished(submission.run_id) != nullptr) {
+  if (const FinishedRun* finished = registry_.find_finished(submission.run_id)) {
+    if (has(finished->answered, submission.command_id)) {
+      return done(first_answer(finished->answered, submission.command_id));
+    }
     return done(not_tracked(submission.run_id));
   }
   intake_.adopt_paused(submission.run_id, [this, submission, done](const Intake::Taken& taken) {
@@ -258,7 +280,8 @@ void Commands::submit(Submission submission, Done done) {
 }
 
 void Commands::submit_known(const RunPtr& run, Submission submission, Done done) {
-  if (seen(*run, submission.command_id)) return done(first_answer(*run, submission.command_id));
+  if (seen(*run, submission.command_id))
+    return done(first_answer(run->answered, submission.command_id));
   if (joins(run, submission.command_id, done)) return;
   auto refusal = pause_refusal(*run, submission.pause);
   if (!refusal) refusal = input_refusal(*run);

@@ -7,10 +7,11 @@
 
 namespace charter::supervisor {
 
-bool LedgerRun::done(std::uint64_t number) const {
-  return std::any_of(outcomes.begin(), outcomes.end(), [number](const ipc::CommandDone& outcome) {
-    return outcome.number == number;
-  });
+const ipc::CommandDone* LedgerRun::outcome_of(std::uint64_t number) const {
+  const auto found =
+      std::find_if(outcomes.begin(), outcomes.end(),
+                   [number](const ipc::CommandDone& outcome) { return outcome.number == number; });
+  return found == outcomes.end() ? nullptr : &*found;
 }
 
 void LedgerState::apply(ipc::LedgerRecord record) {
@@ -62,7 +63,7 @@ void LedgerState::command(ipc::Command command) {
 
 void LedgerState::finish(ipc::CommandDone outcome) {
   LedgerRun& run = runs[outcome.run_id];
-  if (!run.done(outcome.number)) run.outcomes.push_back(std::move(outcome));
+  if (run.outcome_of(outcome.number) == nullptr) run.outcomes.push_back(std::move(outcome));
 }
 
 void LedgerState::start(ipc::Started started) {

@@ -17,6 +17,8 @@ namespace charter::supervisor {
 inline constexpr std::size_t kKeptStarts = 100'000;
 // How many delivered runs stay listed.
 inline constexpr std::size_t kKeptFinished = 1000;
+// How many answers to commands each of those keeps for repeats.
+inline constexpr std::size_t kKeptAnswers = 100;
 
 // One run as the ledger knows it. A run that was closed and delivered keeps its entry until the
 // next compaction drops it.
@@ -28,7 +30,8 @@ struct LedgerRun {
   std::optional<ipc::Cursor> cursor;
   std::optional<ipc::Closed> closed;
 
-  [[nodiscard]] bool done(std::uint64_t number) const;
+  // How the command with this number came out; nullptr while it is to be done.
+  [[nodiscard]] const ipc::CommandDone* outcome_of(std::uint64_t number) const;
 };
 
 struct LedgerState {

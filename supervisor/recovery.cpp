@@ -39,6 +39,16 @@ FinishedRun finished_run(const ipc::Accepted& accepted, const LedgerRun& known) 
   finished.retry_of = accepted.retry_of;
   if (known.cursor) finished.events = known.cursor->seq;
   finished.wire = wire_status(known.closed->status).value_or(WireStatus::completed);
+  for (const ipc::Command& command : known.commands) {
+    if (command.command_id.empty()) continue;
+    AnsweredCommand answer{command.number, command.command_id, command.kind, true, {}, {}};
+    if (const ipc::CommandDone* outcome = known.outcome_of(command.number)) {
+      answer.ok = outcome->ok;
+      answer.code = outcome->code;
+      answer.message = outcome->message;
+    }
+    finished.answered.push_back(std::move(answer));
+  }
   return finished;
 }
 
@@ -78,10 +88,8 @@ void Recovery::take_run(const std::string& id, LedgerRun& known) {
 
 void Recovery::take_commands(Run& run, LedgerRun& known) const {
   for (ipc::Command& command : known.commands) {
-    const auto outcome =
-        std::find_if(known.outcomes.begin(), known.outcomes.end(),
-                     [&](const ipc::CommandDone& one) { return one.number == command.number; });
-    if (outcome == known.outcomes.end()) {
+    const ipc::CommandDone* const outcome = known.outcome_of(command.number);
+    if (outcome == nullptr) {
       run.commands.push_back(std::move(command));
     } else if (!command.command_id.empty()) {
       run.answered.push_back({command.number, command.command_id, command.kind, outcome->ok,

@@ -26,18 +26,19 @@ bool is_unused_journal(const std::string& path) {
 
 ipc::LedgerRecord accepted_record(const Run& run) { return {run.updated_us, run.accepted()}; }
 
-void append_commands(const Run& run, std::vector<ipc::LedgerRecord>& records) {
-  for (const ipc::Command& command : run.commands) records.push_back({run.updated_us, command});
-  // A command that is done matters only for its id; its number is not needed any more.
-  for (const AnsweredCommand& answer : run.answered) {
+// A command that is done matters only for its id; its number is not needed any more.
+void append_answers(const std::string& run_id, std::int64_t at_us,
+                    const std::vector<AnsweredCommand>& answered,
+                    std::vector<ipc::LedgerRecord>& records) {
+  for (const AnsweredCommand& answer : answered) {
     ipc::Command command;
-    command.run_id = run.id;
+    command.run_id = run_id;
     command.command_id = answer.command_id;
     command.number = answer.number;
     command.kind = answer.kind;
-    records.push_back({run.updated_us, std::move(command)});
-    records.push_back({run.updated_us, ipc::CommandDone{run.id, answer.number, answer.ok,
-                                                        answer.code, answer.message}});
+    records.push_back({at_us, std::move(command)});
+    records.push_back(
+        {at_us, ipc::CommandDone{run_id, answer.number, answer.ok, answer.code, answer.message}});
   }
 }
 
@@ -67,12 +68,22 @@ void Registry::retire(const RunPtr& run) {
   FinishedRun finished{
       run->id,         run->workflow_id, run->workflow_path, run->started_at,
       run->step,       run->error,       run->order,         run->progress.next_seq,
-      run->updated_us, run->wire,        run->retry_of};
+      run->updated_us, run->wire,        run->retry_of,
+      run->answered};
+  // One whose effect the end overtook was accepted all the same.
+  for (const ipc::Command& command : run->commands) {
+    if (command.command_id.empty()) continue;
+    finished.answered.push_back({command.number, command.command_id, command.kind, true, {}, {}});
+  }
   runs_.erase(run->id);
   remember(std::move(finished));
 }
 
 void Registry::remember(FinishedRun finished) {
+  auto& answered = finished.answered;
+  if (answered.size() > kKeptAnswers) {
+    answered.erase(answered.begin(), answered.end() - std::ptrdiff_t{kKeptAnswers});
+  }
   finished_.push_back(std::move(finished));
   if (finished_.size() > kKeptFinished) finished_.pop_front();
 }
@@ -177,13 +188,15 @@ std::vector<ipc::LedgerRecord> Registry::snapshot(std::string_view gateway) cons
     accepted.started_at = run.started_at;
     accepted.retry_of = run.retry_of;
     records.push_back({run.updated_us, std::move(accepted)});
+    append_answers(run.id, run.updated_us, run.answered, records);
     records.push_back({run.updated_us, ipc::Cursor{std::string(gateway), run.id, run.events, 0}});
     records.push_back({run.updated_us, ipc::Closed{run.id, std::string(name_of(run.wire)), true}});
   }
   for (const RunPtr& run : in_order()) {
     if (run->order == 0) continue;  // the ledger never knew it
     records.push_back(accepted_record(*run));
-    append_commands(*run, records);
+    for (const ipc::Command& command : run->commands) records.push_back({run->updated_us, command});
+    append_answers(run->id, run->updated_us, run->answered, records);
     if (run->delivery.confirmed_seq > 0) {
       records.push_back(
           {run->updated_us, ipc::Cursor{std::string(gateway), run->id, run->delivery.confirmed_seq,

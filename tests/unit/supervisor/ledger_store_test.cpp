@@ -392,7 +392,7 @@ TEST(LedgerStateTest, RecordsAppliedTwiceChangeNothing) {
   const LedgerRun& run = state.runs.at("run");
   EXPECT_EQ(run.commands.size(), 1U);
   EXPECT_EQ(run.outcomes.size(), 1U);
-  EXPECT_TRUE(run.done(7));
+  EXPECT_NE(run.outcome_of(7), nullptr);
   EXPECT_EQ(state.next_number, 8U);
   EXPECT_EQ(state.next_order, 4U);
 }
