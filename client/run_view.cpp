@@ -89,6 +89,35 @@ void gateway_lines(Sheet& sheet, const Fields& gateway) {
   sheet.line("warning", gateway.text("warning"), Tone::attention);
 }
 
+std::string bytes_text(std::int64_t bytes) {
+  constexpr std::int64_t kKibi = 1024;
+  constexpr std::int64_t kMebi = kKibi * kKibi;
+  if (bytes % kMebi == 0) return std::to_string(bytes / kMebi) + " MiB";
+  return bytes % kKibi == 0 ? std::to_string(bytes / kKibi) + " KiB"
+                            : std::to_string(bytes) + " bytes";
+}
+
+// A line each, so that what is not in force is not overlooked.
+void limit_lines(Sheet& sheet, const Fields& limits) {
+  const auto time = limits.number("run_time_max_ms");
+  sheet.line("limits", "a run's time: " + (time ? duration_text(*time) : std::string("none")));
+  const auto line = [&](const char* member, const std::string& name, const auto& shown) {
+    const Fields limit = limits.object(member);
+    const auto most = limit.number("max");
+    if (!most) return sheet.line("", name + ": none");
+    const bool in_force = limit.truth("in_force");
+    std::string text = name + ": " + shown(*most) + (in_force ? ", by " : ", NOT in force");
+    if (in_force) text += limit.text("means");
+    if (const std::string note = limit.text("note"); !note.empty()) {
+      text += (in_force ? ", " : ": ") + note;
+    }
+    sheet.line("", text, in_force ? Tone::plain : Tone::attention);
+  };
+  line("memory", "memory", bytes_text);
+  line("pids", "processes", [](std::int64_t most) { return std::to_string(most); });
+  line("cpu", "processors", [](std::int64_t most) { return std::to_string(most) + " %"; });
+}
+
 }  // namespace
 
 std::string runs_text(const std::vector<Fields>& runs, const Screen& screen) {
@@ -155,9 +184,7 @@ std::string daemon_text(const Fields& daemon, const Screen& screen) {
   }
   sheet.line("runs", runs);
   if (daemon.has("limits")) {
-    const auto time = daemon.object("limits").number("run_time_max_ms");
-    sheet.line("limits", "a run's time: " + (time ? duration_text(*time) : std::string("none")) +
-                             "; memory, processes, processors: none");
+    limit_lines(sheet, daemon.object("limits"));
   }
   sheet.line("holding", daemon.text("holding"), Tone::attention);
   sheet.line("ledger", daemon.text("ledger_trouble"), Tone::bad);

@@ -80,6 +80,8 @@ struct Exit {
   left @5 :List(LeftProcess);
   outOfMemory @6 :Bool;
   limitMs @7 :UInt64;          # that of the time, when it is the cause
+  memoryLimit @8 :UInt64;      # bytes, when the kernel ended the engine for want of memory
+  memoryPeak @9 :UInt64;
 }
 
 struct LeftProcess {
@@ -205,6 +207,17 @@ struct Job {
   runTimeMaxMs @18 :UInt64;    # what the burst may take; 0: no limit
   resumeLost @19 :Bool;        # a crash is no end: the supervisor lets the run go on
   retryOf @20 :Text;           # start: whose artifacts the state refers to, or empty
+  limits @21 :RunLimits;
+}
+
+struct RunLimits {             # 0: no limit
+  memory @0 :UInt64;           # bytes
+  pids @1 :UInt64;
+  cpu @2 :UInt64;              # per cent of one processor
+  memoryGroup @3 :Text;        # directories of the run's control groups; empty: none keeps the limit
+  pidsGroup @4 :Text;
+  cpuGroup @5 :Text;
+  killGroup @6 :Text;
 }
 
 struct Hello {

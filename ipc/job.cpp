@@ -22,6 +22,27 @@ using message::text;
 constexpr unsigned MFD_NOEXEC_SEAL = 0x0008U;
 #endif
 
+RunLimits read_limits(schema::RunLimits::Reader in) {
+  return {in.getMemory(),           in.getPids(),           in.getCpu(),
+          str(in.getMemoryGroup()), str(in.getPidsGroup()), str(in.getCpuGroup()),
+          str(in.getKillGroup())};
+}
+
+void write_limits(const RunLimits& limits, schema::RunLimits::Builder out) {
+  out.setMemory(limits.memory);
+  out.setPids(limits.pids);
+  out.setCpu(limits.cpu);
+  out.setMemoryGroup(text(limits.memory_group));
+  out.setPidsGroup(text(limits.pids_group));
+  out.setCpuGroup(text(limits.cpu_group));
+  out.setKillGroup(text(limits.kill_group));
+}
+
+std::size_t text_bytes(const RunLimits& limits) {
+  return limits.memory_group.size() + limits.pids_group.size() + limits.cpu_group.size() +
+         limits.kill_group.size();
+}
+
 Result<Job> read_job(schema::Job::Reader in) {
   if (!readable(in.getVersion(), kJobVersion)) {
     return message::version_error("job", in.getVersion(), kJobVersion);
@@ -44,6 +65,7 @@ Result<Job> read_job(schema::Job::Reader in) {
   out.run_time_max_ms = in.getRunTimeMaxMs();
   out.resume_lost = in.getResumeLost();
   out.retry_of = str(in.getRetryOf());
+  if (in.hasLimits()) out.limits = read_limits(in.getLimits());
   out.next_seq = in.getNextSeq();
   out.reason = str(in.getReason());
   out.pauses = in.getPauses();
@@ -64,7 +86,8 @@ std::string encode(const Job& job) {
   const std::size_t bytes = job.run_id.size() + job.project_root.size() + job.data_dir.size() +
                             job.doorbell.size() + job.secret.size() + job.cause.size() +
                             job.state.size() + job.reason.size() + job.workflow_path.size() +
-                            job.retry_of.size() + (job.command ? text_bytes(*job.command) : 0);
+                             job.retry_of.size() + text_bytes(job.limits) +
+                             (job.command ? text_bytes(*job.command) : 0);
   return message::write<schema::Job>(bytes, [&](auto out) {
     out.setVersion(kJobVersion);
     out.setRunId(text(job.run_id));
@@ -84,6 +107,7 @@ std::string encode(const Job& job) {
     out.setRunTimeMaxMs(job.run_time_max_ms);
     out.setResumeLost(job.resume_lost);
     out.setRetryOf(text(job.retry_of));
+    write_limits(job.limits, out.initLimits());
     out.setNextSeq(job.next_seq);
     out.setReason(text(job.reason));
     out.setPauses(job.pauses);

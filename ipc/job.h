@@ -8,6 +8,7 @@
 
 #include "ipc/error.h"
 #include "ipc/ledger_record.h"
+#include "ipc/run_limits.h"
 #include "ipc/unique_fd.h"
 
 namespace charter::ipc {
@@ -39,6 +40,7 @@ struct Job {
   std::uint64_t run_time_max_ms = 0;      // what the burst may take; 0: no limit
   bool resume_lost = false;               // a crash is no end: the supervisor lets the run go on
   std::string retry_of;                   // whose artifacts the state refers to, or empty
+  RunLimits limits;
 };
 
 [[nodiscard]] std::string encode(const Job& job);

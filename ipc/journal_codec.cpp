@@ -118,6 +118,8 @@ struct Writer {
     write_left(v.left, out.initLeft(static_cast<unsigned>(v.left.size())));
     out.setOutOfMemory(v.out_of_memory);
     out.setLimitMs(v.limit_ms);
+    out.setMemoryLimit(v.memory_limit);
+    out.setMemoryPeak(v.memory_peak);
   }
   void operator()(const Terminal& v) {
     auto out = frame.initTerminal();
@@ -171,8 +173,9 @@ Pause read_body(schema::Pause::Reader in) {
 }
 
 Exit read_body(schema::Exit::Reader in) {
-  return {str(in.getCause()), in.getSignal(),          in.getCode(),        in.getAskerUid(),
-          in.getElapsedMs(),  read_left(in.getLeft()), in.getOutOfMemory(), in.getLimitMs()};
+  return {str(in.getCause()),  in.getSignal(),          in.getCode(),        in.getAskerUid(),
+          in.getElapsedMs(),   read_left(in.getLeft()), in.getOutOfMemory(), in.getLimitMs(),
+          in.getMemoryLimit(), in.getMemoryPeak()};
 }
 
 Terminal read_body(schema::Terminal::Reader in) {

@@ -73,7 +73,9 @@ struct Exit {
   std::uint64_t elapsed_ms = 0;
   std::vector<LeftProcess> left;
   bool out_of_memory = false;
-  std::uint64_t limit_ms = 0;  // of the time, when it is the cause
+  std::uint64_t limit_ms = 0;      // of the time, when it is the cause
+  std::uint64_t memory_limit = 0;  // bytes, when the kernel ended the engine for want of them
+  std::uint64_t memory_peak = 0;
 };
 
 struct Terminal {

@@ -9,9 +9,19 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "ipc/short_name.h"
 #include "ipc/unique_fd.h"
 
 namespace charter::ipc {
+
+std::string hash_of(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  char hex[17];
+  std::snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(hash));
+  return hex;
+}
+
 namespace {
 
 bool is_alphanumeric(char c) {
@@ -69,15 +79,6 @@ Result<void> make_private_directory(const std::string& path) {
   }
   if ((info.st_mode & 0777U) != 0700) return plain_error(path + " has not mode 0700");
   return {};
-}
-
-// Names a data directory in a few bytes (FNV-1a), because socket paths are short.
-std::string hash_of(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  char hex[17];
-  std::snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(hash));
-  return hex;
 }
 
 // Where private directories may be put: the session's runtime directory when it is ours and short

@@ -153,6 +153,7 @@ ipc::Result<ipc::Job> Launcher::make_job(const Run& run, const LaunchOrder& orde
   job.teardown_timeout_ms = static_cast<std::uint64_t>(settings_.teardown_timeout.count());
   job.step_output_max = settings_.step_output_max;
   job.run_time_max_ms = static_cast<std::uint64_t>(settings_.run_time_max.count());
+  if (settings_.limits != nullptr) job.limits = settings_.limits->of(run.id, number);
   job.next_seq = std::max(run.progress.next_seq, run.delivery.confirmed_seq);
   job.reason = order.reason;
   job.pauses = run.pauses;

@@ -12,6 +12,7 @@
 #include "ipc/job.h"
 #include "ipc/layout.h"
 #include "supervisor/run.h"
+#include "supervisor/run_limits.h"
 #include "supervisor/spawner.h"
 #include "supervisor/standby.h"
 #include "supervisor/worker_program.h"
@@ -36,6 +37,7 @@ class Launcher {
     std::chrono::milliseconds teardown_timeout{10'000};  // the same
     std::uint64_t step_output_max = 64U << 20;           // bytes
     std::chrono::milliseconds run_time_max{0};           // of a burst; 0: no limit
+    const RunLimits* limits = nullptr;                   // outlives this; null: none
   };
   using Ended = std::function<void(const RunPtr&, std::optional<int> status)>;
 

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "ipc/layout.h"
+#include "ipc/option_bytes.h"
 #include "supervisor/link/credentials.h"
 #include "supervisor/link/gateway_address.h"
 #include "supervisor/run.h"
@@ -131,6 +132,27 @@ constexpr std::array kOptions{
                             "last finished step and does the interrupted one again.",
                     .kind = OptionKind::choice,
                     .choices = kOnLost},
+    ipc::OptionSpec{.name = "run-memory-max",
+                    .variable = "CHARTER_DAEMON_RUN_MEMORY_MAX",
+                    .fallback = "0",
+                    .metavar = "BYTES",
+                    .help = "What a run's processes may take of the memory, all together, as in "
+                            "512M or 2G; 0 for no limit. 'status' says by what means it is in "
+                            "force, as for the next two."},
+    ipc::OptionSpec{.name = "run-pids-max",
+                    .variable = "CHARTER_DAEMON_RUN_PIDS_MAX",
+                    .fallback = "0",
+                    .metavar = "INTEGER",
+                    .help = "How many processes and threads a run may have at once, the one that "
+                            "executes it included; 0 for no limit.",
+                    .kind = OptionKind::integer},
+    ipc::OptionSpec{.name = "run-cpu-max",
+                    .variable = "CHARTER_DAEMON_RUN_CPU_MAX",
+                    .fallback = "0",
+                    .metavar = "PERCENT",
+                    .help = "What a run may take of the processors: 100 is one of them, 250 two "
+                            "and a half; 0 for no limit.",
+                    .kind = OptionKind::integer},
     ipc::OptionSpec{.name = "max-request-bytes",
                     .variable = "CHARTER_DAEMON_MAX_REQUEST_BYTES",
                     .fallback = "67108864",
@@ -283,6 +305,32 @@ Result<void> read_numbers(const OptionValues& values, StartOptions& options) {
   return {};
 }
 
+// Below these a run could not even say why it failed.
+Result<void> read_limits(const OptionValues& values, StartOptions& options) {
+  constexpr std::uint64_t kLeastMemory = 16U << 20;
+  constexpr std::uint64_t kMostMemory = std::uint64_t{1} << 60;
+  const auto memory = ipc::read_bytes(values.text("run-memory-max"));
+  if (!memory || *memory > kMostMemory) {
+    return values.invalid("run-memory-max",
+                          "must be a number of bytes, with K, M, G or T, as in 512M");
+  }
+  if (*memory > 0 && *memory < kLeastMemory) {
+    return values.invalid("run-memory-max", "must be 0 or at least 16M");
+  }
+  options.run_memory_max = *memory;
+  const std::int64_t pids = values.integer("run-pids-max");
+  if (pids != 0 && (pids < 4 || pids > 4'194'304)) {
+    return values.invalid("run-pids-max", "must be 0 or from 4 to 4194304");
+  }
+  options.run_pids_max = static_cast<std::uint64_t>(pids);
+  const std::int64_t cpu = values.integer("run-cpu-max");
+  if (cpu < 0 || cpu > 1'000'000) {
+    return values.invalid("run-cpu-max", "must be from 0 to 1000000");
+  }
+  options.run_cpu_max = static_cast<std::uint64_t>(cpu);
+  return {};
+}
+
 Result<void> read_retention(const OptionValues& values, StartOptions& options) {
   const auto age = ipc::read_time(values.text("retain"));
   if (!age) {
@@ -428,8 +476,9 @@ Result<StartOptions> check_start_options(const OptionValues& values) {
   options.config = values.text("config");
   using Reader = Result<void> (*)(const OptionValues&, StartOptions&);
   // A value that cannot be right counts before a project that is not one.
-  for (const Reader read : {read_directory, read_numbers, read_retention, read_credentials,
-                            read_gateway, read_project, read_places, read_worker_id}) {
+  for (const Reader read :
+       {read_directory, read_numbers, read_limits, read_retention, read_credentials, read_gateway,
+        read_project, read_places, read_worker_id}) {
     if (auto done = read(values, options); !done) return done.error();
   }
   if (!token_is_fine) {

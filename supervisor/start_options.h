@@ -32,6 +32,9 @@ struct StartOptions {
   std::chrono::milliseconds teardown_timeout{10'000};
   std::uint64_t step_output_max = 64U << 20;  // bytes
   std::chrono::milliseconds run_time_max{0};  // of a stretch of execution; 0: no limit
+  std::uint64_t run_memory_max = 0;           // bytes; 0: no limit, here and below
+  std::uint64_t run_pids_max = 0;             // processes and threads
+  std::uint64_t run_cpu_max = 0;              // per cent of one processor
   std::uint64_t max_request_bytes = 64U << 20;
   std::string data_dir;          // absolute, or empty for the default
   std::string toolchain_python;  // absolute, or empty for that of the `charter` command on PATH

@@ -17,6 +17,7 @@ namespace {
 constexpr std::chrono::milliseconds kCursorDelay{200};
 constexpr std::chrono::milliseconds kLongestStop{700};
 constexpr std::chrono::milliseconds kStep{20};
+constexpr std::chrono::seconds kGroupDelay{3};
 
 }  // namespace
 
@@ -31,11 +32,14 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       registry_(base_.layout, base_.options.resume_lost),
       preparer_(context.get_executor(), base_.worker, base_.layout.root(), spawner_),
       tailer_(context.get_executor(), disk_, tailer_hooks()),
+      limits_(base_.layout, {base_.options.run_memory_max, base_.options.run_pids_max,
+                             base_.options.run_cpu_max}),
       launcher_(context.get_executor(), base_.worker, base_.layout, spawner_,
                 {base_.doorbell, base_.options.kill_grace, base_.options.setup_timeout,
                  base_.options.teardown_timeout, base_.options.step_output_max,
-                 base_.options.run_time_max},
+                 base_.options.run_time_max, &limits_},
                 [this](const RunPtr& run, std::optional<int> status) {
+                  if (status.value_or(0) != 0) sweep_groups_soon();
                   conductor_.worker_ended(run, status);
                 }),
       conductor_(
@@ -61,7 +65,8 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       mender_(context.get_executor(), base_.worker, base_.layout, registry_, spawner_,
               {base_.doorbell, base_.options.kill_grace}),
       cursor_timer_(context.get_executor()),
-      stop_timer_(context.get_executor()) {
+      stop_timer_(context.get_executor()),
+      group_timer_(context.get_executor()) {
   inbox_ = std::make_unique<Inbox>(
       Inbox::Settings{base_.options.kill_grace}, ledger_, intake_, commands_, started_,
       [this](CommandAnswer answer) { relay_.answer(std::move(answer)); });
@@ -95,10 +100,20 @@ void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
   ledger_.snapshot_from([this] { return snapshot(); });
   doorbells_.start(std::move(doorbell));
   mender_.look_back();
+  for (const std::string& line : limits_.warnings()) log::warning("{}", line);
+  limits_.sweep();
   recovery_.act(conductor_);
   if (!holding) look_after_old_runs();
   control_.start(std::move(socket));
   link_->start();
+}
+
+// A guardian that died could not remove its run's groups; its engine may still be ending the tree.
+void Supervisor::sweep_groups_soon() {
+  group_timer_.expires_after(kGroupDelay);
+  group_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) limits_.sweep();
+  });
 }
 
 // No journal goes before the state files are good that can be made good from it.
@@ -306,9 +321,6 @@ std::string Supervisor::daemon_view() const {
                                   .number("backlog_runs", number(counts.undelivered_runs))
                                   .number("next_try_ms", number(link.next_try.count()))
                                   .str();
-  const auto time_max = base_.options.run_time_max.count();
-  const std::string limits =
-      JsonObject().raw("run_time_max_ms", time_max > 0 ? std::to_string(time_max) : "null").str();
   JsonObject view;
   view.text("version", ipc::product_version())
       .number("pid", ::getpid())
@@ -318,7 +330,7 @@ std::string Supervisor::daemon_view() const {
       .text("data_dir", base_.layout.data_dir())
       .text("started_at", started_at_)
       .number("max_runs", base_.options.max_runs)
-      .raw("limits", limits)
+      .raw("limits", limits_.json(base_.options.run_time_max.count()))
       .text_or_null("holding", base_.opened.holding)
       .text_or_null("ledger_trouble", ledger_.trouble())
       .raw("runs", runs)

@@ -25,6 +25,7 @@
 #include "supervisor/relay.h"
 #include "supervisor/requests.h"
 #include "supervisor/retention.h"
+#include "supervisor/run_limits.h"
 #include "supervisor/start_options.h"
 #include "supervisor/started_commands.h"
 #include "supervisor/state_mender.h"
@@ -72,6 +73,7 @@ class Supervisor {
   [[nodiscard]] std::vector<ipc::LedgerRecord> snapshot() const;
 
   void look_after_old_runs();
+  void sweep_groups_soon();
   void run_accepted(const RunPtr& run);
   void link_is_up();
   void delivery_moved(const RunPtr& run);
@@ -95,6 +97,7 @@ class Supervisor {
   StartedCommands started_;
   Preparer preparer_;
   Tailer tailer_;
+  RunLimits limits_;
   Launcher launcher_;
   Conductor conductor_;
   Intake intake_;
@@ -113,6 +116,7 @@ class Supervisor {
   Timer cursor_timer_;
   bool cursor_timer_set_ = false;
   Timer stop_timer_;
+  Timer group_timer_;
   bool stopping_ = false;
   std::function<void()> stop_requested_;
 };

@@ -24,7 +24,8 @@ constexpr std::int64_t kCallAgainMs = 250;  // while the supervisor is away
 }  // namespace
 
 Burst::Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Recorder recorder,
-             RunState state, Workflow workflow, const Limits& limits, PythonStart python)
+             RunState state, Workflow workflow, const Limits& limits, RunGroups& groups,
+             PythonStart python)
     : layout_(layout),
       attention_(attention),
       reaper_(reaper),
@@ -32,6 +33,7 @@ Burst::Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Re
       state_(std::move(state)),
       workflow_(std::move(workflow)),
       limits_(limits),
+      groups_(groups),
       file_(layout.state_file(state_.run_id()), spares_directory(layout), state_),
       artifacts_({layout.artifacts_dir(state_.run_id()), state_.run_id()}, workflow_),
       environment_(layout, state_.run_id()),
@@ -115,9 +117,10 @@ bool Burst::set_up() {
                         ipc::now_us());
     must(recorder_.flush());
   };
+  groups_.mark();
   const auto done = capabilities_.set_up(state_, workflow_, environment_, record);
   attention_.check();
-  if (!done) fail(done.error().message());
+  if (!done) fail(groups_.explained(done.error().message(), "an integration's setup"));
   return static_cast<bool>(done);
 }
 

@@ -26,6 +26,7 @@
 #include "worker/process_tree.h"
 #include "worker/reaper.h"
 #include "worker/recorder.h"
+#include "worker/run_groups.h"
 #include "worker/steps/artifacts.h"
 #include "worker/steps/environment.h"
 #include "worker/steps/shell.h"
@@ -39,7 +40,8 @@ class Burst : private Chores {
  public:
   // `layout`, `attention` and `reaper` outlive this.
   Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Recorder recorder,
-        RunState state, Workflow workflow, const Limits& limits, PythonStart python);
+        RunState state, Workflow workflow, const Limits& limits, RunGroups& groups,
+        PythonStart python);
   ~Burst() override;
   Burst(const Burst&) = delete;
   Burst& operator=(const Burst&) = delete;
@@ -111,6 +113,7 @@ class Burst : private Chores {
   RunState state_;
   Workflow workflow_;
   Limits limits_;
+  RunGroups& groups_;
   StateFile file_;
   Artifacts artifacts_;
   Environment environment_;

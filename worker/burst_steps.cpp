@@ -114,7 +114,12 @@ bool Burst::run_step(const Step& step) {
 ipc::Result<Object> Burst::attempt_all(const Step& step) {
   const long long attempts = step.retry ? step.retry->attempts : 1;
   for (long long number = 1;; ++number) {
+    groups_.mark();
     auto outputs = attempt(step, number);
+    if (!outputs) {
+      outputs = ipc::plain_error(
+          groups_.explained(outputs.error().message(), "step '" + step.id_text() + "'"));
+    }
     if (outputs || number >= attempts) return outputs;
     retry_later(step, number, outputs.error().message());
   }

@@ -19,6 +19,7 @@
 #include "worker/kill.h"
 #include "worker/opening.h"
 #include "worker/report.h"
+#include "worker/run_groups.h"
 #include "worker/standby.h"
 #include "worker/stores/artifact_store.h"
 #include "worker/stores/spares.h"
@@ -96,12 +97,16 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   const auto inherited = inherit(job, layout);
   const auto snapshot = state->snapshot();
   auto workflow = snapshot ? workflow_from_snapshot(*snapshot) : snapshot.error();
+  RunGroups groups(job.limits);
+  const auto entered = groups.enter(warm ? warm->pid : 0);
   Reaper reaper;
   Attention attention(guardian, reaper);
   Burst burst(layout, attention, reaper, std::move(recorder), std::move(*state),
-              workflow ? std::move(*workflow) : Workflow{}, limits_of(job),
+              workflow ? std::move(*workflow) : Workflow{}, limits_of(job), groups,
               {job.workflow_path, std::move(warm)});
-  if (!workflow) {
+  if (!entered) {
+    burst.fail("its limits cannot be put in force: " + entered.error().message());
+  } else if (!workflow) {
     burst.fail(workflow.error().what);
   } else if (!inherited) {
     burst.fail(inherited.error().message());

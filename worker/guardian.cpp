@@ -32,6 +32,7 @@ namespace {
 using Last = ipc::JournalSummary::Last;
 
 constexpr std::int64_t kLeastInterruptGraceMs = 200;
+constexpr int kEmptyGroupMs = 100;  // until a group whose processes are gone can be removed
 constexpr std::int64_t kLongestWaitMs = 60'000;
 
 sigset_t attended_signals() {
@@ -60,10 +61,12 @@ class Guardian {
  private:
   static void prepare();
   int watch();
-  bool read_limits();
+  void read_limits();
   std::optional<Request> request_of(const siginfo_t& info) const;
   std::optional<Request> untaken_kill() const;
   int run_ladder(Request request);
+  void lift_limits() const;
+  void remove_groups() const;
   void await_end(std::int64_t deadline_ms);
   void stop_engine();
   int conclude(ipc::Exit exit);
@@ -71,6 +74,7 @@ class Guardian {
 
   Reaper reaper_;
   pid_t engine_ = 0;
+  ipc::RunLimits limits_;
   Request overtime_;  // what is done when the time is over
   std::int64_t deadline_ms_ = 0;
 };
@@ -122,20 +126,22 @@ int Guardian::run() {
   return watch();
 }
 
-// Whether the burst has a time limit. The engine is at work already, so this delays nothing.
-bool Guardian::read_limits() {
+// The engine is at work already, so this delays nothing. Without a time limit there is no deadline.
+void Guardian::read_limits() {
   const auto job = read_job();
-  if (!job || job->run_time_max_ms == 0) return false;
+  if (!job) return;
+  limits_ = job->limits;
+  if (job->run_time_max_ms == 0) return;
   overtime_.cause = kTimeLimit;
   overtime_.limit_ms = job->run_time_max_ms;
   overtime_.grace_ms = static_cast<std::int64_t>(job->kill_grace_ms);
   deadline_ms_ = ipc::boot_ms() + static_cast<std::int64_t>(job->run_time_max_ms);
-  return true;
 }
 
 int Guardian::watch() {
   const sigset_t attended = attended_signals();
-  const bool limited = read_limits();
+  read_limits();
+  const bool limited = deadline_ms_ != 0;
   for (;;) {
     siginfo_t info{};
     timespec timeout{};
@@ -207,11 +213,24 @@ void Guardian::await_end(std::int64_t deadline_ms) {
   }
 }
 
+// What is being ended must not wait for its share of the processors; nor need the walk below find
+// what the kernel can end in one go.
+void Guardian::lift_limits() const {
+  ipc::lift_cpu_limit(limits_);
+  ipc::kill_group(limits_.kill_group);
+}
+
+// What is left in one keeps it there, for the supervisor's next look.
+void Guardian::remove_groups() const {
+  if (!limits_.groups().empty()) (void)ipc::remove_groups(limits_.groups(), kEmptyGroupMs);
+}
+
 int Guardian::run_ladder(Request request) {
   const std::int64_t begun = ipc::boot_ms();
   stop_engine();
   terminate_tree({}, engine_);
   await_end(begun + request.grace_ms);
+  lift_limits();
   KillOutcome outcome = kill_tree(reaper_);
   ipc::Exit exit;
   exit.cause = request.cause;
@@ -225,9 +244,14 @@ int Guardian::run_ladder(Request request) {
 
 int Guardian::conclude_engine(int status) {
   const std::int64_t begun = ipc::boot_ms();
+  lift_limits();
   KillOutcome outcome = kill_tree(reaper_);
+  const ipc::GroupCounts counts = ipc::count_groups(limits_);
   const auto kill = untaken_kill();
-  if (!kill && WIFEXITED(status) && WEXITSTATUS(status) == kExitDone) return 0;
+  if (!kill && WIFEXITED(status) && WEXITSTATUS(status) == kExitDone) {
+    remove_groups();
+    return 0;
+  }
   ipc::Exit exit;
   if (kill) {
     exit.cause = "killed";
@@ -237,6 +261,9 @@ int Guardian::conclude_engine(int status) {
     exit.cause = WIFSIGNALED(status) ? "signal" : "code";
     exit.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     exit.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    exit.out_of_memory = exit.signal == SIGKILL && counts.memory_kills > 0;
+    if (exit.out_of_memory) exit.memory_limit = limits_.memory;
+    if (exit.out_of_memory) exit.memory_peak = counts.memory_peak;
   }
   exit.elapsed_ms = static_cast<std::uint64_t>(ipc::boot_ms() - begun);
   exit.left = std::move(outcome.left);
@@ -244,6 +271,7 @@ int Guardian::conclude_engine(int status) {
 }
 
 int Guardian::conclude(ipc::Exit exit) {
+  remove_groups();
   const auto summary = ipc::summarize(ipc::kJournalFd);
   if (!summary) {
     log_line(summary.error().message());

@@ -1,15 +1,20 @@
 #include "worker/spawn.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstddef>
 
 #include "ipc/clean_world.h"
+#include "ipc/unique_fd.h"
 #include "worker/json/python.h"
 
 namespace charter::worker {
@@ -18,6 +23,34 @@ namespace {
 constexpr std::size_t kStackBytes = 64UL * 1024;
 constexpr int kFailedToExec = 127;
 alignas(64) std::array<std::byte, kStackBytes> g_stack;  // touched by one child at a time
+
+StepLimits g_limits;
+std::array<char, 8> g_oom_score{};  // as the kernel reads it
+std::size_t g_oom_score_size = 0;
+
+int own_oom_score() {
+  const ipc::UniqueFd file(::open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC));
+  std::array<char, 16> text{};
+  const ssize_t got = file ? ::read(file.get(), text.data(), text.size()) : 0;
+  int score = 0;
+  (void)std::from_chars(text.data(), text.data() + std::max<ssize_t>(got, 0), score);
+  return score;
+}
+
+// Where it is refused, the limit itself still holds.
+__attribute__((no_sanitize("address", "undefined"))) void raise_oom_score(const char* path) {
+  const int file = ::open(path, O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  [[maybe_unused]] const ssize_t put = ::write(file, g_oom_score.data(), g_oom_score_size);
+  ::close(file);
+}
+
+__attribute__((no_sanitize("address", "undefined"))) void take_limits() {
+  if (g_oom_score_size > 0) raise_oom_score("/proc/self/oom_score_adj");
+  if (g_limits.data_bytes == 0) return;
+  const rlimit limit{g_limits.data_bytes, g_limits.data_bytes};
+  (void)::setrlimit(RLIMIT_DATA, &limit);
+}
 
 // Everything the child needs, made before it exists: it may not allocate.
 struct Plan {
@@ -59,6 +92,7 @@ __attribute__((no_sanitize("address", "undefined"))) int become(void* argument) 
     fail(plan, SpawnFailure::Stage::descriptors, errno);
   }
   ipc::restore_in_child(STDERR_FILENO + 1);
+  take_limits();
   int first = 0;
   for (const char* const* candidate = plan.candidates.data(); *candidate != nullptr; ++candidate) {
     ::execve(*candidate, plan.arguments.data(), plan.environment.data());
@@ -84,6 +118,23 @@ std::variant<pid_t, SpawnFailure> spawn(const SpawnRequest& request) {
   // A failed child is reaped like any other that ends.
   if (plan.failed) return SpawnFailure{plan.stage, plan.code};
   return child;
+}
+
+void limit_steps(const StepLimits& limits, pid_t also) {
+  constexpr int kMostScore = 1000;
+  g_limits = limits;
+  g_oom_score_size = 0;
+  if (limits.oom_score > 0) {
+    const std::string score =
+        std::to_string(std::min(own_oom_score() + limits.oom_score, kMostScore));
+    g_oom_score_size = score.copy(g_oom_score.data(), g_oom_score.size());
+  }
+  if (also <= 0) return;
+  const std::string path = "/proc/" + std::to_string(also) + "/oom_score_adj";
+  if (g_oom_score_size > 0) raise_oom_score(path.c_str());
+  if (limits.data_bytes == 0) return;
+  const rlimit limit{limits.data_bytes, limits.data_bytes};
+  (void)::prlimit(also, RLIMIT_DATA, &limit, nullptr);
 }
 
 std::string describe(const SpawnFailure& failure, std::string_view program) {

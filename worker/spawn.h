@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -34,6 +35,13 @@ struct SpawnFailure {
 // caller's memory (no page tables are copied, which is most of what a fork costs), and reports
 // its failure there.
 [[nodiscard]] std::variant<pid_t, SpawnFailure> spawn(const SpawnRequest& request);
+
+// What each process has that spawn() begins from now on, and at once `also`, unless that is 0.
+struct StepLimits {
+  int oom_score = 0;             // above the engine's; 0: the same
+  std::uint64_t data_bytes = 0;  // of memory it may write to itself (RLIMIT_DATA); 0: no limit
+};
+void limit_steps(const StepLimits& limits, pid_t also);
 
 // "[Errno 2] No such file or directory: 'nosuch'", in which `program` is what was asked for.
 [[nodiscard]] std::string describe(const SpawnFailure& failure, std::string_view program);

@@ -6,6 +6,7 @@
 
 #include "ipc/json_scan.h"
 #include "worker/endings.h"
+#include "worker/run_groups.h"
 
 namespace charter::worker {
 namespace {
@@ -43,7 +44,10 @@ bool is_cancellation(const std::string& kind) {
 }
 
 std::string reason_of(const ipc::Exit& exit) {
-  if (exit.out_of_memory) return "worker died: out of memory";
+  if (exit.out_of_memory) {
+    return "out of memory: the run's engine was ended by the kernel" +
+           memory_text(exit.memory_limit, exit.memory_peak);
+  }
   if (exit.cause == "signal") {
     const std::string text = "worker died: " + describe_signal(exit.signal);
     return exit.signal == SIGKILL ? text + ", sender unknown" : text;
@@ -93,7 +97,7 @@ Verdict judge(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
     // Of a run that went on after crashes, the last one's is not the whole reason.
     const bool gave_up = job.resume_lost && !job.reason.empty();
     verdict.reason = gave_up ? job.reason : reason_of(*exit);
-    verdict.final = exit->cause == kTimeLimit;
+    verdict.final = exit->cause == kTimeLimit || exit->out_of_memory;
   } else {
     verdict.reason = job.reason.empty() ? kUnknown : job.reason;
   }

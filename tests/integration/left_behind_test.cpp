@@ -14,13 +14,13 @@
 #include "tests/support/hand_off_client.h"
 #include "tests/support/process_table.h"
 #include "tests/support/recording_gateway.h"
+#include "tests/support/somebody.h"
 
 namespace charter::tests {
 namespace {
 
 using ::testing::StartsWith;
 
-constexpr uid_t kSomebody = 65534;
 constexpr milliseconds kGrace{500};
 constexpr milliseconds kAfterKill{2000};  // how long the guardian waits for what it killed
 constexpr milliseconds kBusyMachine{3000};
@@ -33,56 +33,27 @@ class LeftBehind : public ::testing::Test {
     struct statvfs info {};
     statvfs(project.root().c_str(), &info);
     if ((info.f_flag & ST_NOSUID) != 0) GTEST_SKIP() << "setuid has no effect in " + project.root();
-    own(std::filesystem::path(project.root()).parent_path());
-    if (as_somebody({"true"}).code != 0) GTEST_SKIP() << "setpriv cannot change the user";
+    give_to_somebody(project);
+    if (run_as_somebody(project, {"true"}).code != 0)
+      GTEST_SKIP() << "setpriv cannot change the user";
     make_stubborn_program();
     project.add_workflow("stubborn", shell_step("start", stubborn + " & wait"));
     project.add_workflow("hello", shell_step("greet", "true"));
-    give_away();
+    give_to_somebody(project);
     DaemonOptions options;
     options.gateway = gateway.url();
-    program = reachable_daemon();
-    options.command = words({program});
+    program = daemon_for_somebody(project);
+    options.command = as_somebody({program});
     daemon.emplace(project, options);
   }
   void TearDown() override {
     if (left > 1) ::kill(left, SIGKILL);
   }
 
-  static std::vector<std::string> words(std::vector<std::string> command) {
-    const std::string id = std::to_string(kSomebody);
-    command.insert(command.begin(), {"setpriv", "--reuid", id, "--regid", id, "--clear-groups"});
-    return command;
-  }
-  Finished as_somebody(std::vector<std::string> command) const {
-    ChildSpec spec;
-    spec.argv = words(std::move(command));
-    spec.directory = project.root();
-    return run_to_end(std::move(spec));
-  }
-  static void own(const std::string& path) {
-    ASSERT_EQ(lchown(path.c_str(), kSomebody, kSomebody), 0) << path;
-  }
-  void give_away() const {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(project.root())) {
-      own(entry.path());
-    }
-    own(project.root());
-  }
   void make_stubborn_program() const {
     std::filesystem::copy_file(CHARTER_OTHER_USER, stubborn);
     ASSERT_EQ(chmod(stubborn.c_str(), 04755), 0);
   }
-  // The build's directory may be closed to other users.
-  [[nodiscard]] std::string reachable_daemon() const {
-    if (as_somebody({"test", "-x", daemon_binary()}).code == 0) return daemon_binary();
-    const std::filesystem::path built = std::filesystem::path(daemon_binary()).parent_path();
-    for (const auto* name : {"charter-daemon", "charter-worker"}) {
-      std::filesystem::copy_file(built / name, project.scratch(name));
-    }
-    return project.scratch("charter-daemon");
-  }
-
   Answer run(const std::string& id, const std::string& workflow) const {
     return hand_off(daemon->socket(), {id, workflow, project.plan(workflow), {}, {}, nullptr});
   }
@@ -100,8 +71,8 @@ class LeftBehind : public ::testing::Test {
   // The kill's report; its time and its exit code are checked.
   boost::json::object kill_run() {
     const auto begun = Clock::now();
-    const auto end =
-        as_somebody({program, "kill", "r1", "--grace", "0.5", "--note", "enough", "--json"});
+    const auto end = run_as_somebody(
+        project, {program, "kill", "r1", "--grace", "0.5", "--note", "enough", "--json"});
     EXPECT_LT(since(begun), kGrace + kAfterKill + kBusyMachine);
     EXPECT_EQ(end.code, 6) << end.out << end.err;
     boost::system::error_code unreadable;

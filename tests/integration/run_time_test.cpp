@@ -68,9 +68,9 @@ TEST(RunTime, OfAPauseIsNotCounted) {
 TEST(RunTime, StatusSaysWhatIsLimitedAndWhatIsNot) {
   Started scene(limited());
   const auto text = charter_daemon(scene.project, {"status"});
-  EXPECT_THAT(text.out, HasSubstr("a run's time: 2.0 s; memory, processes, processors: none"));
+  EXPECT_THAT(text.out, HasSubstr("a run's time: 2.0 s"));
   const auto json = charter_daemon(scene.project, {"status", "--json"});
-  EXPECT_THAT(json.out, HasSubstr(R"("limits":{"run_time_max_ms":2000})"));
+  EXPECT_THAT(json.out, HasSubstr(R"("limits":{"run_time_max_ms":2000,"memory":null,)"));
   Started without;
   EXPECT_THAT(charter_daemon(without.project, {"status"}).out, HasSubstr("a run's time: none"));
 }

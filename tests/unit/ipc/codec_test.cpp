@@ -16,7 +16,9 @@ std::vector<JournalFrame> every_frame() {
       {4, StepProcess{"s", 2, 4321, 987654321}},
       {5, Checkpoint{"s", "{\"out\":1}", "s.blob", 1U << 30}},
       {6, Pause{4, "gate", 123, -5, 678, 0xFFFFFFFFFFFFFFFFU}},
-      {7, Exit{"signal", 11, 3, 1000, 250, {{1, "sleep", "other uid"}, {2, "", "x"}}, true, 9}},
+      {7,
+       Exit{
+           "signal", 11, 3, 1000, 250, {{1, "sleep", "other uid"}, {2, "", "x"}}, true, 9, 10, 11}},
       {-8, Terminal{"failed", "worker died", {{9, "name with \" and \n", "reason"}}}},
   };
 }
@@ -74,6 +76,8 @@ TEST(Codec, gives_back_fields_and_not_only_the_same_bytes) {
   EXPECT_EQ(exit.left[1].reason, "x");
   EXPECT_TRUE(exit.out_of_memory);
   EXPECT_EQ(exit.limit_ms, 9U);
+  EXPECT_EQ(exit.memory_limit, 10U);
+  EXPECT_EQ(exit.memory_peak, 11U);
   const auto event = std::get<Event>(decode_journal_frame(encode(frames[1]))->body);
   EXPECT_EQ(event.seq, 7U);
   EXPECT_EQ(event.step_id, "s");

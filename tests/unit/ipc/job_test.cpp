@@ -38,6 +38,7 @@ Job some_job() {
   job.run_time_max_ms = 6;
   job.resume_lost = true;
   job.retry_of = "old";
+  job.limits = {1, 2, 3, "/m", "/p", "/c", "/k"};
   return job;
 }
 
@@ -67,6 +68,13 @@ TEST(JobCodec, gives_back_every_field) {
   EXPECT_EQ(again->run_time_max_ms, job.run_time_max_ms);
   EXPECT_TRUE(again->resume_lost);
   EXPECT_EQ(again->retry_of, job.retry_of);
+  EXPECT_EQ(again->limits.memory, 1U);
+  EXPECT_EQ(again->limits.pids, 2U);
+  EXPECT_EQ(again->limits.cpu, 3U);
+  EXPECT_EQ(again->limits.memory_group, "/m");
+  EXPECT_EQ(again->limits.pids_group, "/p");
+  EXPECT_EQ(again->limits.cpu_group, "/c");
+  EXPECT_EQ(again->limits.kill_group, "/k");
   EXPECT_FALSE(decode_job(encode(Job{}))->command);
 }
 

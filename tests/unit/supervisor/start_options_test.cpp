@@ -63,6 +63,9 @@ TEST_F(StartOptionsOf, DefaultsAreTheReferences) {
   EXPECT_EQ(options.max_request_bytes, 64U << 20);
   EXPECT_EQ(options.step_output_max, 64U << 20);
   EXPECT_EQ(options.run_time_max, milliseconds(0));
+  EXPECT_EQ(options.run_memory_max, 0U);
+  EXPECT_EQ(options.run_pids_max, 0U);
+  EXPECT_EQ(options.run_cpu_max, 0U);
   EXPECT_EQ(options.setup_timeout, milliseconds(60'000));
   EXPECT_EQ(options.teardown_timeout, milliseconds(10'000));
   EXPECT_EQ(options.data_dir, "");
@@ -113,6 +116,29 @@ TEST_F(StartOptionsOf, RetentionIsATimeInAnyUnit) {
   EXPECT_EQ(read({"--retain", "15m"}).value().retention.age, std::chrono::minutes(15));
   EXPECT_EQ(read({"--retain", "36h"}).value().retention.age, std::chrono::hours(36));
   EXPECT_EQ(read({"--retain-bytes", "5"}).value().retention.bytes, 5U);
+}
+
+TEST_F(StartOptionsOf, LimitsOfRunsAreBytesInAnyUnitProcessesAndPercent) {
+  const auto memory = [this](const char* text) {
+    return read({"--run-memory-max", text}).value().run_memory_max;
+  };
+  EXPECT_EQ(memory("16777216"), 16U << 20);
+  EXPECT_EQ(memory("16384K"), 16U << 20);
+  EXPECT_EQ(memory("512M"), 512U << 20);
+  EXPECT_EQ(memory("2G"), std::uint64_t{2} << 30);
+  EXPECT_EQ(memory("1T"), std::uint64_t{1} << 40);
+  for (const char* text :
+       {"", "M", "-1", "1.5G", "512m", "512MB", "1 G", "99999999999999999999", "1048577T"}) {
+    EXPECT_THAT(usage_error({"--run-memory-max", text}), HasSubstr("must be a number of bytes"))
+        << text;
+  }
+  EXPECT_THAT(usage_error({"--run-memory-max", "15M"}), HasSubstr("at least 16M"));
+  EXPECT_EQ(read({"--run-pids-max", "200"}).value().run_pids_max, 200U);
+  for (const char* text : {"-1", "3", "4194305"}) {
+    EXPECT_THAT(usage_error({"--run-pids-max", text}), HasSubstr("'--run-pids-max'")) << text;
+  }
+  EXPECT_EQ(read({"--run-cpu-max", "150"}).value().run_cpu_max, 150U);
+  EXPECT_THAT(usage_error({"--run-cpu-max", "-1"}), HasSubstr("'--run-cpu-max'"));
 }
 
 TEST_F(StartOptionsOf, ManyRunsAreAWarningOnly) {

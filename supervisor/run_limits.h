@@ -1,0 +1,83 @@
+// Finds out, once at the daemon's start, by what means each limit of a run can be kept here, and
+// names the control groups of each run. The order, limit by limit: a group of version 2 below the
+// daemon's own, where that was delegated to it; one of version 1, where that is what the host has;
+// for memory a limit of each process; else the limit is not in force, and says why.
+//
+// Groups are named after the daemon's data, the run and its burst, so that two daemons never meet.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ipc/error.h"
+#include "ipc/layout.h"
+#include "ipc/run_limits.h"
+
+namespace charter::supervisor {
+
+// The control groups this process is in, as directories.
+struct GroupTree {
+  std::string unified;                       // of version 2; empty: there is none
+  std::map<std::string, std::string> first;  // of version 1, by controller
+};
+// From the texts of /proc/self/mountinfo and /proc/self/cgroup.
+[[nodiscard]] GroupTree read_group_tree(std::string_view mounts, std::string_view groups);
+[[nodiscard]] GroupTree own_group_tree();
+
+// One limit, and what becomes of it.
+struct LimitState {
+  std::uint64_t value = 0;  // 0: not asked for
+  std::string base;         // directory of groups; empty: no group keeps it
+  std::string means;        // "cgroup v2", "cgroup v1", "rlimit"; empty: not in force
+  std::string note;         // why it is not in force, or what is weak about the means
+};
+
+class RunLimits {
+ public:
+  struct Wanted {
+    std::uint64_t memory = 0;
+    std::uint64_t pids = 0;
+    std::uint64_t cpu = 0;
+  };
+  // Tries whether a group with these limits can be made; it makes and removes one.
+  using Attempt = std::function<ipc::Result<void>(const ipc::RunLimits&)>;
+  [[nodiscard]] static ipc::Result<void> attempt(const ipc::RunLimits& limits);
+
+  // May move this process into a group of its own below its group, which is how version 2 wants it.
+  // `tree` is looked at only when a limit is wanted.
+  RunLimits(const ipc::Layout& layout, const Wanted& wanted,
+            const std::function<GroupTree()>& tree = own_group_tree,
+            const Attempt& attempt = RunLimits::attempt);
+
+  // Those of a burst, with the names of its groups.
+  [[nodiscard]] ipc::RunLimits of(std::string_view run, std::uint32_t burst) const;
+  // Ends what is left in groups of runs that have no worker, here or where an earlier daemon of
+  // this project made them, and removes them. Looks at the disk.
+  void sweep() const;
+
+  [[nodiscard]] const LimitState& memory() const { return memory_; }
+  [[nodiscard]] const LimitState& pids() const { return pids_; }
+  [[nodiscard]] const LimitState& cpu() const { return cpu_; }
+  // A line for each limit that is asked for and not, or only weakly, in force.
+  [[nodiscard]] std::vector<std::string> warnings() const;
+  // Members for `status`: memory, pids and cpu, null where there is no limit.
+  [[nodiscard]] std::string json(std::int64_t run_time_max_ms) const;
+
+ private:
+  [[nodiscard]] std::vector<std::string> bases() const;
+  void sweep_below(const std::string& base) const;
+  [[nodiscard]] bool has_worker(const std::string& group) const;
+
+  const ipc::Layout& layout_;
+  std::string prefix_;
+  LimitState memory_;
+  LimitState pids_;
+  LimitState cpu_;
+  std::string kill_base_;
+};
+
+}  // namespace charter::supervisor
