@@ -48,6 +48,7 @@ ipc::Result<void> add_event(const std::string& frame, WireMessage& out) {
   message.run_id = std::move(event.run_id);
   message.seq = count(event.seq);
   message.occurred_at = ipc::wire_time(carried->at_us);
+  message.stream_seq = event.stream_seq;
   if (event.pause > 0) message.pause = event.pause;
   message.size = event.json.size();
   message.text = std::move(event.json);

@@ -40,6 +40,8 @@ struct Event {
   pause @4 :UInt32;            # pauses so far, this one included
   sensitive @5 :Bool;          # something in it was redacted
   json @6 :Data;               # the stock event object, {"kind":...}
+  stored @7 :Bool;             # an event store of the project has it, as `streamSeq`
+  streamSeq @8 :Int64;
 }
 
 struct Intent {
@@ -208,6 +210,7 @@ struct Job {
   resumeLost @19 :Bool;        # a crash is no end: the supervisor lets the run go on
   retryOf @20 :Text;           # start: whose artifacts the state refers to, or empty
   limits @21 :RunLimits;
+  workerId @22 :Text;          # as gateways and event stores know the daemon
 }
 
 struct RunLimits {             # 0: no limit

@@ -66,6 +66,7 @@ Result<Job> read_job(schema::Job::Reader in) {
   out.resume_lost = in.getResumeLost();
   out.retry_of = str(in.getRetryOf());
   if (in.hasLimits()) out.limits = read_limits(in.getLimits());
+  out.worker_id = str(in.getWorkerId());
   out.next_seq = in.getNextSeq();
   out.reason = str(in.getReason());
   out.pauses = in.getPauses();
@@ -86,7 +87,7 @@ std::string encode(const Job& job) {
   const std::size_t bytes = job.run_id.size() + job.project_root.size() + job.data_dir.size() +
                             job.doorbell.size() + job.secret.size() + job.cause.size() +
                             job.state.size() + job.reason.size() + job.workflow_path.size() +
-                             job.retry_of.size() + text_bytes(job.limits) +
+                             job.retry_of.size() + job.worker_id.size() + text_bytes(job.limits) +
                              (job.command ? text_bytes(*job.command) : 0);
   return message::write<schema::Job>(bytes, [&](auto out) {
     out.setVersion(kJobVersion);
@@ -104,6 +105,7 @@ std::string encode(const Job& job) {
     out.setTeardownTimeoutMs(job.teardown_timeout_ms);
     out.setStepOutputMax(job.step_output_max);
     out.setWorkflowPath(text(job.workflow_path));
+    out.setWorkerId(text(job.worker_id));
     out.setRunTimeMaxMs(job.run_time_max_ms);
     out.setResumeLost(job.resume_lost);
     out.setRetryOf(text(job.retry_of));

@@ -41,6 +41,7 @@ struct Job {
   bool resume_lost = false;               // a crash is no end: the supervisor lets the run go on
   std::string retry_of;                   // whose artifacts the state refers to, or empty
   RunLimits limits;
+  std::string worker_id;                  // as gateways and event stores know the daemon
 };
 
 [[nodiscard]] std::string encode(const Job& job);

@@ -78,6 +78,8 @@ struct Writer {
     out.setPause(v.pause);
     out.setSensitive(v.sensitive);
     out.setJson(data(v.json));
+    out.setStored(v.stream_seq.has_value());
+    out.setStreamSeq(v.stream_seq.value_or(0));
   }
   void operator()(const Intent& v) {
     auto out = frame.initIntent();
@@ -152,6 +154,7 @@ Event read_body(schema::Event::Reader in) {
   out.pause = in.getPause();
   out.sensitive = in.getSensitive();
   out.json = str(in.getJson());
+  if (in.getStored()) out.stream_seq = in.getStreamSeq();
   return out;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,6 +35,7 @@ struct Event {
   std::uint32_t pause = 0;
   bool sensitive = false;
   std::string json;
+  std::optional<std::int64_t> stream_seq = std::nullopt;  // that the project's event store gave it
 };
 
 struct Intent {

@@ -60,7 +60,8 @@ EventFollower::Step EventFollower::send_next(ControlSession& session) {
   const StoredEvent& event = **stored;
   if (event.event.seq >= order_.from) {
     session.send(event_message(order_.worker_id, order_.run_id, event.event.seq,
-                               ipc::wire_time(event.at_us), event.event.json));
+                               ipc::wire_time(event.at_us), event.event.json,
+                               event.event.stream_seq));
   }
   return Step::sent;
 }

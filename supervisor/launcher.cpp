@@ -144,6 +144,7 @@ ipc::Result<ipc::Job> Launcher::make_job(const Run& run, const LaunchOrder& orde
   job.project_root = run.layout(layout_).root();
   job.data_dir = layout_.data_dir();
   job.workflow_path = run.workflow_path;
+  job.worker_id = settings_.worker_id;
   job.doorbell = settings_.doorbell;
   job.secret = random_secret();
   job.burst = number;

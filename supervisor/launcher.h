@@ -38,6 +38,7 @@ class Launcher {
     std::uint64_t step_output_max = 64U << 20;           // bytes
     std::chrono::milliseconds run_time_max{0};           // of a burst; 0: no limit
     const RunLimits* limits = nullptr;                   // outlives this; null: none
+    std::string worker_id = {};
   };
   using Ended = std::function<void(const RunPtr&, std::optional<int> status)>;
 

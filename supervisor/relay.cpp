@@ -222,7 +222,8 @@ std::size_t Relay::add_messages(Run& run, EventSource& source, Filling& filling)
     delivery.sent_offset = event.end;
     if (event.event.seq < delivery.sent_seq) continue;
     filling.add(event_message(settings_.worker_id, run.id, event.event.seq,
-                              ipc::wire_time(event.at_us), event.event.json));
+                              ipc::wire_time(event.at_us), event.event.json,
+                              event.event.stream_seq));
     delivery.sent_seq = event.event.seq + 1;
     ++events;
   }

@@ -37,7 +37,7 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       launcher_(context.get_executor(), base_.worker, base_.layout, spawner_,
                 {base_.doorbell, base_.options.kill_grace, base_.options.setup_timeout,
                  base_.options.teardown_timeout, base_.options.step_output_max,
-                 base_.options.run_time_max, &limits_},
+                 base_.options.run_time_max, &limits_, base_.options.worker_id},
                 [this](const RunPtr& run, std::optional<int> status) {
                   if (status.value_or(0) != 0) sweep_groups_soon();
                   conductor_.worker_ended(run, status);

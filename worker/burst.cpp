@@ -25,7 +25,7 @@ constexpr std::int64_t kCallAgainMs = 250;  // while the supervisor is away
 
 Burst::Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Recorder recorder,
              RunState state, Workflow workflow, const Limits& limits, RunGroups& groups,
-             PythonStart python)
+             PythonStart python, std::string worker_id)
     : layout_(layout),
       attention_(attention),
       reaper_(reaper),
@@ -38,7 +38,8 @@ Burst::Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Re
       artifacts_({layout.artifacts_dir(state_.run_id()), state_.run_id()}, workflow_),
       environment_(layout, state_.run_id()),
       capabilities_(attention, reaper, limits, std::move(python),
-                    [this](const std::string& text) { return masked(text).text; }) {
+                    [this](const std::string& text) { return masked(text).text; }),
+      worker_id_(std::move(worker_id)) {
   attention_.set_chores(this);
 }
 
@@ -96,7 +97,7 @@ void Burst::go_on() {
   note_approvals();
   state_.set_status("running", ipc::file_time(ipc::now_us()));
   file_.changed();
-  if (!set_up()) return;
+  if (!set_up() || !keep_state()) return;
   const auto& steps = workflow_.steps;
   const auto first =
       std::find_if(steps.begin(), steps.end(), [this](const Step& step) { return !is_done(step); });
@@ -107,19 +108,25 @@ void Burst::start() {
   note_approvals();
   state_.set_status("running", ipc::file_time(ipc::now_us()));
   file_.changed();
-  if (set_up()) execute(0);
+  if (set_up() && keep_state()) execute(0);
+}
+
+void Burst::process_begun(const std::string& uses, pid_t pid) {
+  recorder_.add_frame(ipc::StepProcess{uses, 0, pid, ipc::start_time(pid).value_or(0)},
+                      ipc::now_us());
+  must(recorder_.flush());
 }
 
 // Before anything is done or told; when it fails, so has the run.
 bool Burst::set_up() {
-  const auto record = [this](const std::string& uses, pid_t pid) {
-    recorder_.add_frame(ipc::StepProcess{uses, 0, pid, ipc::start_time(pid).value_or(0)},
-                        ipc::now_us());
-    must(recorder_.flush());
-  };
+  if (!find_drivers()) return false;
   groups_.mark();
-  const auto done = capabilities_.set_up(state_, workflow_, environment_, record);
+  auto done = capabilities_.set_up(
+      state_, environment_,
+      [this](const std::string& uses, pid_t pid) { process_begun(uses, pid); });
   attention_.check();
+  if (done) done = need_stores();
+  if (done) done = capabilities_.bind(workflow_);
   if (!done) fail(groups_.explained(done.error().message(), "an integration's setup"));
   return static_cast<bool>(done);
 }
@@ -133,26 +140,34 @@ const Step* Burst::paused_step(StepType type) const {
 }
 
 void Burst::decide(GateRecord decision, bool recorded) {
-  const Step* gate = paused_step(StepType::gate);
-  if (gate == nullptr) {
+  if (!find_drivers()) return;
+  if (paused_step(StepType::gate) == nullptr || !waits_in_driver()) {
     stay_paused();
     return;
   }
-  const std::size_t next = place_of(*gate) + 1;
   if (decision.approved && !set_up()) return;
-  decision.step_id = gate->id;
-  if (!recorded) {
-    const std::int64_t now = ipc::now_us();
-    decision.decided_at = ipc::file_time(now);
-    recorder_.add(gate_decision(gate->id, decision.approved, decision.note), now);
+  if (!take_from_driver()) return;
+  const Step* gate = paused_step(StepType::gate);
+  if (gate == nullptr) {
+    fail("Current step '" + str(state_.current_step()) + "' is not a gate step");
+    return;
   }
+  const std::size_t next = place_of(*gate) + 1;
+  decision.step_id = gate->id;
+  const std::int64_t now = ipc::now_us();
+  if (!recorded) decision.decided_at = ipc::file_time(now);
   state_.decide(decision);
+  state_.set_status(decision.approved ? "running" : "cancelled", decision.decided_at);
+  if (!keep_state()) return;
+  if (!recorded) {
+    recorder_.add(gate_decision(gate->id, decision.approved, decision.note), now);
+    if (!accepted()) return;
+  }
   if (!decision.approved) {
     refuse(decision);
     return;
   }
   // The journal first: a burst that dies in between is begun again with the same decision.
-  state_.set_status("running", decision.decided_at);
   tell_durably();
   if (auto saved = file_.save(); !saved) {
     fail(saved.error().message());
@@ -162,35 +177,42 @@ void Burst::decide(GateRecord decision, bool recorded) {
 }
 
 void Burst::answer(const std::string& submission) {
+  if (!find_drivers()) return;
+  if (drivers_ && (!set_up() || !take_from_driver())) return;
   const Step* form = paused_step(StepType::input);
   const auto payload = parse_json(submission);
   const bool readable = form != nullptr && payload && payload->is_object();
   const auto outputs =
       readable ? check_answers(*form, payload->as_object()) : Outcome<Object>(internal("no form"));
+  if (!outputs && drivers_) {
+    fail(outputs.error().text);
+    return;
+  }
   if (!outputs) {
     log_line("an input that is no answer is ignored: " + outputs.error().code);
     stay_paused();
     return;
   }
   const std::size_t next = place_of(*form) + 1;
-  if (!set_up()) return;
+  if (!drivers_ && !set_up()) return;
   const std::int64_t now = ipc::now_us();
   state_.set_status("running", ipc::file_time(now));
+  state_.add_outputs(form->id_key(), *outputs, ipc::file_time(now));
+  if (!keep_state()) return;
   if (auto done = finish_step(*form, *outputs, 0, now); !done) {
+    state_.keep_outputs(state_.steps_done() - 1);
     fail(done.error().message());
     return;
   }
-  state_.add_outputs(form->id_key(), *outputs, ipc::file_time(now));
+  if (!accepted()) return;
   tell_durably();
   execute(next);
 }
 
 void Burst::refuse(const GateRecord& decision) {
   attention_.check();
-  const std::int64_t now = ipc::now_us();
-  state_.set_status("cancelled", ipc::file_time(now));
-  recorder_.add(run_cancelled(decision.step_id, decision.note), now);
-  end("cancelled");
+  recorder_.add(run_cancelled(decision.step_id, decision.note), ipc::now_us());
+  if (accepted()) end("cancelled");
 }
 
 void Burst::stay_paused() {
@@ -206,8 +228,9 @@ void Burst::execute(std::size_t first) {
     const Step& step = steps[at];
     if (is_done(step)) {
       recorder_.add(step_skipped(step), ipc::now_us());
+      if (!accepted()) return;
       ++at;
-    } else if (step.type == StepType::state) {
+    } else if (step.type == StepType::state && !drivers_) {
       const std::size_t done = run_states(at);
       if (done == 0) return;
       at += done;
@@ -219,10 +242,15 @@ void Burst::execute(std::size_t first) {
       ++at;
     }
   }
+  complete();
+}
+
+void Burst::complete() {
   attention_.check();
   state_.set_status("completed", ipc::file_time(ipc::now_us()));
+  if (!keep_state()) return;
   recorder_.add(run_complete(), ipc::now_us());
-  end("completed");
+  if (accepted()) end("completed");
 }
 
 void Burst::pause_at(const Step& step) {
@@ -240,8 +268,9 @@ void Burst::pause_at(const Step& step) {
     fail(pause.error().message());
     return;
   }
+  if (!keep_state()) return;
   recorder_.add_pause(std::move(*pending), *pause, ipc::now_us());
-  tell();
+  if (accepted()) tell();
 }
 
 // Saved before it is told. A file that cannot be written does not keep a run from its end.
@@ -251,18 +280,23 @@ void Burst::end(const char* status) {
   terminal.status = status;
   recorder_.add_frame(std::move(terminal), ipc::now_us());
   tell();
+  over_ = true;
 }
 
 void Burst::fail(const std::string& error) {
   attention_.check();
   const MaskedText text = masked(error);
   state_.fail(text.text, ipc::file_time(ipc::now_us()));
-  recorder_.add(run_failed(text), ipc::now_us());
+  if (auto saved = save_to_driver(); !saved) log_line(masked(saved.error().message()).text);
+  record_failure(text);
   end("failed");
 }
 
 MaskedText Burst::masked(const std::string& text) const {
-  return mask(text, workflow_, state_, capabilities_.secrets());
+  if (driver_.expanded.empty()) return mask(text, workflow_, state_, capabilities_.secrets());
+  std::vector<std::string> secrets = capabilities_.secrets();
+  secrets.insert(secrets.end(), driver_.expanded.begin(), driver_.expanded.end());
+  return mask(text, workflow_, state_, secrets);
 }
 
 void Burst::clear_up() {

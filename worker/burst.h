@@ -10,6 +10,11 @@
 //   an end                          the state file is saved, then the last events and the terminal
 //                                   frame are appended
 //
+// Where the project has a storage driver, its stores are told before the journal is (see
+// burst_drivers.cpp): the state whenever the toolchain would save it, each event before it is
+// appended. The state file then is the daemon's own copy, and what the driver holds is the state
+// after a pause. A driver that refuses what it is told has failed the run.
+//
 // Nothing is begun or appended once the engine has been asked to stop; see attention.h.
 #pragma once
 
@@ -22,6 +27,7 @@
 #include "worker/attention.h"
 #include "worker/integrations/capabilities.h"
 #include "worker/limits.h"
+#include "worker/plan/project.h"
 #include "worker/plan/workflow.h"
 #include "worker/process_tree.h"
 #include "worker/reaper.h"
@@ -30,6 +36,7 @@
 #include "worker/steps/artifacts.h"
 #include "worker/steps/environment.h"
 #include "worker/steps/shell.h"
+#include "worker/stores/drivers.h"
 #include "worker/stores/kv_store.h"
 #include "worker/stores/run_state.h"
 #include "worker/stores/state_file.h"
@@ -38,10 +45,11 @@ namespace charter::worker {
 
 class Burst : private Chores {
  public:
-  // `layout`, `attention` and `reaper` outlive this.
+  // `layout`, `attention` and `reaper` outlive this. `worker_id`: as an event store knows the
+  // daemon.
   Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Recorder recorder,
         RunState state, Workflow workflow, const Limits& limits, RunGroups& groups,
-        PythonStart python);
+        PythonStart python, std::string worker_id);
   ~Burst() override;
   Burst(const Burst&) = delete;
   Burst& operator=(const Burst&) = delete;
@@ -75,6 +83,21 @@ class Burst : private Chores {
   bool set_up();
   void note_approvals();
   [[nodiscard]] bool is_done(const Step& step) const;
+  void process_begun(const std::string& uses, pid_t pid);
+  bool find_drivers();
+  ipc::Result<Object> ask_driver(PythonHost& host, std::string_view method,
+                                 const std::string& params, std::int64_t deadline_ms);
+  [[nodiscard]] ipc::Result<void> need_stores() const;
+  ipc::Result<void> save_to_driver();
+  bool keep_state();
+  bool accepted();
+  bool waits_in_driver();
+  bool take_from_driver();
+  [[nodiscard]] bool half_begun(const RunState& other) const;
+  bool begins(const Step& step);
+  void record_failure(const MaskedText& text);
+  ipc::Result<Object> attempt_state(const Step& step);
+  ipc::Result<void> load_for(const Step& step, LoadedArtifacts& loaded, std::int64_t deadline_ms);
   void execute(std::size_t first);
   std::size_t run_states(std::size_t first);
   bool run_step(const Step& step);
@@ -86,8 +109,8 @@ class Burst : private Chores {
   [[nodiscard]] ProcessTree::Spare others_than(const std::string& mark) const;
   [[nodiscard]] MaskedText masked(const std::string& text) const;
   ipc::Result<void> begin_attempt(const Step& step, const std::string& mark, long long number,
-                                  ShellAttempt& shell);
-  void retry_later(const Step& step, long long failed, const std::string& error);
+                                  ShellAttempt& shell, std::int64_t deadline_ms);
+  bool retry_later(const Step& step, long long failed, const std::string& error);
   void pause_at(const Step& step);
   [[nodiscard]] const Step* paused_step(StepType type) const;
   [[nodiscard]] std::size_t place_of(const Step& step) const {
@@ -101,6 +124,7 @@ class Burst : private Chores {
   ipc::Result<void> finish_step(const Step& step, const Object& outputs, std::int64_t duration_ms,
                                 std::int64_t at_us);
   void fail_step(const Step& step, const std::string& error, std::int64_t duration_ms);
+  void complete();
   void end(const char* status);
   void tell();
   void tell_durably();
@@ -120,6 +144,12 @@ class Burst : private Chores {
   Capabilities capabilities_;
   std::optional<KvStore> store_;
   std::vector<Value> approved_;  // gates that the state the burst began with had behind it
+  std::string worker_id_;
+  StorageDriver driver_;
+  std::optional<Drivers> drivers_;
+  bool drivers_known_ = false;
+  bool driver_late_ = false;     // the latest call ran out of the step's time
+  bool over_ = false;            // the terminal frame is written
   std::int64_t call_again_ = 0;  // boot clock
 };
 

@@ -7,6 +7,7 @@
 #include "ipc/peer.h"
 #include "worker/burst.h"
 #include "worker/clock.h"
+#include "worker/endings.h"
 #include "worker/step_tree.h"
 #include "worker/steps/exporting.h"
 #include "worker/steps/outputs.h"
@@ -56,8 +57,11 @@ void Burst::fail_step(const Step& step, const std::string& error, std::int64_t d
   const MaskedText text = masked(error);
   const std::int64_t now = ipc::now_us();
   state_.fail(text.text, ipc::file_time(now));
+  if (auto saved = save_to_driver(); !saved) log_line(masked(saved.error().message()).text);
   recorder_.add(step_failed(step.id, duration_ms, text), now);
-  recorder_.add(run_failed(text), now);
+  if (!accepted()) return;
+  if (auto saved = save_to_driver(); !saved) log_line(masked(saved.error().message()).text);
+  record_failure(text);
   end("failed");
 }
 
@@ -95,20 +99,26 @@ std::size_t Burst::run_states(std::size_t first) {
 
 bool Burst::run_step(const Step& step) {
   const Stopwatch watch;
-  begin_step(step, ipc::now_us());
+  if (!begins(step)) return false;
   auto outputs = attempt_all(step);
+  if (over_) return false;
   if (outputs) outputs = check_outputs(step, *outputs, artifacts_.store());
   if (!outputs) {
     fail_step(step, outputs.error().message(), watch.elapsed_ms());
     return false;
   }
   const std::int64_t now = ipc::now_us();
-  if (auto done = finish_step(step, *outputs, watch.elapsed_ms(), now); !done) {
+  state_.add_outputs(step.id_key(), std::move(*outputs), ipc::file_time(now));
+  auto done = save_to_driver();
+  if (done) {
+    done = finish_step(step, *state_.outputs_of(step.id_key()), watch.elapsed_ms(), now);
+  }
+  if (!done) {
+    state_.keep_outputs(state_.steps_done() - 1);
     fail_step(step, done.error().message(), watch.elapsed_ms());
     return false;
   }
-  state_.add_outputs(step.id_key(), std::move(*outputs), ipc::file_time(now));
-  return true;
+  return accepted();
 }
 
 ipc::Result<Object> Burst::attempt_all(const Step& step) {
@@ -121,12 +131,13 @@ ipc::Result<Object> Burst::attempt_all(const Step& step) {
           groups_.explained(outputs.error().message(), "step '" + step.id_text() + "'"));
     }
     if (outputs || number >= attempts) return outputs;
-    retry_later(step, number, outputs.error().message());
+    if (!retry_later(step, number, outputs.error().message())) return outputs;
   }
 }
 
 ipc::Result<Object> Burst::attempt(const Step& step, long long number) {
   if (step.type == StepType::exporting) return attempt_export(step);
+  if (step.type == StepType::state) return attempt_state(step);
   if (step.type == StepType::integration) return attempt_integration(step, number);
   return attempt_shell(step, number);
 }
@@ -137,7 +148,7 @@ ipc::Result<Object> Burst::attempt_integration(const Step& step, long long numbe
   const std::int64_t deadline = deadline_of(step);
   recorder_.add_frame(ipc::Intent{step.id_text(), count, "step"}, ipc::now_us());
   LoadedArtifacts loaded(artifacts_, state_);
-  if (auto done = loaded.load(names_in_inputs(step)); !done) return done.error();
+  if (auto done = load_for(step, loaded, deadline); !done) return done.error();
   const auto inputs = resolve_inputs(step, state_);
   if (!inputs) return inputs.error();
   Integration& integration = *capabilities_.find(*step.uses);
@@ -168,7 +179,9 @@ ProcessTree::Spare Burst::others_than(const std::string& mark) const {
 ipc::Result<Object> Burst::attempt_export(const Step& step) {
   recorder_.add_frame(ipc::Intent{step.id_text(), 1, "export"}, ipc::now_us());
   LoadedArtifacts loaded(artifacts_, state_);
-  if (auto done = loaded.load({step.export_input}); !done) return done.error();
+  // The toolchain loads all of them, which a driver of the project's may notice.
+  const Names names = drivers_ ? artifacts_.names() : Names{step.export_input};
+  if (auto done = loaded.load(names); !done) return done.error();
   make_begun_durable();
   return export_output(step, state_, layout_.root());
 }
@@ -178,7 +191,8 @@ ipc::Result<Object> Burst::attempt_shell(const Step& step, long long number) {
   const std::string mark = state_.run_id() + ":" + step.id_text() + ":" + std::to_string(number);
   const std::int64_t deadline = deadline_of(step);
   ShellAttempt shell(step, attention_, reaper_, limits_.output_bytes);
-  if (auto begun = begin_attempt(step, mark, number, shell); !begun) return begun.error();
+  auto begun = begin_attempt(step, mark, number, shell, deadline);
+  if (!begun) return begun.error();
   auto outputs = shell.finish(deadline);
   if (!outputs) end_tree(attention_, reaper_, others_than(mark), shell.pipes());
   return outputs;
@@ -194,11 +208,11 @@ void Burst::make_begun_durable() {
 
 // The intent is durable before there is a process. What fails before that needs no sync.
 ipc::Result<void> Burst::begin_attempt(const Step& step, const std::string& mark, long long number,
-                                       ShellAttempt& shell) {
+                                       ShellAttempt& shell, std::int64_t deadline_ms) {
   const auto count = static_cast<std::uint32_t>(number);
   recorder_.add_frame(ipc::Intent{step.id_text(), count, "shell"}, ipc::now_us());
   LoadedArtifacts loaded(artifacts_, state_);
-  if (auto done = loaded.load(names_in_inputs(step)); !done) return done.error();
+  if (auto done = load_for(step, loaded, deadline_ms); !done) return done;
   const auto inputs = resolve_inputs(step, state_);
   if (!inputs) return inputs.error();
   auto environment = environment_.for_step(mark, *inputs);
@@ -214,12 +228,14 @@ ipc::Result<void> Burst::begin_attempt(const Step& step, const std::string& mark
   return {};
 }
 
-void Burst::retry_later(const Step& step, long long failed, const std::string& error) {
+bool Burst::retry_later(const Step& step, long long failed, const std::string& error) {
   recorder_.add(step_retry(step, failed, masked(error)), ipc::now_us());
+  if (!accepted()) return false;
   tell();
   const std::int64_t due = after(step.retry->delay_seconds);
   while (ipc::boot_ms() < due) (void)attention_.wait({}, due);
   attention_.check();
+  return true;
 }
 
 }  // namespace charter::worker

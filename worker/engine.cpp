@@ -90,7 +90,7 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   if (job.burst > 1) sweep_spares(spares_directory(layout), job.run_id);  // of the one before
   auto state = RunState::parse(opening.state);
   if (!state) return give_up(kExitJob, state.error());
-  recorder.add_frame(opened_frame(job, guardian, opening.state), ipc::now_us());
+  recorder.open(opened_frame(job, guardian, opening.state), ipc::now_us());
   if (opening.kind == Opening::Kind::report) {
     return report(std::move(recorder), *state, layout, replay);
   }
@@ -103,7 +103,7 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   Attention attention(guardian, reaper);
   Burst burst(layout, attention, reaper, std::move(recorder), std::move(*state),
               workflow ? std::move(*workflow) : Workflow{}, limits_of(job), groups,
-              {job.workflow_path, std::move(warm)});
+              {job.workflow_path, std::move(warm)}, job.worker_id);
   if (!entered) {
     burst.fail("its limits cannot be put in force: " + entered.error().message());
   } else if (!workflow) {

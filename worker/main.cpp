@@ -15,6 +15,7 @@
 #include "worker/endings.h"
 #include "worker/engine.h"
 #include "worker/guardian.h"
+#include "worker/integrations/driver_inquiry.h"
 #include "worker/integrations/secret_inquiry.h"
 #include "worker/job_file.h"
 #include "worker/nursery.h"
@@ -69,7 +70,8 @@ int main(int argc, char** argv) {
   const std::string_view mode = argc == 2 ? argv[1] : "";
   if (mode == "--version") return print_versions();
   if (mode == "prepare") {
-    return charter::worker::prepare_main(charter::worker::open_inquiry, charter::worker::read_seed);
+    return charter::worker::prepare_main(charter::worker::open_inquiry,
+                                         charter::worker::open_driver, charter::worker::read_seed);
   }
   if (mode == "nursery") return charter::worker::nursery_main();
   if (mode != "run" && mode != "project") return refuse();

@@ -7,6 +7,8 @@
 #include "worker/endings.h"
 #include "worker/events.h"
 #include "worker/opening.h"
+#include "worker/plan/project.h"
+#include "worker/plan/runtime.h"
 #include "worker/plan/workflow.h"
 #include "worker/report.h"
 #include "worker/stores/spares.h"
@@ -40,6 +42,22 @@ std::optional<std::string> note_of(const ipc::Event& event) {
   return note.as_string();
 }
 
+// What does not reach the event store is recorded without a number.
+class PatientEvents : public EventSink {
+ public:
+  explicit PatientEvents(DriverInquiry& driver) : driver_(driver) {}
+  ipc::Result<std::optional<std::int64_t>> append(const ipc::Event& event,
+                                                  std::int64_t at_us) override {
+    auto number = driver_.drivers().append(event, at_us);
+    if (number) return number;
+    log_line("an event is not in the event store: " + driver_.shown(number.error()));
+    return std::optional<std::int64_t>();
+  }
+
+ private:
+  DriverInquiry& driver_;
+};
+
 }  // namespace
 
 Projection::Projection(const ipc::Job& job, const Replay& replay, Recorder recorder)
@@ -55,11 +73,47 @@ ipc::Result<void> Projection::run() {
   const ipc::JournalSummary& summary = replay_.summary;
   const std::string kind = replay_.last_event ? replay_.last_event->kind : "";
   if (summary.last == Last::terminal) return make_file_good();
+  if (summary.last != Last::paused || verdict_.cancelled) find_driver();
   if (!terminal_status(kind).empty() || kind == "StepFailedEvent") return finish_telling();
   if (summary.last == Last::paused) return settle_paused();
   const bool refused = kind == "GateDecisionEvent" && !replay_.decisions.empty() &&
                        !replay_.decisions.back().approved;
   return refused ? finish_telling() : settle_executing();
+}
+
+// The project's storage driver, which has to know as well. The run ends whether or not it answers.
+void Projection::find_driver() {
+  StorageDriver driver;
+  if (Fault fault = configured_driver(layout_.root(), driver)) return log_line(fault->text);
+  if (driver.is_file()) return;
+  Files files;
+  auto runtime = find_python_runtime(files, layout_.root());
+  if (!runtime) return log_line("storage driver: " + runtime.error().what);
+  driver_ = std::make_unique<DriverInquiry>(std::move(*runtime), driver, job_.worker_id);
+  if (auto bound = driver_->bind(); !bound) {
+    log_line("storage driver: " + driver_->shown(bound.error()));
+    driver_.reset();
+    return;
+  }
+  events_ = std::make_unique<PatientEvents>(*driver_);
+  recorder_.use(events_.get());
+}
+
+void Projection::tell_driver(const RunState& state) {
+  if (!driver_ || std::exchange(driver_told_, true)) return;
+  if (auto saved = driver_->drivers().save(state.render()); !saved) {
+    log_line("storage driver: " + driver_->shown(saved.error()));
+  }
+}
+
+// What is not in the driver, or cannot be had from it, is taken from our copy.
+ipc::Result<std::string> Projection::paused_state() {
+  if (driver_) {
+    auto held = driver_->load(job_.run_id);
+    if (held) return held;
+    log_line("storage driver: " + driver_->shown(held.error()));
+  }
+  return read_state_file(layout_.state_file(job_.run_id));
 }
 
 // The state as far as the journal tells it; nothing when there is none, which keeps no run from
@@ -91,7 +145,7 @@ ipc::Result<void> Projection::finish_telling() {
 }
 
 ipc::Result<void> Projection::settle_paused() {
-  const auto text = read_state_file(layout_.state_file(job_.run_id));
+  const auto text = paused_state();
   auto file = text ? RunState::parse(*text) : ipc::Result<RunState>(text.error());
   if (!file) {
     log_line(file.error().message());
@@ -112,10 +166,11 @@ ipc::Result<void> Projection::settle_paused() {
 
 ipc::Result<void> Projection::cancel_paused(RunState state) {
   const Value step = state.current_step();
-  if (!waits_at_input(state)) {
-    state.decide({step, false, verdict_.note, ipc::file_time(now_)});
-    recorder_.add(gate_decision(step, false, verdict_.note), now_);
-  }
+  const bool gate = !waits_at_input(state);
+  if (gate) state.decide({step, false, verdict_.note, ipc::file_time(now_)});
+  state.set_status("cancelled", ipc::file_time(now_));
+  tell_driver(state);
+  if (gate) recorder_.add(gate_decision(step, false, verdict_.note), now_);
   recorder_.add(run_cancelled(step, verdict_.note), now_);
   return end(std::move(state), "cancelled", verdict_.reason);
 }
@@ -158,6 +213,7 @@ ipc::Result<void> Projection::end(std::optional<RunState> state, const std::stri
     } else {
       state->set_status(status, ipc::file_time(now_));
     }
+    tell_driver(*state);
     if (auto saved = save(*state); !saved) log_line(saved.error().message());
   }
   ipc::Terminal terminal;

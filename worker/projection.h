@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "ipc/error.h"
 #include "ipc/job.h"
 #include "ipc/layout.h"
+#include "worker/integrations/driver_inquiry.h"
 #include "worker/recorder.h"
 #include "worker/replay.h"
 #include "worker/stores/run_state.h"
@@ -34,6 +36,9 @@ class Projection {
   // Saves the state as it ends, then appends what was added and the terminal frame.
   ipc::Result<void> end(std::optional<RunState> state, const std::string& status,
                         const std::string& reason);
+  void find_driver();
+  void tell_driver(const RunState& state);
+  [[nodiscard]] ipc::Result<std::string> paused_state();
   [[nodiscard]] std::optional<RunState> state() const;
   ipc::Result<void> save(const RunState& state);
   ipc::Result<void> tell();
@@ -44,6 +49,9 @@ class Projection {
   Recorder recorder_;
   Verdict verdict_;
   std::int64_t now_;
+  std::unique_ptr<DriverInquiry> driver_;
+  std::unique_ptr<EventSink> events_;
+  bool driver_told_ = false;
 };
 
 }  // namespace charter::worker

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,11 +15,29 @@
 
 namespace charter::worker {
 
+// Where events go besides the journal, and before it: what gives them their place in a stream.
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual ipc::Result<std::optional<std::int64_t>> append(const ipc::Event& event,
+                                                          std::int64_t at_us) = 0;
+};
+
 class Recorder {
  public:
   // `pauses` counts the pauses so far.
   Recorder(ipc::Journal journal, ipc::Doorbell doorbell, std::string run_id, std::uint64_t next_seq,
            std::uint32_t pauses);
+
+  // Every event goes to `sink` first from now on, which outlives this; null: to none any more.
+  void use(EventSink* sink) { sink_ = sink; }
+  // Why the sink did not take an event, once. That event is not recorded, nor is any after it
+  // until this was asked; the next one has its number.
+  [[nodiscard]] std::optional<std::string> take_fault() { return std::exchange(fault_, {}); }
+
+  // The burst begins, and again when it turns out that it begins from another state.
+  void open(ipc::Opened opened, std::int64_t at_us);
+  void open_again(std::string state, std::int64_t at_us);
 
   // Kept until flush(). `at_us` is the frame's time.
   void add(EventDraft event, std::int64_t at_us);
@@ -49,6 +68,9 @@ class Recorder {
   std::uint64_t next_seq_;
   std::uint32_t pauses_;
   std::vector<ipc::JournalFrame> frames_;
+  ipc::Opened opened_;  // but for its state
+  EventSink* sink_ = nullptr;
+  std::optional<std::string> fault_;
 };
 
 }  // namespace charter::worker

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
 #include "tests/support/process_table.h"
+#include "tests/support/python_project.h"
 #include "tests/support/started.h"
 
 namespace charter::tests {
@@ -33,37 +35,61 @@ class Tool(WorkflowIntegration):
                 subprocess.Popen(["setsid", "sleep", "1000"])
                 open(step.with_config["there"], "w").close()
                 time.sleep(1000)
+            case "fork": forks_and_hangs(step.with_config["there"])
 )";
-
-std::string interpreter() {
-  const char* named = std::getenv("CHARTER_REFERENCE");
-  return (named == nullptr ? std::string(CHARTER_BUILD_DIR "/../reference") : named) +
-         "/bin/python";
-}
 
 class PythonRuns : public ::testing::Test {
  protected:
   void SetUp() override {
     if (testing_the_reference()) GTEST_SKIP() << "the reference runs them in its own process";
-    if (!fs::exists(interpreter())) GTEST_SKIP() << "no toolchain; see scripts/reference";
+    if (!fs::exists(toolchain_python())) GTEST_SKIP() << "no toolchain; see scripts/reference";
     DaemonOptions options;
-    options.environment["CHARTER_DAEMON_TOOLCHAIN_PYTHON"] = interpreter();
+    options.environment["CHARTER_DAEMON_TOOLCHAIN_PYTHON"] = toolchain_python();
     scene.emplace(options);
-    const fs::path python = fs::canonical(interpreter());
-    const std::string venv = scene->project / ".charter/.venv";
-    fs::create_directories(venv + "/bin");
-    fs::create_symlink(python, venv + "/bin/python");
-    write_file(venv + "/pyvenv.cfg",
-               "home = " + python.parent_path().string() + "\nversion = 3.11.2\n");
+    add_environment(scene->project);
     say("one");
-    for (const char* what : {"say", "how", "hold", "crash", "hang"}) {
+    for (const char* what : {"say", "how", "hold", "crash", "hang", "fork"}) {
       scene->project.add_workflow(
           what, "  - {id: a, type: step, uses: capability/t, with: {do: " + std::string(what) +
                     ", there: \"" + there() + "\"}, outputs: {said: string}}\n");
     }
   }
   void say(const std::string& version) const {
-    write_file(scene->project / "tools.py", "VERSION = '" + version + "'\n" + std::string(kModule));
+    write_file(scene->project / "tools.py",
+               "VERSION = '" + version + "'\n" + std::string(kModule) + forking_function());
+  }
+  std::string forking_function() const {
+    std::string text = "def forks_and_hangs(there):\n    ";
+    for (const char letter : forks_and_hangs(there())) {
+      text += letter;
+      if (letter == '\n') text += "    ";
+    }
+    return text + "\n";
+  }
+  // A run that hangs is killed, and nothing of it is left but whoever waits for the next one.
+  void expect_that_a_kill_leaves_nothing(const std::string& run) {
+    ASSERT_TRUE(eventually(kSoon, [this] { return exists(there()); }));
+    const auto end = charter_daemon(scene->project, {"kill", run, "--grace", "0.2"});
+    EXPECT_EQ(end.code, 0) << end.err;
+    EXPECT_EQ(scene->gateway.wait_for_end(run), "RunCancelledEvent");
+    const auto others = [this] {
+      auto all = workers();
+      std::vector<pid_t> waiting{nursery()};
+      for (const pid_t guardian : workers("standby")) {
+        const auto its = descendants_of(guardian);
+        waiting.push_back(guardian);
+        waiting.insert(waiting.end(), its.begin(), its.end());
+      }
+      std::erase_if(all, [&waiting](pid_t pid) {
+        return std::find(waiting.begin(), waiting.end(), pid) != waiting.end();
+      });
+      return all;
+    };
+    std::string left;
+    if (!eventually(kSoon, [&] { return others().empty(); })) {
+      for (const pid_t pid : others()) left += command_line_of(pid) + "\n";
+    }
+    EXPECT_EQ(left, "");
   }
   std::string there() const { return scene->project.scratch("there"); }
   void hand_over(const std::string& run, const std::string& workflow) const {
@@ -148,6 +174,43 @@ TEST_F(PythonRuns, KillOfAWarmRunTakesAllItStartedAlong) {
   for (const pid_t pid : workers()) {
     EXPECT_THAT(command_line_of(pid), Not(HasSubstr("sleep")));
   }
+}
+
+// Whichever way the interpreter was started; those that it forks are of no session of the run's.
+TEST_F(PythonRuns, KillTakesForksOfAColdInterpreterAlong) {
+  hand_over("forks", "fork");
+  expect_that_a_kill_leaves_nothing("forks");
+}
+
+TEST_F(PythonRuns, KillTakesForksOfAWarmInterpreterAlong) {
+  says("first", "one");
+  ASSERT_TRUE(stands_by());
+  hand_over("forks", "fork");
+  expect_that_a_kill_leaves_nothing("forks");
+}
+
+TEST_F(PythonRuns, KillTakesForksOfAStorageDriverAlong) {
+  add_driver(scene->project, there());
+  for (const std::string run : {"forks-cold", "forks-warm"}) {
+    if (run == "forks-warm") {
+      fs::remove(there());
+      says("between", "one");
+      ASSERT_TRUE(stands_by());
+    }
+    hand_over(run, "say");
+    expect_that_a_kill_leaves_nothing(run);
+  }
+}
+
+TEST_F(PythonRuns, EventsHaveTheNumbersOfTheirStore) {
+  add_driver(scene->project, there());
+  says("stored", "one");
+  int seen = 0;
+  for (const auto& message : scene->gateway.of_type("run.event")) {
+    EXPECT_EQ(message.json.at("stream_seq").as_int64(), 1000 + message.json.at("seq").as_int64());
+    ++seen;
+  }
+  EXPECT_GE(seen, 3);
 }
 
 TEST_F(PythonRuns, WaitingInterpreterGoesWithTheDaemonHoweverThatEnds) {

@@ -139,8 +139,17 @@ ipc::Result<PythonHost*> Capabilities::host(const Making& making) {
   return host_.get();
 }
 
-ipc::Result<void> Capabilities::set_up(const RunState& state, const Workflow& workflow,
-                                       const Environment& environment,
+ipc::Result<PythonHost*> Capabilities::interpreter(const RunState& state,
+                                                   const Environment& environment,
+                                                   const Integration::Started& started) {
+  const auto metadata = state.metadata();
+  if (!metadata) return metadata.error();
+  const std::string root =
+      metadata->is_object() ? str(get(metadata->as_object(), "project_root")) : "";
+  return host({state.run_id(), root, environment, started});
+}
+
+ipc::Result<void> Capabilities::set_up(const RunState& state, const Environment& environment,
                                        const Integration::Started& started) {
   const auto metadata = state.metadata();
   if (!metadata) return metadata.error();
@@ -161,7 +170,7 @@ ipc::Result<void> Capabilities::set_up(const RunState& state, const Workflow& wo
   for (const auto& integration : integrations_) {
     if (auto consent = integration->set_up(); !consent) return consent;
   }
-  return bind(workflow);
+  return {};
 }
 
 ipc::Result<void> Capabilities::bind(const Workflow& workflow) const {
@@ -198,6 +207,7 @@ Integration* Capabilities::find(const std::string& uses) {
 }
 
 bool Capabilities::own(pid_t pid) const {
+  if (host_ && host_->owns(pid)) return true;
   return std::any_of(integrations_.begin(), integrations_.end(),
                      [pid](const auto& integration) { return integration->owns(pid); });
 }

@@ -40,10 +40,14 @@ class Capabilities {
         python_(std::move(python)),
         mask_(std::move(mask)) {}
 
-  // Starts what the state's metadata names and sees that every step has its capability. Errors are
-  // the run's.
-  ipc::Result<void> set_up(const RunState& state, const Workflow& workflow,
-                           const Environment& environment, const Integration::Started& started);
+  // Starts what the state's metadata names. Errors are the run's.
+  ipc::Result<void> set_up(const RunState& state, const Environment& environment,
+                           const Integration::Started& started);
+  // Sees that every step has its capability; set_up() has succeeded. Errors are the run's.
+  [[nodiscard]] ipc::Result<void> bind(const Workflow& workflow) const;
+  // The run's interpreter, which is started if need be.
+  ipc::Result<PythonHost*> interpreter(const RunState& state, const Environment& environment,
+                                       const Integration::Started& started);
   // The one a step uses; set_up() has succeeded.
   [[nodiscard]] Integration* find(const std::string& uses);
   // In the order they were set up.
@@ -68,14 +72,13 @@ class Capabilities {
   ipc::Result<void> define_python(const std::string& uses, const Object& fields,
                                   const std::string& kind, const Making& making);
   ipc::Result<PythonHost*> host(const Making& making);
-  [[nodiscard]] ipc::Result<void> bind(const Workflow& workflow) const;
 
   Attention& attention_;
   Reaper& reaper_;
   Limits limits_;
   PythonStart python_;
   Mask mask_;
-  std::unique_ptr<PythonHost> host_;  // once there is a Python integration
+  std::unique_ptr<PythonHost> host_;  // once something needs Python
   bool defined_ = false;
   std::vector<std::unique_ptr<Integration>> integrations_;
   std::vector<std::string> secrets_;

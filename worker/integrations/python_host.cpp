@@ -86,6 +86,29 @@ ipc::Result<void> PythonHost::open(std::int64_t deadline_ms, std::unique_ptr<War
   return opened.error();
 }
 
+ipc::Result<Object> PythonHost::bind(const std::string& driver, std::string params) {
+  driver_ = "Storage driver '" + driver + "' ";
+  driver_params_ = std::move(params);
+  return exchange(driver_, "storage", driver_params_, kNever, definition_.limits.setup_ms);
+}
+
+// With the stores, if there is a driver, and without integrations.
+ipc::Result<void> PythonHost::open_again(std::int64_t deadline_ms) {
+  if (channel_) return {};
+  if (auto opened = open(deadline_ms); !opened) return opened;
+  bare_ = !integrations_.empty();
+  if (driver_params_.empty()) return {};
+  const auto bound =
+      exchange(driver_, "storage", driver_params_, deadline_ms, definition_.limits.setup_ms);
+  return bound ? ipc::Result<void>() : bound.error();
+}
+
+ipc::Result<Object> PythonHost::ask_stores(std::string_view method, std::string_view params,
+                                           std::int64_t deadline_ms) {
+  if (auto opened = open_again(kNever); !opened) return opened.error();
+  return exchange(driver_, method, params, deadline_ms, 0);
+}
+
 ipc::Result<void> PythonHost::depend(std::int64_t deadline_ms) {
   const auto done = call("", "depend", "{}", deadline_ms, definition_.limits.setup_ms);
   return done ? ipc::Result<void>() : done.error();
@@ -93,7 +116,8 @@ ipc::Result<void> PythonHost::depend(std::int64_t deadline_ms) {
 
 ipc::Result<void> PythonHost::revive(std::int64_t deadline_ms) {
   const auto set_up = [&]() -> ipc::Result<void> {
-    if (auto opened = open(deadline_ms); !opened) return opened;
+    if (auto opened = open_again(deadline_ms); !opened) return opened;
+    bare_ = false;
     for (PythonIntegration* one : integrations_) {
       if (auto loaded = one->load(deadline_ms); !loaded) return loaded;
     }
@@ -111,8 +135,14 @@ ipc::Result<void> PythonHost::revive(std::int64_t deadline_ms) {
 ipc::Result<Object> PythonHost::call(const std::string& uses, std::string_view method,
                                      std::string_view params, std::int64_t deadline_ms,
                                      std::int64_t limit_ms) {
+  return exchange(about(uses), method, params, deadline_ms, limit_ms);
+}
+
+ipc::Result<Object> PythonHost::exchange(const std::string& whom, std::string_view method,
+                                         std::string_view params, std::int64_t deadline_ms,
+                                         std::int64_t limit_ms) {
   late_ = false;
-  if (!channel_) return ipc::plain_error(about(uses) + "has no interpreter any more");
+  if (!channel_) return ipc::plain_error(whom + "has no interpreter any more");
   const std::int64_t own = limit_ms > 0 ? ipc::boot_ms() + limit_ms : kNever;
   const std::string quoted = "'" + std::string(method) + "'";
   const std::string id = std::to_string(++requests_);
@@ -121,21 +151,20 @@ ipc::Result<Object> PythonHost::call(const std::string& uses, std::string_view m
     case Channel::Outcome::line:
       break;
     case Channel::Outcome::closed:
-      return ipc::plain_error(about(uses) + "died during " + quoted + ": " + ending());
+      return ipc::plain_error(whom + "died during " + quoted + ": " + ending());
     case Channel::Outcome::too_long:
       abandon();
-      return ipc::plain_error(about(uses) + "answered " + quoted + " with more than " +
+      return ipc::plain_error(whom + "answered " + quoted + " with more than " +
                               bytes_text(definition_.limits.output_bytes));
     case Channel::Outcome::late:
       late_ = deadline_ms < own;
       if (!late_) abandon();
-      return ipc::plain_error(about(uses) + "did not answer " + quoted + " within " +
-                              in_words(limit_ms));
+      return ipc::plain_error(whom + "did not answer " + quoted + " within " + in_words(limit_ms));
   }
   auto response = read_response(line, keep_text);
   if (!response || response->id != id) {
     abandon();
-    return ipc::plain_error(about(uses) + "answered " + quoted + " with a broken line");
+    return ipc::plain_error(whom + "answered " + quoted + " with a broken line");
   }
   if (!response->error.empty()) {
     return ipc::plain_error(str(get(response->error, "message")));

@@ -1,9 +1,11 @@
-// The interpreter in which all Python integrations of a run live for one burst, and the
-// conversation with it; see bridge/charter_bridge.py for what is said.
+// The interpreter in which all Python integrations of a run, and the stores of its project's
+// storage driver, live for one burst, and the conversation with it; see bridge/charter_bridge.py
+// for what is said.
 //
-// A request is about one integration, or about all of them. What has broken the conversation, or
-// the interpreter, is the request's error; then there is no interpreter until revive() makes
-// another, with everything in it as it was set up.
+// A request is about one integration, about all of them, or about the stores. What has broken the
+// conversation, or the interpreter, is the request's error; then there is no interpreter until
+// revive() makes another, with everything in it as it was set up, or the stores are asked again,
+// for which another has nothing but them.
 #pragma once
 
 #include <sys/types.h>
@@ -61,6 +63,12 @@ class PythonHost {
   // Gives the integrations what they depend on. To be called once, between loading and setting up.
   ipc::Result<void> depend(std::int64_t deadline_ms);
 
+  // Binds a storage driver, in this interpreter and any after it. `params` as the bridge has them.
+  ipc::Result<Object> bind(const std::string& driver, std::string params);
+  // A request about its stores. No limit but the deadline: late() tells when that has passed.
+  ipc::Result<Object> ask_stores(std::string_view method, std::string_view params,
+                                 std::int64_t deadline_ms);
+
   // A request about an integration, or about all when `uses` is empty: what was answered.
   // `params` is JSON. With a deadline that is not the request's own, `limit_ms` is 0.
   ipc::Result<Object> call(const std::string& uses, std::string_view method,
@@ -71,7 +79,8 @@ class PythonHost {
   // Ends the call that ran out of time, and the interpreter if that is of no use.
   void cancel();
 
-  [[nodiscard]] bool lost() const { return !channel_; }
+  // There is nothing that integrations could be asked.
+  [[nodiscard]] bool lost() const { return !channel_ || bare_; }
   [[nodiscard]] bool owns(pid_t pid) const { return channel_ && channel_->pid() == pid; }
 
   // Everything is torn down: closes what the dependencies opened, then ends the interpreter.
@@ -79,6 +88,10 @@ class PythonHost {
 
  private:
   [[nodiscard]] static std::string about(const std::string& uses);
+  ipc::Result<Object> exchange(const std::string& whom, std::string_view method,
+                               std::string_view params, std::int64_t deadline_ms,
+                               std::int64_t limit_ms);
+  ipc::Result<void> open_again(std::int64_t deadline_ms);
   [[nodiscard]] std::string ending();
   ipc::Result<pid_t> begin(std::unique_ptr<WarmPython> warm);
   void abandon();
@@ -93,6 +106,9 @@ class PythonHost {
   std::string unsent_;  // the program, until the first request
   std::uint64_t requests_ = 0;
   bool late_ = false;
+  bool bare_ = false;  // the integrations of before are not in this interpreter
+  std::string driver_;
+  std::string driver_params_;
 };
 
 }  // namespace charter::worker

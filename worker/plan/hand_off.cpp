@@ -41,12 +41,19 @@ Failed check_state(const PreparedRun& run) {
   return std::nullopt;
 }
 
-Failed check_support(Files& files, const PreparedRun& run) {
+// A driver is bound to see whether it can be; the run binds it again.
+Failed check_storage(Files& files, PreparedRun& run, const OpenProbe& open_probe) {
   StorageDriver driver;
   if (Fault fault = storage_driver(files, run.project_root, driver)) return internal(fault->text);
-  if (driver.name == "file") return std::nullopt;
-  return internal("This version of charter-daemon does not run: storage driver '" + driver.name +
-                  "'");
+  if (driver.is_file()) return std::nullopt;
+  run.has_driver = true;
+  auto runtime = find_python_runtime(files, run.project_root);
+  if (!runtime) return internal(runtime.error().what);
+  if (!open_probe) return std::nullopt;
+  files.forget_soon();
+  const auto bound = open_probe(std::move(*runtime), driver)->bind();
+  if (bound) return std::nullopt;
+  return internal(without_expanded(bound.error().message(), driver));
 }
 
 // Only what uses Python, or packages, needs the project's environment. One hands a workflow off
@@ -61,7 +68,7 @@ Failed check_runtime(Files& files, const PreparedRun& run) {
 
 }  // namespace
 
-Outcome<PreparedRun> check_hand_off(Files& files, HandOff request) {
+Outcome<PreparedRun> check_hand_off(Files& files, HandOff request, const OpenProbe& open_probe) {
   const auto plan = resolve(request.workflow_path, request.project_root);
   if (!plan) return plan.error();
   PreparedRun run;
@@ -83,7 +90,7 @@ Outcome<PreparedRun> check_hand_off(Files& files, HandOff request) {
   run.capabilities = std::move(request.capabilities);
   run.snapshot = snapshot_of(run.workflow);
   if (auto failed = check_runtime(files, run)) return std::move(*failed);
-  if (auto failed = check_support(files, run)) return std::move(*failed);
+  if (auto failed = check_storage(files, run, open_probe)) return std::move(*failed);
   if (auto failed = check_state(run)) return std::move(*failed);
   return run;
 }

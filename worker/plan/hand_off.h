@@ -6,6 +6,7 @@
 #include "ipc/prepare.h"
 #include "worker/plan/failure.h"
 #include "worker/plan/files.h"
+#include "worker/plan/storage_probe.h"
 #include "worker/plan/workflow.h"
 
 namespace charter::worker {
@@ -18,6 +19,7 @@ struct PreparedRun {
   Value snapshot;  // of the workflow, as it is stored
   Object variables;
   Object capabilities;
+  bool has_driver = false;  // the project's state is not in files
 };
 
 // What is handed off: by the CLI over the socket, or by a launch to itself. `snapshot` may be
@@ -31,6 +33,8 @@ struct HandOff {
   Object capabilities;
 };
 
-[[nodiscard]] Outcome<PreparedRun> check_hand_off(Files& files, HandOff request);
+// Without `open_probe` a storage driver is not asked.
+[[nodiscard]] Outcome<PreparedRun> check_hand_off(Files& files, HandOff request,
+                                                  const OpenProbe& open_probe = {});
 
 }  // namespace charter::worker

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 
@@ -11,6 +12,7 @@
 #include "worker/plan/answers.h"
 #include "worker/plan/hand_off.h"
 #include "worker/plan/launch.h"
+#include "worker/plan/paths.h"
 
 namespace charter::worker {
 namespace {
@@ -76,12 +78,13 @@ ipc::PrepareReply answer(const Outcome<PreparedRun>& run, bool prepared) {
   reply.workflow_path = run->workflow_path;
   reply.workflow_id = str(run->workflow.workflow);
   reply.project_root = run->project_root;
-  reply.python = needs_python(run->capabilities);
+  reply.python = run->has_driver || needs_python(run->capabilities);
   write_state(*run, reply);
   return reply;
 }
 
-ipc::PrepareReply prepare_hand_off(Files& files, const ipc::PrepareRequest& request) {
+ipc::PrepareReply prepare_hand_off(Files& files, const ipc::PrepareRequest& request,
+                                   const OpenProbe& open_probe) {
   auto variables = object_field("variables", request.variables);
   if (!variables) return refused(variables.error(), false);
   auto capabilities = object_field("capabilities", request.capabilities);
@@ -99,11 +102,11 @@ ipc::PrepareReply prepare_hand_off(Files& files, const ipc::PrepareRequest& requ
   HandOff hand_off{request.project_root,  request.workflow_id,
                    request.workflow_path, request.has_snapshot ? &snapshot : nullptr,
                    std::move(*variables), std::move(*capabilities)};
-  return answer(check_hand_off(files, std::move(hand_off)), false);
+  return answer(check_hand_off(files, std::move(hand_off), open_probe), false);
 }
 
 ipc::PrepareReply prepare_launched(Files& files, const ipc::PrepareRequest& request,
-                                   OpenBackends open_backends) {
+                                   OpenBackends open_backends, const OpenProbe& open_probe) {
   auto variables = object_field("variables", request.variables);
   if (!variables) return refused(variables.error(), false);
   Value snapshot;
@@ -112,13 +115,33 @@ ipc::PrepareReply prepare_launched(Files& files, const ipc::PrepareRequest& requ
                                   request.text_variables, std::move(open_backends)},
                                  snapshot);
   if (!hand_off) return refused(hand_off.error(), false);
-  return answer(check_hand_off(files, std::move(*hand_off)), true);
+  return answer(check_hand_off(files, std::move(*hand_off), open_probe), true);
 }
 
-ipc::PrepareReply check_input(Files& files, const ipc::PrepareRequest& request) {
+// The state a run waits in: that of the file, or of the driver, by the project whose file it is.
+Outcome<std::string> waiting_state(Files& files, const std::string& path,
+                                   const OpenProbe& open_probe) {
+  const std::string root = parent(parent(parent(path)));
+  StorageDriver driver;
+  const bool known = !configured_driver(root, driver);
+  if (!known || driver.is_file() || !open_probe) return files.read(path);
+  auto runtime = find_python_runtime(files, root);
+  if (!runtime) return internal(runtime.error().what);
+  files.forget_soon();
+  std::string run_id = path.substr(path.rfind('/') + 1);
+  run_id.resize(run_id.size() - std::string_view(".json").size());
+  const auto probe = open_probe(std::move(*runtime), driver);
+  const auto bound = probe->bind();
+  auto state = bound ? probe->load(run_id) : ipc::Result<std::string>(bound.error());
+  if (!state) return internal(without_expanded(state.error().message(), driver));
+  return std::move(*state);
+}
+
+ipc::PrepareReply check_input(Files& files, const ipc::PrepareRequest& request,
+                              const OpenProbe& open_probe) {
   const auto submission = object_field("input", request.variables);
   if (!submission) return refused(submission.error(), false);
-  const auto text = files.read(request.workflow_path);
+  const auto text = waiting_state(files, request.workflow_path, open_probe);
   if (!text) return refused(text.error(), false);
   const auto outputs = check_submission(*text, *submission);
   if (!outputs) return refused(outputs.error(), false);
@@ -127,9 +150,11 @@ ipc::PrepareReply check_input(Files& files, const ipc::PrepareRequest& request) 
   return reply;
 }
 
+// An interpreter that is asked something may have more memory; see Inquiry.
 void bound_resources() {
-  if (!kSanitized) {
-    const rlimit memory{kMemory, kMemory};
+  rlimit memory{};
+  if (!kSanitized && ::getrlimit(RLIMIT_AS, &memory) == 0) {
+    memory.rlim_cur = std::min(kMemory, memory.rlim_max);
     ::setrlimit(RLIMIT_AS, &memory);
   }
   const rlimit seconds{kSeconds, kSeconds + 1};
@@ -146,29 +171,30 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
-std::string encoded_answer(OpenBackends open_backends, ReadSeed read_seed) {
+std::string encoded_answer(OpenBackends open_backends, const OpenProbe& open_probe,
+                           ReadSeed read_seed) {
   const auto bytes = ipc::read_all(STDIN_FILENO, kMaxRequest);
   if (!bytes) return ipc::encode(refused(internal(bytes.error().message()), false));
   const auto request = ipc::decode_prepare_request(*bytes);
   if (!request) return ipc::encode(refused(internal(request.error().message()), false));
-  return ipc::encode(prepare(*request, std::move(open_backends), read_seed));
+  return ipc::encode(prepare(*request, std::move(open_backends), open_probe, read_seed));
 }
 
 }  // namespace
 
 ipc::PrepareReply prepare(const ipc::PrepareRequest& request, OpenBackends open_backends,
-                          ReadSeed read_seed) {
+                          const OpenProbe& open_probe, ReadSeed read_seed) {
   Files files;
   ipc::PrepareReply reply;
   switch (request.kind) {
     case ipc::PrepareRequest::Kind::handoff:
-      reply = prepare_hand_off(files, request);
+      reply = prepare_hand_off(files, request, open_probe);
       break;
     case ipc::PrepareRequest::Kind::launch:
-      reply = prepare_launched(files, request, std::move(open_backends));
+      reply = prepare_launched(files, request, std::move(open_backends), open_probe);
       break;
     case ipc::PrepareRequest::Kind::input:
-      reply = check_input(files, request);
+      reply = check_input(files, request, open_probe);
       break;
     case ipc::PrepareRequest::Kind::retry:
       if (read_seed == nullptr) return refused(internal("no way to read a seed"), false);
@@ -178,11 +204,11 @@ ipc::PrepareReply prepare(const ipc::PrepareRequest& request, OpenBackends open_
   return reply;
 }
 
-int prepare_main(OpenBackends open_backends, ReadSeed read_seed) {
+int prepare_main(OpenBackends open_backends, const OpenProbe& open_probe, ReadSeed read_seed) {
   bound_resources();
   std::string reply;
   try {
-    reply = encoded_answer(std::move(open_backends), read_seed);
+    reply = encoded_answer(std::move(open_backends), open_probe, read_seed);
   } catch (const std::bad_alloc&) {
     reply = ipc::encode(refused(internal("preparation needs too much memory"), false));
   }

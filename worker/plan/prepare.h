@@ -10,14 +10,16 @@ namespace charter::worker {
 using ReadSeed = ipc::PrepareReply (*)(const ipc::PrepareRequest& request);
 
 // Answers one request. Reads the project's files and nothing else; runs nothing of the project but
-// the backends of the secrets that a launch needs.
+// the backends of the secrets that a launch needs, and of the storage driver.
 [[nodiscard]] ipc::PrepareReply prepare(const ipc::PrepareRequest& request,
                                         OpenBackends open_backends = {},
+                                        const OpenProbe& open_probe = {},
                                         ReadSeed read_seed = nullptr);
 
 // Reads one encoded request from descriptor 0, writes the encoded reply to descriptor 1. Bounds
 // its own memory and processor time first. The process's exit code: 0 when a reply was written,
 // whatever it says.
-[[nodiscard]] int prepare_main(OpenBackends open_backends = {}, ReadSeed read_seed = nullptr);
+[[nodiscard]] int prepare_main(OpenBackends open_backends = {}, const OpenProbe& open_probe = {},
+                               ReadSeed read_seed = nullptr);
 
 }  // namespace charter::worker

@@ -43,10 +43,24 @@ struct Project {
 // need not exist.
 [[nodiscard]] std::string nearest_project(Files& files, const std::string& from);
 
-// The storage driver's name ("file" when none is configured), or the fault.
+inline constexpr std::string_view kFileDriver = "file";
+
+// What keeps a project's run state: files, or a driver of the project's packages.
 struct StorageDriver {
-  std::string name = "file";
+  std::string name{kFileDriver};
+  Object options;                     // what it is bound with, the environment's values put in
+  std::vector<std::string> expanded;  // those values, which can be secret
+
+  [[nodiscard]] bool is_file() const { return name == kFileDriver; }
 };
+
+// Reads the `storage` block of `root`/charter.yml; the fault, or nothing.
 [[nodiscard]] Fault storage_driver(Files& files, const std::string& root, StorageDriver& driver);
+// The same for whoever asks again and again and looks at nothing else.
+[[nodiscard]] Fault configured_driver(const std::string& root, StorageDriver& driver);
+
+// A text for people, without what the environment told the driver.
+inline constexpr std::string_view kExpandedMark = "<redacted: sensitive>";
+[[nodiscard]] std::string without_expanded(std::string text, const StorageDriver& driver);
 
 }  // namespace charter::worker

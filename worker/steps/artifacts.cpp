@@ -31,6 +31,12 @@ Artifacts::Artifacts(ArtifactStore store, const Workflow& workflow) : store_(std
   }
 }
 
+Names Artifacts::names() const {
+  Names names;
+  for (const auto& [step, name] : outputs_) names.insert(name);
+  return names;
+}
+
 ipc::Result<void> Artifacts::load(const Names& names, RunState& state) const {
   for (const auto& [step, name] : outputs_) {
     if (!names.contains(name)) continue;

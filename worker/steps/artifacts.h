@@ -29,6 +29,10 @@ class Artifacts {
   Artifacts(ArtifactStore store, const Workflow& workflow);
 
   [[nodiscard]] const ArtifactStore& store() const { return store_; }
+  void use(Drivers* drivers) { store_.use(drivers); }
+  // The plan declares some.
+  [[nodiscard]] bool any() const { return !outputs_.empty(); }
+  [[nodiscard]] Names names() const;
   // Makes the state show the contents of those artifacts that have one of the names.
   ipc::Result<void> load(const Names& names, RunState& state) const;
 

@@ -11,6 +11,8 @@
 
 namespace charter::worker {
 
+class Drivers;
+
 class ArtifactStore {
  public:
   // `directory` is made when the first artifact is stored.
@@ -25,11 +27,15 @@ class ArtifactStore {
   // What the reference stands for; anything that is no reference stands for itself.
   [[nodiscard]] ipc::Result<Value> load(const Value& reference) const;
 
+  // From now on a storage driver's store has them, which outlives this.
+  void use(Drivers* drivers) { drivers_ = drivers; }
+
  private:
   ipc::Result<void> write(const std::string& id, const std::string& envelope) const;
 
   std::string directory_;
   std::string run_id_;
+  Drivers* drivers_ = nullptr;
 };
 
 // Gives a run those of another, under their own names; one that it has stays. Durable when it

@@ -28,6 +28,11 @@ UNWRITABLE = (
     "without any state")
 BAD_UTF8 = "what is no UTF-8 becomes U+FFFD instead of failing the step"
 STATELESS = "a run that fails before its first step has a state that says so; the reference has none"
+OWN_COPY = "the daemon keeps a state file of its own beside what it gives to a storage driver"
+EXTRA_SAVE = (
+    "a storage driver is told that the run has failed, too, where the reference leaves it running")
+EVENT_STORE = "events go to the driver that the run is with, not to that of the daemon's start"
+ODD_SEQ = "what is no integer of 64 bits is no stream_seq"
 BAD_ID = r"refused .*run.id: (it )?must match .*"
 
 DIFFERENCES: list[Difference] = [
@@ -103,6 +108,28 @@ DIFFERENCES: list[Difference] = [
     Difference("python_returns_keys", "/runs/run/events/1/event/outputs/got/*",
                "int 3|<nothing>", "<nothing>|int 3",
                "a key that is None is 'null' on the wire as well, as in the state file"),
+    Difference("driver_*", "/runs/run/state*", ".*", "<nothing>|NoneType None", OWN_COPY),
+    *(Difference(f"driver_{scenario}", path, ours, reference, EXTRA_SAVE)
+      for scenario in ("append_fails_*", "*save_fails_*", "*load_fails_second", "setup_fails",
+                       "load_returns_*_second", "lacking_*")
+      for path, ours, reference in (("/notes/order", "(.* )?failure( append)*", "(.* )?append"),
+                                    ("/notes/failures*", ".*", "<nothing>|list \\[\\]"))),
+    *(Difference("driver_append_fails_*", path, "int .*", "int .*",
+                 "seq stays dense where an event store refuses an event")
+      for path in ("/notes/calls/*/worker_seq", "/runs/run/events/*seq")),
+    Difference("driver_gate_*ed", "/notes/order", ".* append load save append append",
+               ".* append load load save append append", "a refusal needs no second look"),
+    *(Difference("driver_append_returns_*", f"/runs/run/events/{number}/stream_seq",
+                 "NoneType None", "7|bool True|int .*|float .*", ODD_SEQ) for number in range(3)),
+    *(Difference(scenario, path, ".*", ".*", EVENT_STORE)
+      for scenario in ("driver_configured_away", "driver_lacking_*", "driver_create_event_store_none")
+      for path in ("/notes/order", "/notes/calls*", "/runs/run/events/*/stream_seq")),
+    Difference("driver_secret_in_error", "*/error", ".*<redacted: sensitive>.*",
+               ".*s3cret-value.*",
+               "what the environment tells a driver is masked in error texts"),
+    *(Difference("driver_held_is_*", f"/runs/run/{path}", ".*", ".*",
+                 "a decision that has no effect announces the run again, as it begins a burst")
+      for path in ("order/*", "announced/*")),
     Difference("form_cancelled", STORY, r"ok \| run: InputPending RunCancelled, cancelled",
                r"ok \| run: InputPending RunFailed\(Current step 'f' is not a gate step\), paused",
                "cancelling at an input step cancels, instead of failing on the wire alone"),

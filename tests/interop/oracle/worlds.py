@@ -2,6 +2,7 @@
 
 import sys
 
+from oracle.driver_world import DRIVER_FILES, charter
 from oracle.python_world import CHARTER as PYTHON, PYTHON_FILES
 
 INTEGRATION = '''
@@ -107,6 +108,8 @@ WORLDS = {
     "reconnect": _world(TEXT),
     # Whose charter.yml is damaged, in one way after the other.
     "damaged": _world(TEXT),
+    # Whose run state a storage driver has.
+    "driver": _world(charter(), **DRIVER_FILES),
     # Changed by its scenarios while the daemon runs, one after the other.
     "shifting": _world("name: shifting\ncapabilities: {}\n"),
 }

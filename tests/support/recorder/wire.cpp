@@ -48,7 +48,9 @@ struct Writer {
       text.reserve(event.json.size() + 200);
       text.append(quoted(event.run_id)).append(R"(,"worker_id":)").append(quoted(worker));
       text.append(R"(,"seq":)").append(std::to_string(event.seq));
-      text.append(R"(,"stream_seq":null,"occurred_at":)");
+      text.append(R"(,"stream_seq":)");
+      text.append(event.stream_seq ? std::to_string(*event.stream_seq) : "null");
+      text.append(R"(,"occurred_at":)");
       text.append(quoted(ipc::wire_time(carried->at_us)));
       out.messages.push_back(text.append(R"(,"event":)").append(event.json).append("}"));
     }

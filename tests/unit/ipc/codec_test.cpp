@@ -11,7 +11,7 @@ namespace {
 std::vector<JournalFrame> every_frame() {
   return {
       {1, Opened{"r", 2, "resume", 33, 44, "boot", "c1", "{\"a\":1}", 55}},
-      {2, Event{"r", 7, "StepStartEvent", "s", 3, true, "{\"kind\":\"StepStartEvent\"}"}},
+      {2, Event{"r", 7, "StepStartEvent", "s", 3, true, "{\"kind\":\"StepStartEvent\"}", -9}},
       {3, Intent{"s", 2, "shell"}},
       {4, StepProcess{"s", 2, 4321, 987654321}},
       {5, Checkpoint{"s", "{\"out\":1}", "s.blob", 1U << 30}},
@@ -82,6 +82,8 @@ TEST(Codec, gives_back_fields_and_not_only_the_same_bytes) {
   EXPECT_EQ(event.seq, 7U);
   EXPECT_EQ(event.step_id, "s");
   EXPECT_EQ(event.json, "{\"kind\":\"StepStartEvent\"}");
+  EXPECT_EQ(event.stream_seq, -9);
+  EXPECT_FALSE(std::get<Event>(decode_journal_frame(encode({1, Event{}}))->body).stream_seq);
 }
 
 TEST(Codec, tells_no_note_from_an_empty_one) {

@@ -39,6 +39,7 @@ Job some_job() {
   job.resume_lost = true;
   job.retry_of = "old";
   job.limits = {1, 2, 3, "/m", "/p", "/c", "/k"};
+  job.worker_id = "me@here";
   return job;
 }
 
@@ -75,6 +76,7 @@ TEST(JobCodec, gives_back_every_field) {
   EXPECT_EQ(again->limits.pids_group, "/p");
   EXPECT_EQ(again->limits.cpu_group, "/c");
   EXPECT_EQ(again->limits.kill_group, "/k");
+  EXPECT_EQ(again->worker_id, job.worker_id);
   EXPECT_FALSE(decode_job(encode(Job{}))->command);
 }
 

@@ -1,16 +1,25 @@
-"""The side of a run's Python integrations that runs in the project's interpreter.
+"""The side of a run's Python integrations, and of the project's storage driver, that runs in the
+project's interpreter.
 
 The engine starts one interpreter for all of them, for one burst of the run, and speaks JSON-RPC
 with it, one object a line, as with an integration that is a command: but a request names the
 integration it is for, and there are methods more, in the order the engine calls them:
 
     open {search, toolchain, run_id, environment}   what to import from, and for whom
+    storage {driver, options} -> {event, artifact, kv}   binds the driver: which stores it has
     load {uses, kind, spec|name, config, secrets}   -> {requires_outputs}, one an integration
     depend {}                                their Depends attributes, once for all
     setup {uses}, execute {uses, step, context}, teardown {uses}
     secret {alias, kind, options, root, key} -> {value}, {wrong} or {refused}; at any time
-    cancel {}                                ends the execute that is under way
+    cancel {}                                ends the execute or artifact_load that is under way
     finish {}                                closes what the dependencies have opened
+
+and of the driver's stores, as the run goes on:
+
+    state_save {state}, state_load {run_id} -> {state}   as the text of a state file
+    event_append {run_id, event, occurred_at, worker_id, worker_seq} -> {stream_seq}
+    artifact_write {envelope}, artifact_load {artifact_id} -> {value}
+    kv_set {key, value}, kv_get {key} -> {value} or {absent}
 
 An error is {message}: the text of the exception. Requests and answers use descriptors of their
 own; standard output becomes the run's log, standard input is empty. End of input ends the process.
@@ -33,12 +42,14 @@ MISSING_SDK = (
     "(CHARTER_DAEMON_TOOLCHAIN_PYTHON)."
 )
 JSON_TYPES = (bool, str, int, float, list, dict, type(None))
+TRACED = ("load", "depend", "setup", "teardown", "storage")
+MOST_SEQ = 2 ** 63  # the first number that is too large, as -2 ** 63 is the last that is not
 
 
-def load_sdk():
-    """What integrations are made of; the project's packages go before the toolchain's."""
+def load_toolchain(module):
+    """What integrations and stores are made of; the project's packages go before the toolchain's."""
     try:
-        return importlib.import_module("charter_integration_sdk")
+        return importlib.import_module(module)
     except ModuleNotFoundError as error:
         version = ".".join(map(str, sys.version_info[:2]))
         raise RuntimeError(
@@ -210,6 +221,54 @@ class SecretBackends:
         return backend
 
 
+class Stores:
+    """What a storage driver keeps a run's state, events, artifacts and keys in."""
+
+    GROUP = "charter.storage_backends"
+
+    def __init__(self, driver, options):
+        self._driver = driver
+        backend = self._bind(options)
+        self.state = self._make(backend, "create_state_store", required=True)
+        self.event = self._make(backend, "create_event_store")
+        self.artifact = self._make(backend, "create_artifact_store")
+        self.kv = self._make(backend, "create_kv_store")
+
+    def _bind(self, options):
+        import importlib.metadata
+
+        for entry_point in importlib.metadata.entry_points(group=self.GROUP):
+            if entry_point.name == self._driver:
+                found = entry_point.load()
+                break
+        else:
+            raise ValueError(f"Storage driver {self._driver!r} is not installed or not registered "
+                             f"in {self.GROUP!r}.")
+        if not isinstance(found, type):
+            raise ValueError(f"Storage driver {self._driver!r} entry point must load a class.")
+        bind = getattr(found, "bind_backend", None)
+        if not callable(bind):
+            raise ValueError(f"Storage driver {self._driver!r} StorageBackend class must define "
+                             "bind_backend(config).")
+        return bind(options)
+
+    def _make(self, backend, name, required=False):
+        factory = getattr(backend, name, None)
+        if factory is None and not required:
+            return None
+        if not callable(factory):
+            raise ValueError(f"Storage driver {self._driver!r} must return an object with "
+                             f"{name}().")
+        return factory()
+
+
+def value_of(value):
+    """A value a store gave back; what is of no JSON type goes by its type's name."""
+    if isinstance(value, JSON_TYPES):
+        return {"value": value}
+    return {"value": None, "foreign": {"": type(value).__name__}}
+
+
 class Dependencies:
     """What Depends attributes stand for: one value a factory, for all integrations."""
 
@@ -272,9 +331,7 @@ def returned(step, value):
                    if not isinstance(member, JSON_TYPES)}
         return {"value": {name: None if name in foreign else member
                           for name, member in members.items()}, "foreign": foreign}
-    if isinstance(value, JSON_TYPES):
-        return {"value": value}
-    return {"value": None, "foreign": {"": type(value).__name__}}
+    return value_of(value)
 
 
 class Bridge:
@@ -294,6 +351,7 @@ class Bridge:
         self._run_id = None
         self._integrations = {}
         self._dependencies = Dependencies()
+        self._stores = None
 
     async def serve(self):
         os.set_blocking(self._requests, False)
@@ -327,7 +385,7 @@ class Bridge:
             answer = {"result": await getattr(self, "on_" + method)(**params)}
             text = json.dumps({"jsonrpc": "2.0", "id": number, **answer})
         except Exception as error:
-            if method in ("load", "depend", "setup", "teardown"):
+            if method in TRACED or method.startswith(("state_", "event_", "artifact_", "kv_")):
                 traceback.print_exc()  # the answer has its text alone
             text = json.dumps({"jsonrpc": "2.0", "id": number, "error": {"message": str(error)}})
         sys.stdout.flush()
@@ -350,7 +408,7 @@ class Bridge:
 
     async def on_load(self, uses, capability, config, secrets):
         if self._loader is None:
-            self._sdk = load_sdk()
+            self._sdk = load_toolchain("charter_integration_sdk")
             self._loader = Loader(self._sdk, self._search)
         for pointer, value in secrets.items():
             place(uses, config, pointer, value)
@@ -374,11 +432,14 @@ class Bridge:
             variables=context["variables"], outputs=context["outputs"],
             named_outputs=context["named_outputs"], inputs=context["inputs"])
         execute = self._integrations[uses].execute(resolved, known)
-        if not inspect.iscoroutine(execute):
-            return returned(step, await execute)
-        self._executing, self._cancelled = asyncio.ensure_future(execute), False
+        return await self._until_cancelled(execute, lambda value: returned(step, value))
+
+    async def _until_cancelled(self, awaitable, answer):
+        if not inspect.iscoroutine(awaitable):
+            return answer(await awaitable)
+        self._executing, self._cancelled = asyncio.ensure_future(awaitable), False
         try:
-            return returned(step, await self._executing)
+            return answer(await self._executing)
         except asyncio.CancelledError:
             if not self._cancelled:
                 raise
@@ -387,7 +448,55 @@ class Bridge:
             self._executing = None
 
     async def on_cancel(self):
-        """The execute that was cancelled has been answered before this is."""
+        """What was cancelled has been answered before this is."""
+        return {}
+
+    async def on_storage(self, driver, options):
+        self._stores = Stores(driver, options)
+        return {kind: getattr(self._stores, kind) is not None
+                for kind in ("event", "artifact", "kv")}
+
+    async def on_state_save(self, state):
+        made = load_toolchain("charter_core.state").WorkflowRunState.from_dict(json.loads(state))
+        await self._stores.state.save(made)
+        return {}
+
+    async def on_state_load(self, run_id):
+        state = await self._stores.state.load(run_id)
+        state.status  # noqa: B018  what is no state is found out by this
+        return {"state": json.dumps(state.to_dict(), indent=2)}
+
+    async def on_event_append(self, run_id, event, **known):
+        seq = await self._stores.event.append(run_id, source="worker", event=event, **known)
+        if type(seq) is int and -MOST_SEQ <= seq < MOST_SEQ:
+            return {"stream_seq": seq}
+        print(f"the event store returned {type(seq).__name__} as stream_seq", file=sys.stderr)
+        return {"stream_seq": None}
+
+    async def on_artifact_write(self, envelope):
+        fields = json.loads(envelope)
+        del fields["payload"]
+        prepared = load_toolchain("charter_core.artifacts").PreparedArtifactEnvelope
+        await self._stores.artifact.write(
+            prepared(serialized_envelope=envelope.encode(), **fields))
+        return {}
+
+    async def on_artifact_load(self, artifact_id):
+        try:
+            return await self._until_cancelled(self._stores.artifact.load(artifact_id),
+                                               lambda envelope: value_of(envelope.payload))
+        except KeyError as error:
+            raise RuntimeError(f"Artifact '{artifact_id}' was not found") from error
+
+    async def on_kv_get(self, key):
+        try:
+            value = await self._stores.kv.get(key)
+        except KeyError:
+            return {"absent": True}
+        return value_of(value)
+
+    async def on_kv_set(self, key, value):
+        await self._stores.kv.set(key, value)
         return {}
 
     async def on_teardown(self, uses):
@@ -412,7 +521,8 @@ def private_descriptors():
 def import_ahead(toolchain):
     """What a run is likely to need, while there is none: nothing of the project itself."""
     extend_path(toolchain)
-    for module in ("charter_integration_sdk", "charter_core.depends", "importlib.metadata"):
+    for module in ("charter_integration_sdk", "charter_core.depends", "charter_core.state",
+                   "charter_core.artifacts", "importlib.metadata"):
         with contextlib.suppress(Exception):
             importlib.import_module(module)
 

@@ -1,0 +1,124 @@
+// Whoever dies while a storage driver has a run's state: the driver hears how the run ended, by
+// its state and its events, as the gateway does.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <sstream>
+
+#include "tests/support/process_table.h"
+#include "tests/support/python_project.h"
+#include "tests/support/run_processes.h"
+#include "tests/support/started.h"
+
+namespace charter::tests {
+namespace {
+
+using ::testing::ElementsAre;
+
+namespace fs = std::filesystem;
+
+struct Death {
+  std::string name;
+  bool guardian = false;
+  bool engine = false;
+  bool daemon_down = false;
+};
+
+void PrintTo(const Death& death, std::ostream* out) { *out << death.name; }
+
+class DriverDeath : public ::testing::TestWithParam<Death> {
+ protected:
+  void SetUp() override {
+    if (testing_the_reference()) GTEST_SKIP() << "the reference has no worker to lose";
+    if (!fs::exists(toolchain_python())) GTEST_SKIP() << "no toolchain; see scripts/reference";
+    DaemonOptions options;
+    options.environment["CHARTER_DAEMON_TOOLCHAIN_PYTHON"] = toolchain_python();
+    scene.emplace(options);
+    add_environment(scene->project);
+    add_driver(scene->project, scene->project.scratch("there"));
+  }
+  std::string held(const std::string& name) const { return scene->project / ("held/" + name); }
+  std::vector<std::string> stored_kinds(const std::string& run) const {
+    std::vector<std::string> kinds;
+    std::istringstream lines(read_file(held(run + ".events")));
+    for (std::string line; std::getline(lines, line);) {
+      kinds.push_back(text_of(boost::json::parse(line).as_object(), "kind"));
+    }
+    return kinds;
+  }
+  std::optional<Started> scene;
+};
+
+TEST_P(DriverDeath, IsToldToTheDriver) {
+  scene->project.add_workflow("victim",
+                              shell_step("before", "true") + shell_step("open", "sleep 1000"));
+  ASSERT_TRUE(scene->run("r1", "victim").ok);
+  ASSERT_TRUE(eventually(kRunTime, [&] { return scene->gateway.events("r1").size() == 3; }));
+  const pid_t guardian = guardian_of(scene->daemon.socket(), "r1");
+  const pid_t engine = engine_of(scene->daemon.socket(), "r1");
+  ASSERT_GT(guardian, 0);
+  ASSERT_GT(engine, 0);
+  if (GetParam().daemon_down) scene->daemon.kill();
+  // Both die at one instant only if neither can react to the other's death.
+  if (GetParam().guardian && GetParam().engine) kill(engine, SIGSTOP);
+  if (GetParam().guardian) kill(guardian, SIGKILL);
+  if (GetParam().engine) kill(engine, SIGKILL);
+  if (GetParam().daemon_down) {
+    EXPECT_TRUE(eventually(kSoon, [&] { return !alive(engine); }));
+    scene->daemon.start();
+  }
+
+  EXPECT_EQ(scene->gateway.wait_for_end("r1"), "RunFailedEvent");
+  EXPECT_EQ(scene->gateway.order_faults("r1"), "");
+  const auto events = scene->gateway.event_kinds("r1");
+  EXPECT_THAT(events, ElementsAre("StepStartEvent", "StepCompleteEvent", "StepStartEvent",
+                                  "StepFailedEvent", "RunFailedEvent"));
+  EXPECT_EQ(stored_kinds("r1"), events);
+  for (const auto& message : scene->gateway.of_type("run.event")) {
+    EXPECT_EQ(message.json.at("stream_seq").as_int64(), 1000 + message.json.at("seq").as_int64());
+  }
+  const auto state = boost::json::parse(read_file(held("r1.json"))).as_object();
+  EXPECT_EQ(text_of(state, "status"), "failed");
+  EXPECT_EQ(text_of(state, "error"), text_of(scene->gateway.events("r1").back(), "error"));
+  EXPECT_EQ(state, boost::json::parse(read_file(scene->project.state_file("r1"))).as_object());
+  EXPECT_TRUE(eventually(kSoon, [&] { return scene->project.processes_of("r1").empty(); }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, DriverDeath,
+                         ::testing::Values(Death{"Engine", false, true, false},
+                                           Death{"Guardian", true, false, false},
+                                           Death{"Both", true, true, false},
+                                           Death{"BothWithTheDaemonDown", true, true, true}),
+                         [](const auto& death) { return death.param.name; });
+
+// A pause outlives the daemon, and the run goes on from what the driver holds.
+using DriverPause = DriverDeath;
+TEST_P(DriverPause, OutlivesTheDaemonAndGoesOnFromWhatIsHeld) {
+  scene->project.add_workflow("pauses", shell_step("before", "true") +
+                                            "  - {id: g, type: gate, show: s, message: m}\n" +
+                                            shell_step("after", "true"));
+  ASSERT_TRUE(scene->run("r1", "pauses").ok);
+  ASSERT_TRUE(scene->gateway.wait_for_event("r1", "GatePendingEvent"));
+  scene->daemon.kill();
+  auto state = boost::json::parse(read_file(held("r1.json"))).as_object();
+  EXPECT_EQ(text_of(state, "status"), "paused");
+  state["variables"].as_object()["by"] = "another hand";
+  write_file(held("r1.json"), boost::json::serialize(state));
+  scene->daemon.start();
+  ASSERT_TRUE(scene->gateway.wait_for("worker.register", 2));
+  scene->gateway.send(R"({"type":"run.resume","run_id":"r1","approved":true})");
+  EXPECT_EQ(scene->gateway.wait_for_end("r1"), "RunCompleteEvent");
+  EXPECT_EQ(scene->gateway.order_faults("r1"), "");
+  state = boost::json::parse(read_file(held("r1.json"))).as_object();
+  EXPECT_EQ(text_of(state, "status"), "completed");
+  EXPECT_EQ(text_of(state.at("variables").as_object(), "by"), "another hand");
+  EXPECT_EQ(stored_kinds("r1"), scene->gateway.event_kinds("r1"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, DriverPause, ::testing::Values(Death{"Daemon", false, false, true}),
+                         [](const auto& death) { return death.param.name; });
+
+}  // namespace
+}  // namespace charter::tests

@@ -1,0 +1,100 @@
+#include "tests/support/python_project.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "tests/support/files.h"
+
+namespace charter::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kDriver = R"(
+import json, os, pathlib, subprocess, time
+
+def hang():
+HANG
+
+class Backend:
+    @classmethod
+    def bind_backend(cls, config): return cls()
+    def create_state_store(self): return States()
+    def create_event_store(self): return Events()
+
+HELD = pathlib.Path(__file__).parents[5] / "held"
+HELD.mkdir(exist_ok=True)
+
+class States:
+    async def save(self, state):
+        (HELD / (state.run_id + ".json")).write_text(json.dumps(state.to_dict()))
+        if state.run_id.startswith("forks") and state.current_step_id is not None: hang()
+
+    async def load(self, run_id):
+        from charter_core.state import WorkflowRunState
+        return WorkflowRunState.from_dict(json.loads((HELD / (run_id + ".json")).read_text()))
+
+class Events:
+    async def append(self, run_id, *, source, event, occurred_at, worker_id, worker_seq):
+        with (HELD / (run_id + ".events")).open("a") as file:
+            file.write(json.dumps({"seq": worker_seq, **event}) + "\n")
+        return 1000 + worker_seq
+)";
+
+}  // namespace
+
+std::string toolchain_python() {
+  const char* named = std::getenv("CHARTER_REFERENCE");
+  return (named == nullptr ? std::string(CHARTER_BUILD_DIR "/../reference") : named) +
+         "/bin/python";
+}
+
+void add_environment(const ProjectFixture& project) {
+  const fs::path python = fs::canonical(toolchain_python());
+  const std::string venv = project / ".charter/.venv";
+  fs::create_directories(venv + "/bin");
+  fs::create_symlink(python, venv + "/bin/python");
+  write_file(venv + "/pyvenv.cfg",
+             "home = " + python.parent_path().string() + "\nversion = 3.11.2\n");
+}
+
+void add_package(const ProjectFixture& project, const std::string& name, const std::string& text,
+                 const std::string& entry_points) {
+  const std::string packages = project / ".charter/.venv/lib/python3.11/site-packages";
+  const std::string about = packages + "/" + name + "-1.0.dist-info";
+  fs::create_directories(about);
+  write_file(packages + "/" + name + ".py", text);
+  write_file(about + "/METADATA", "Metadata-Version: 2.1\nName: " + name + "\nVersion: 1.0\n");
+  write_file(about + "/entry_points.txt", entry_points);
+}
+
+void add_driver(const ProjectFixture& project, const std::string& there) {
+  std::string hang;
+  std::string lines = forks_and_hangs(there);
+  for (std::size_t at = 0; at < lines.size();) {
+    const std::size_t end = lines.find('\n', at);
+    hang += "    " + lines.substr(at, end - at) + "\n";
+    at = end + 1;
+  }
+  std::string text = kDriver;
+  text.replace(text.find("HANG\n"), 5, hang);
+  add_package(project, "kept", text, "[charter.storage_backends]\nkept = kept:Backend\n");
+  write_file(project / "charter.yml", "name: test\nstorage: {driver: kept}\n");
+}
+
+std::string forks_and_hangs(const std::string& there) {
+  return "if os.fork() == 0:\n"
+         "    os.setsid()\n"
+         "    if os.fork() == 0: time.sleep(1000)\n"
+         "    os._exit(0)\n"
+         "if os.fork() == 0:\n"
+         "    os.setsid()\n"
+         "    time.sleep(1000)\n"
+         "subprocess.Popen(['setsid', 'sleep', '1000'])\n"
+         "open('" +
+         there +
+         "', 'w').close()\n"
+         "time.sleep(1000)\n";
+}
+
+}  // namespace charter::tests

@@ -1,0 +1,28 @@
+// Projects that have an interpreter, as `charter install` leaves it; the toolchain is the
+// reference's environment.
+#pragma once
+
+#include <string>
+
+#include "tests/support/project_fixture.h"
+
+namespace charter::tests {
+
+// The toolchain's; a file only where scripts/reference has run.
+[[nodiscard]] std::string toolchain_python();
+void add_environment(const ProjectFixture& project);
+// Puts a package into the environment with its modules' text and its entry points.
+void add_package(const ProjectFixture& project, const std::string& name, const std::string& text,
+                 const std::string& entry_points);
+
+// A storage driver `kept`, named by charter.yml: it keeps each run's state in held/<run>.json and
+// its events, one a line, in held/<run>.events, where stream_seq counts from 1000. Of a run whose
+// id begins with "forks" its first save begins processes in sessions of their own, makes the file
+// `there` and does not return.
+void add_driver(const ProjectFixture& project, const std::string& there);
+
+// What makes processes that outlive whoever does not look closely, in Python: forks that are of
+// other sessions, one of which is an orphan, and a program. Makes the file `there`, then hangs.
+[[nodiscard]] std::string forks_and_hangs(const std::string& there);
+
+}  // namespace charter::tests

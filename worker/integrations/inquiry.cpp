@@ -1,0 +1,136 @@
+#include "worker/integrations/inquiry.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+#include <variant>
+
+#include "ipc/peer.h"
+#include "worker/integrations/bridge/program.h"
+#include "worker/integrations/message.h"
+#include "worker/json/python.h"
+#include "worker/kill.h"
+#include "worker/nursery.h"
+#include "worker/reaper.h"
+#include "worker/spawn.h"
+
+namespace charter::worker {
+namespace {
+
+constexpr std::int64_t kPatienceMs = 15'000;
+constexpr std::size_t kMostAnswer = 4U << 20;
+
+bool make_pipe(ipc::UniqueFd& reading, ipc::UniqueFd& writing) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return false;
+  reading.reset(ends[0]);
+  writing.reset(ends[1]);
+  return true;
+}
+
+// Nothing of a question can be secret.
+std::string keep_text(const std::string& text) { return text; }
+
+}  // namespace
+
+// It has nothing to lose, nor has what it may have started.
+Inquiry::~Inquiry() {
+  if (pid_ <= 0) return;
+  sigset_t children;
+  ::sigemptyset(&children);
+  ::sigaddset(&children, SIGCHLD);
+  (void)::sigprocmask(SIG_BLOCK, &children, nullptr);
+  Reaper reaper;
+  (void)kill_tree(reaper);
+}
+
+ipc::Result<void> Inquiry::start() {
+  (void)::signal(SIGPIPE, SIG_IGN);
+  (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  deadline_ms_ = ipc::boot_ms() + kPatienceMs;
+  ipc::UniqueFd input;
+  ipc::UniqueFd output;
+  if (!make_pipe(input, requests_) || !make_pipe(answers_, output)) return ipc::errno_error("pipe");
+  SpawnRequest request;
+  request.candidates = {runtime_.interpreter};
+  request.arguments = bridge_command(runtime_.interpreter);
+  request.environment = bare_environment(runtime_.interpreter);
+  request.input = input.get();
+  request.output = output.get();
+  request.errors = STDERR_FILENO;
+  const auto spawned = spawn(request);
+  if (const auto* failure = std::get_if<SpawnFailure>(&spawned)) {
+    return ipc::plain_error(describe(*failure, runtime_.interpreter));
+  }
+  pid_ = std::get<pid_t>(spawned);
+  // What the project's packages take is not for mode `prepare` to bound.
+  rlimit memory{};
+  if (::getrlimit(RLIMIT_AS, &memory) == 0) {
+    memory.rlim_cur = memory.rlim_max;
+    (void)::prlimit(pid_, RLIMIT_AS, &memory, nullptr);
+  }
+  unsent_ = kBridgeProgram;
+  Array packages;
+  for (const std::string& directory : runtime_.toolchain) packages.emplace_back(directory);
+  Object params;
+  params.set("search", Value(Array()));
+  params.set("toolchain", Value(std::move(packages)));
+  params.set("run_id", Value());
+  params.set("environment", Value());
+  const auto opened = call("open", dump(Value(std::move(params))));
+  return opened ? ipc::Result<void>() : opened.error();
+}
+
+ipc::Result<Object> Inquiry::call(std::string_view method, const std::string& params) {
+  if (pid_ == 0) {
+    if (auto started = start(); !started) return started.error();
+  }
+  const std::string line =
+      std::exchange(unsent_, {}) + request_line(std::to_string(++asked_), method, params);
+  for (std::size_t written = 0; written < line.size();) {
+    const ssize_t put = ::write(requests_.get(), line.data() + written, line.size() - written);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) break;
+    written += static_cast<std::size_t>(put);
+  }
+  const auto answer = read_line();
+  if (!answer) return answer.error();
+  auto response = read_response(*answer, keep_text);
+  if (!response) return response.error();
+  if (!response->error.empty()) return ipc::plain_error(str(get(response->error, "message")));
+  return std::move(response->result);
+}
+
+ipc::Result<std::string> Inquiry::read_line() {
+  for (;;) {
+    if (const std::size_t end = received_.find('\n'); end != std::string::npos) {
+      std::string line = received_.substr(0, end);
+      received_.erase(0, end + 1);
+      return line;
+    }
+    pollfd entry{answers_.get(), POLLIN, 0};
+    const std::int64_t left = std::max<std::int64_t>(deadline_ms_ - ipc::boot_ms(), 0);
+    const int ready = ::poll(&entry, 1, static_cast<int>(left));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) {
+      return ipc::plain_error(what_ + " did not answer within " +
+                              std::to_string(kPatienceMs / 1000) + " s");
+    }
+    std::array<char, 16384> buffer;
+    const ssize_t got = ::read(answers_.get(), buffer.data(), buffer.size());
+    if (got <= 0 || received_.size() > kMostAnswer) {
+      return ipc::plain_error("The interpreter of " + what_ + " died");
+    }
+    received_.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
+}  // namespace charter::worker

@@ -1,0 +1,49 @@
+// An interpreter for whoever has a question outside of a burst: before there is a run, or about one
+// whose engine is gone. It has no integrations, and ends with this, with all it has started.
+//
+// For processes that have no other children: what is left of them is ended, too.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "ipc/error.h"
+#include "ipc/unique_fd.h"
+#include "worker/json/value.h"
+#include "worker/plan/runtime.h"
+
+namespace charter::worker {
+
+class Inquiry {
+ public:
+  // `what` it is about, for errors: plural, with a capital letter.
+  Inquiry(PythonRuntime runtime, std::string what)
+      : runtime_(std::move(runtime)), what_(std::move(what)) {}
+  ~Inquiry();
+  Inquiry(const Inquiry&) = delete;
+  Inquiry& operator=(const Inquiry&) = delete;
+
+  // A request of the bridge's (bridge/charter_bridge.py) and what was answered. Starts the
+  // interpreter for the first one. All of them together have fifteen seconds.
+  [[nodiscard]] ipc::Result<Object> call(std::string_view method, const std::string& params);
+
+ private:
+  ipc::Result<void> start();
+  ipc::Result<std::string> read_line();
+
+  PythonRuntime runtime_;
+  std::string what_;
+  ipc::UniqueFd requests_;
+  ipc::UniqueFd answers_;
+  std::string received_;
+  std::string unsent_;
+  pid_t pid_ = 0;
+  std::int64_t deadline_ms_ = 0;
+  int asked_ = 0;
+};
+
+}  // namespace charter::worker
