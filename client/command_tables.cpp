@@ -93,6 +93,7 @@ constexpr std::array kDevCodes{
 
 // ---------------------------------------------------------------- run
 constexpr std::array kRunArguments{ArgumentSpec{"WORKFLOW", "Id of the workflow."}};
+constexpr std::array<std::string_view, 1> kSandboxes{"project"};
 constexpr std::array kRunOptions{
     OptionSpec{.name = "var",
                .metavar = "KEY=VALUE",
@@ -100,6 +101,11 @@ constexpr std::array kRunOptions{
                .repeatable = true},
     kRunId,
     kOnLost,
+    OptionSpec{.name = "sandbox",
+               .help = "Keeps the run's steps in the project even where the daemon's --sandbox is "
+                       "none; sudo does not work in them.",
+               .kind = OptionKind::choice,
+               .choices = kSandboxes},
     kWait,
     kFollow,
     kJson,

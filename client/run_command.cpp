@@ -67,6 +67,7 @@ Expected<int> run_command(const ipc::OptionValues& values) {
   Request request("run");
   request.text("workflow", values.argument(0)).raw("variables", *variables);
   if (values.has("run-id")) request.text("run_id", values.text("run-id"));
+  if (values.has("sandbox")) request.text("sandbox", values.text("sandbox"));
   return start_run(values, *target, request);
 }
 

@@ -118,6 +118,21 @@ void limit_lines(Sheet& sheet, const Fields& limits) {
   line("cpu", "processors", [](std::int64_t most) { return std::to_string(most) + " %"; });
 }
 
+// What is missing counts for the runs that have it: none of the daemon's own accord, or all.
+void sandbox_lines(Sheet& sheet, const Fields& sandbox) {
+  if (!sandbox.has("mode")) return;
+  const bool wanted = sandbox.text("mode") == "project";
+  const auto level = sandbox.number("level").value_or(0);
+  const std::string had = level == 0 ? "none" : "level " + std::to_string(level);
+  const std::string text =
+      wanted ? had + ", of every run" : "of runs that ask for it; " + had + " can be had";
+  sheet.line("sandbox", text, wanted && level == 0 ? Tone::bad : Tone::plain);
+  for (const Fields& one : sandbox.objects("missing")) {
+    sheet.line("  lacks", "level " + std::string(one.raw("level")) + ": " + one.text("what"),
+               wanted ? Tone::attention : Tone::faint);
+  }
+}
+
 }  // namespace
 
 std::string runs_text(const std::vector<Fields>& runs, const Screen& screen) {
@@ -186,6 +201,7 @@ std::string daemon_text(const Fields& daemon, const Screen& screen) {
   if (daemon.has("limits")) {
     limit_lines(sheet, daemon.object("limits"));
   }
+  sandbox_lines(sheet, daemon.object("sandbox"));
   sheet.line("holding", daemon.text("holding"), Tone::attention);
   sheet.line("ledger", daemon.text("ledger_trouble"), Tone::bad);
   gateway_lines(sheet, daemon.object("gateway"));

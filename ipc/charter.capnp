@@ -133,6 +133,7 @@ struct Accepted {
   projectRoot @8 :Text;        # of the project nested in the daemon's the run belongs to, or empty
   onLost @9 :Text;             # fail or resume, as whoever started it said; empty: the daemon's
   retryOf @10 :Text;           # the run whose finished steps this one begins with, or empty
+  sandbox @11 :Bool;            # it is in a sandbox for ever, whatever later daemons are told
 }
 
 struct Command {
@@ -211,6 +212,7 @@ struct Job {
   retryOf @20 :Text;           # start: whose artifacts the state refers to, or empty
   limits @21 :RunLimits;
   workerId @22 :Text;          # as gateways and event stores know the daemon
+  sandbox @23 :Sandbox;        # of its steps and integrations
 }
 
 struct RunLimits {             # 0: no limit
@@ -221,6 +223,11 @@ struct RunLimits {             # 0: no limit
   pidsGroup @4 :Text;
   cpuGroup @5 :Text;
   killGroup @6 :Text;
+}
+
+struct Sandbox {
+  level @0 :UInt8;             # 0: none; see ipc/sandbox.h
+  hidden @1 :List(Text);       # paths that are not there at level 2
 }
 
 struct Hello {
@@ -245,6 +252,8 @@ struct PrepareRequest {
   textVariables @10 :Bool;     # variables are command-line text, converted as `charter run` does
   journal @11 :Text;           # retry
   blobs @12 :Text;             # retry: the directory of the run's large outputs
+  sandbox @13 :Sandbox;        # of the secret backends that are asked
+  dataDir @14 :Text;           # the daemon's, where there is a sandbox
 }
 
 struct PrepareReply {

@@ -67,6 +67,7 @@ Result<Job> read_job(schema::Job::Reader in) {
   out.retry_of = str(in.getRetryOf());
   if (in.hasLimits()) out.limits = read_limits(in.getLimits());
   out.worker_id = str(in.getWorkerId());
+  out.sandbox = read_sandbox(in.getSandbox());
   out.next_seq = in.getNextSeq();
   out.reason = str(in.getReason());
   out.pauses = in.getPauses();
@@ -87,8 +88,8 @@ std::string encode(const Job& job) {
   const std::size_t bytes = job.run_id.size() + job.project_root.size() + job.data_dir.size() +
                             job.doorbell.size() + job.secret.size() + job.cause.size() +
                             job.state.size() + job.reason.size() + job.workflow_path.size() +
-                             job.retry_of.size() + job.worker_id.size() + text_bytes(job.limits) +
-                             (job.command ? text_bytes(*job.command) : 0);
+                            job.retry_of.size() + job.worker_id.size() + text_bytes(job.limits) +
+                            text_bytes(job.sandbox) + (job.command ? text_bytes(*job.command) : 0);
   return message::write<schema::Job>(bytes, [&](auto out) {
     out.setVersion(kJobVersion);
     out.setRunId(text(job.run_id));
@@ -110,6 +111,7 @@ std::string encode(const Job& job) {
     out.setResumeLost(job.resume_lost);
     out.setRetryOf(text(job.retry_of));
     write_limits(job.limits, out.initLimits());
+    if (job.sandbox.level > 0) write_sandbox(job.sandbox, out.initSandbox());
     out.setNextSeq(job.next_seq);
     out.setReason(text(job.reason));
     out.setPauses(job.pauses);

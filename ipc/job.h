@@ -9,6 +9,7 @@
 #include "ipc/error.h"
 #include "ipc/ledger_record.h"
 #include "ipc/run_limits.h"
+#include "ipc/sandbox.h"
 #include "ipc/unique_fd.h"
 
 namespace charter::ipc {
@@ -42,6 +43,7 @@ struct Job {
   std::string retry_of;                   // whose artifacts the state refers to, or empty
   RunLimits limits;
   std::string worker_id;                  // as gateways and event stores know the daemon
+  Sandbox sandbox;                        // of its steps and integrations
 };
 
 [[nodiscard]] std::string encode(const Job& job);

@@ -81,6 +81,8 @@ Result<void> make_private_directory(const std::string& path) {
   return {};
 }
 
+std::string own_in_tmp() { return "/tmp/charter-daemon-" + std::to_string(::geteuid()); }
+
 // Where private directories may be put: the session's runtime directory when it is ours and short
 // enough for a socket below it, else /tmp.
 std::string runtime_base() {
@@ -95,7 +97,7 @@ std::string runtime_base() {
       return directory + "/charter-daemon";
     }
   }
-  return "/tmp/charter-daemon-" + std::to_string(::geteuid());
+  return own_in_tmp();
 }
 
 }  // namespace
@@ -150,6 +152,17 @@ Result<std::string> Layout::runtime_dir() const {
   const std::string directory = joined(base, hash_of(data_dir_));
   if (auto made = make_private_directory(directory); !made) return made.error();
   return directory;
+}
+
+std::string Layout::scratch_base() const {
+  return joined(own_in_tmp(), hash_of(data_dir_), ".tmp");
+}
+std::string Layout::scratch(std::string_view run) const {
+  return joined(scratch_base(), hash_of(run));
+}
+Result<void> Layout::create_scratch_base() const {
+  if (auto made = make_private_directory(own_in_tmp()); !made) return made;
+  return make_private_directory(scratch_base());
 }
 
 Result<void> Layout::create_runs_dir() const {

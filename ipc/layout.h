@@ -42,6 +42,13 @@ class Layout {
   // /tmp/charter-daemon-<uid>/<hash>. Creates it, mode 0700, and refuses one of another owner.
   [[nodiscard]] Result<std::string> runtime_dir() const;
 
+  // The temporary directory of a sandboxed run, in /tmp because sockets are made there and their
+  // paths are short, and what all of them are in. The latter is created with mode 0700; one of
+  // another owner is refused.
+  [[nodiscard]] std::string scratch_base() const;
+  [[nodiscard]] std::string scratch(std::string_view run) const;
+  [[nodiscard]] Result<void> create_scratch_base() const;
+
   // Creates data directory (0700), ledger, journals, requests and .charter/runs (0755).
   [[nodiscard]] Result<void> create() const;
   // Creates .charter/runs alone, for the runs of a project whose data lies elsewhere.

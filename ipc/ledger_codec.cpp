@@ -86,6 +86,7 @@ struct Writer {
     out.setProjectRoot(text(v.project_root));
     out.setOnLost(text(v.on_lost));
     out.setRetryOf(text(v.retry_of));
+    out.setSandbox(v.sandbox);
   }
   void operator()(const Command& v) { write_command(v, record.initCommand()); }
   void operator()(const CommandDone& v) {
@@ -146,6 +147,7 @@ Accepted read_body(schema::Accepted::Reader in) {
   out.project_root = str(in.getProjectRoot());
   out.on_lost = str(in.getOnLost());
   out.retry_of = str(in.getRetryOf());
+  out.sandbox = in.getSandbox();
   return out;
 }
 

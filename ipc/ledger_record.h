@@ -27,6 +27,7 @@ struct Accepted {
   std::string project_root;
   std::string on_lost{};  // fail, resume or empty
   std::string retry_of{};
+  bool sandbox = false;
 };
 
 struct Command {

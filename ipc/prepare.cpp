@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ipc/message.h"
+#include "ipc/schema.h"
 
 namespace charter::ipc {
 namespace {
@@ -45,6 +46,8 @@ Result<PrepareRequest> read_request(schema::PrepareRequest::Reader in) {
   out.text_variables = in.getTextVariables();
   out.journal = str(in.getJournal());
   out.blobs = str(in.getBlobs());
+  out.sandbox = read_sandbox(in.getSandbox());
+  out.data_dir = str(in.getDataDir());
   return out;
 }
 
@@ -88,7 +91,8 @@ std::string encode(const PrepareRequest& request) {
   const std::size_t bytes =
       request.project_root.size() + request.run_id.size() + request.workflow_id.size() +
       request.workflow_path.size() + request.variables.size() + request.snapshot.size() +
-      request.capabilities.size() + request.journal.size() + request.blobs.size();
+      request.capabilities.size() + request.journal.size() + request.blobs.size() +
+      request.data_dir.size() + text_bytes(request.sandbox);
   return message::write<schema::PrepareRequest>(bytes, [&](auto out) {
     out.setVersion(kPrepareVersion);
     const auto known = std::find_if(kKinds.begin(), kKinds.end(), [&request](const auto& one) {
@@ -106,6 +110,8 @@ std::string encode(const PrepareRequest& request) {
     out.setTextVariables(request.text_variables);
     out.setJournal(text(request.journal));
     out.setBlobs(text(request.blobs));
+    if (request.sandbox.level > 0) write_sandbox(request.sandbox, out.initSandbox());
+    out.setDataDir(text(request.data_dir));
   });
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ipc/error.h"
+#include "ipc/sandbox.h"
 
 namespace charter::ipc {
 
@@ -28,6 +29,8 @@ struct PrepareRequest {
   bool text_variables = false;
   std::string journal;
   std::string blobs;
+  Sandbox sandbox;       // of the secret backends that are asked
+  std::string data_dir;  // the daemon's, where there is a sandbox
 };
 
 struct FileIdentity {

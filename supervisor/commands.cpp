@@ -290,6 +290,8 @@ void Commands::submit_known(const RunPtr& run, Submission submission, Done done)
   question.kind = ipc::PrepareRequest::Kind::input;
   question.workflow_path = run->layout(layout_).state_file(run->id);
   question.variables = submission.input;
+  question.sandbox = sandbox_.of(run->sandbox, run->layout(layout_));
+  if (question.sandbox.level > 0) question.data_dir = layout_.data_dir();
   run->decision_under_way = true;
   preparer_.prepare(std::move(question), [this, run, submission = std::move(submission),
                                           done = std::move(done)](const Verdict& verdict) {

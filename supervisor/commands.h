@@ -16,6 +16,7 @@
 #include "supervisor/link/messages.h"
 #include "supervisor/preparer.h"
 #include "supervisor/registry.h"
+#include "supervisor/sandbox_policy.h"
 
 namespace charter::supervisor {
 
@@ -27,13 +28,14 @@ class Commands {
   using Done = std::function<void(const CommandRefusal&)>;
 
   Commands(const ipc::Layout& layout, Ledger& ledger, Registry& registry, Preparer& preparer,
-           Intake& intake, Conductor& conductor)
+           Intake& intake, Conductor& conductor, const SandboxPolicy& sandbox)
       : layout_(layout),
         ledger_(ledger),
         registry_(registry),
         preparer_(preparer),
         intake_(intake),
-        conductor_(conductor) {}
+        conductor_(conductor),
+        sandbox_(sandbox) {}
 
   struct Decision {
     std::string run_id;
@@ -87,6 +89,7 @@ class Commands {
   Preparer& preparer_;
   Intake& intake_;
   Conductor& conductor_;
+  const SandboxPolicy& sandbox_;
   std::uint64_t next_number_ = 1;
   // Whoever waits for the answer to a decision or an input, by run and command id.
   std::map<std::pair<std::string, std::string>, std::vector<Done>> under_way_;

@@ -31,10 +31,11 @@ std::size_t most_sessions() {
 }  // namespace
 
 ControlServer::ControlServer(boost::asio::any_io_executor executor, ControlSession::Limits limits,
-                             ControlSession::Handler handler)
+                             ControlSession::Handler handler, Refuses refuses)
     : executor_(std::move(executor)),
       limits_(limits),
       handler_(std::move(handler)),
+      refuses_(std::move(refuses)),
       budget_(limits.max_request_bytes + kBudgetBeyondOne),
       descriptor_(executor_),
       pause_(executor_),
@@ -99,6 +100,10 @@ bool ControlServer::accept_one() {
   const auto peer = ipc::peer_of(socket.get());
   if (!peer || (peer->uid != ::geteuid() && peer->uid != 0)) {
     log::warning("Refused a connection of uid {}", peer ? static_cast<long>(peer->uid) : -1L);
+    return true;
+  }
+  if (refuses_ && refuses_(socket.get(), peer->pid)) {
+    log::warning("Refused a connection of a sandboxed run's process, pid {}", peer->pid);
     return true;
   }
   if (sessions_.size() >= max_sessions_) make_room();

@@ -5,6 +5,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <unordered_map>
 
@@ -16,8 +17,11 @@ namespace charter::supervisor {
 
 class ControlServer {
  public:
+  // Whether nothing is taken from who is at the other end of a socket, a process of our user's.
+  using Refuses = std::function<bool(int socket, pid_t pid)>;
+
   ControlServer(boost::asio::any_io_executor executor, ControlSession::Limits limits,
-                ControlSession::Handler handler);
+                ControlSession::Handler handler, Refuses refuses = {});
   ~ControlServer();
 
   // `listener` is bound, listening and non-blocking.
@@ -36,6 +40,7 @@ class ControlServer {
   boost::asio::any_io_executor executor_;
   ControlSession::Limits limits_;
   ControlSession::Handler handler_;
+  Refuses refuses_;
   RequestBudget budget_;
   ipc::UniqueFd listener_;
   boost::asio::posix::stream_descriptor descriptor_;

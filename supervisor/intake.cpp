@@ -82,11 +82,12 @@ Refusal refusal_of(const ipc::Error& error) {
 }
 
 Intake::Intake(const ipc::Layout& layout, Ledger& ledger, Registry& registry, Preparer& preparer,
-               std::function<void(const RunPtr&)> accepted)
+               const SandboxPolicy& sandbox, std::function<void(const RunPtr&)> accepted)
     : layout_(layout),
       ledger_(ledger),
       registry_(registry),
       preparer_(preparer),
+      sandbox_(sandbox),
       accepted_(std::move(accepted)) {}
 
 std::optional<Refusal> Intake::check_id(const std::string& id) const {
@@ -112,12 +113,18 @@ void Intake::take(Order order, Done done) {
   pending->done = std::move(done);
   std::optional<Refusal> refusal = refuse_all_;
   if (!refusal) refusal = check_id(pending->order.run_id);
+  if (const auto none = sandbox_.refusal(pending->order.sandbox); none && !refusal) {
+    refusal = Refusal{"no_sandbox", *none};
+  }
   if (refusal) {
     pending->done({nullptr, std::move(refusal)});
     return;
   }
   registry_.reserve(pending->order.run_id);
-  preparer_.prepare(std::move(pending->order.question),
+  ipc::PrepareRequest& question = pending->order.question;
+  question.sandbox = sandbox_.of(pending->order.sandbox, layout_);
+  if (question.sandbox.level > 0) question.data_dir = layout_.data_dir();
+  preparer_.prepare(std::move(question),
                     [this, pending](const Verdict& verdict) { prepared(pending, verdict); });
 }
 
@@ -185,6 +192,7 @@ void Intake::adopt_paused(const std::string& run_id, Done done) {
 void Intake::write_down(const std::shared_ptr<Pending>& pending, ipc::Accepted accepted) {
   accepted.run_id = pending->order.run_id;
   accepted.order = next_order_++;
+  accepted.sandbox = pending->order.sandbox || sandbox_.every_run;
   pending->accepted = accepted;
   if (pending->paused) pending->journal_path = layout_.journal(accepted.run_id);
   std::vector<ipc::LedgerRecord> records;

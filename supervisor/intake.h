@@ -15,6 +15,7 @@
 #include "supervisor/ledger.h"
 #include "supervisor/preparer.h"
 #include "supervisor/registry.h"
+#include "supervisor/sandbox_policy.h"
 
 namespace charter::supervisor {
 
@@ -41,11 +42,12 @@ class Intake {
     std::string on_lost{};        // fail or resume; empty: the daemon's
     std::string retry_of{};       // the run it goes on from, or empty
     std::string workflow_path{};  // of a retry: its plan's file, as announced
+    bool sandbox = false;  // wanted, whatever holds for every run
   };
 
   // `accepted` is called after the answer: the run may begin.
   Intake(const ipc::Layout& layout, Ledger& ledger, Registry& registry, Preparer& preparer,
-         std::function<void(const RunPtr&)> accepted);
+         const SandboxPolicy& sandbox, std::function<void(const RunPtr&)> accepted);
 
   // Calls `done` once, when the run is on disk or refused.
   void take(Order order, Done done);
@@ -70,6 +72,7 @@ class Intake {
   Ledger& ledger_;
   Registry& registry_;
   Preparer& preparer_;
+  const SandboxPolicy& sandbox_;
   std::function<void(const RunPtr&)> accepted_;
   std::optional<Refusal> refuse_all_;
   std::uint64_t next_order_ = 1;

@@ -88,11 +88,13 @@ std::string random_secret() {
 }
 
 Launcher::Launcher(boost::asio::any_io_executor executor, const WorkerProgram& worker,
-                   const ipc::Layout& layout, Spawner& spawner, Settings settings, Ended ended)
+                   const ipc::Layout& layout, Spawner& spawner, const SandboxPolicy& sandbox,
+                   Settings settings, Ended ended)
     : executor_(std::move(executor)),
       worker_(worker),
       layout_(layout),
       spawner_(spawner),
+      sandbox_(sandbox),
       settings_(std::move(settings)),
       ended_(std::move(ended)),
       standby_(executor_, worker, layout, spawner) {}
@@ -108,6 +110,7 @@ void Launcher::launch(const RunPtr& run, const LaunchOrder& order, Done done) {
   const std::uint32_t number = order.cause == Cause::project ? run->bursts : run->bursts + 1;
   auto job = make_job(*run, order, number);
   if (!job) return done(job.error());
+  run->sandbox = run->sandbox || job->sandbox.level > 0;
   if (auto begun = spawn_worker(run, *job, std::move(*journal), done); !begun) done(begun);
 }
 
@@ -155,6 +158,7 @@ ipc::Result<ipc::Job> Launcher::make_job(const Run& run, const LaunchOrder& orde
   job.step_output_max = settings_.step_output_max;
   job.run_time_max_ms = static_cast<std::uint64_t>(settings_.run_time_max.count());
   if (settings_.limits != nullptr) job.limits = settings_.limits->of(run.id, number);
+  job.sandbox = sandbox_.of(run.sandbox, run.layout(layout_));
   job.next_seq = std::max(run.progress.next_seq, run.delivery.confirmed_seq);
   job.reason = order.reason;
   job.pauses = run.pauses;
@@ -183,7 +187,9 @@ ipc::Result<void> Launcher::spawn_worker(const RunPtr& run, const ipc::Job& job,
   run->launching->number = job.burst;
   run->launching->projecting = projecting;
   run->launching->secret = job.secret;
-  if (!run->python || projecting || !run->project_root.empty()) {
+  // Who stands by is in no sandbox.
+  const bool bare = job.sandbox.level == 0;
+  if (!run->python || projecting || !bare || !run->project_root.empty()) {
     begin(run, std::move(journal), std::move(*memory), std::move(done));
     return {};
   }
@@ -239,7 +245,8 @@ void Launcher::spawned(const RunPtr& run, SpawnedProcess process) {
         const RunPtr alive = weak.lock();
         if (!alive) return;
         // The next one is likely to be like this one.
-        if (alive->python && alive->project_root.empty()) standby_.warm();
+        const bool bare = !alive->sandbox && !sandbox_.every_run;
+        if (alive->python && bare && alive->project_root.empty()) standby_.warm();
         ended_(alive, status);
       });
   run->burst = burst;

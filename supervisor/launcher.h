@@ -13,6 +13,7 @@
 #include "ipc/layout.h"
 #include "supervisor/run.h"
 #include "supervisor/run_limits.h"
+#include "supervisor/sandbox_policy.h"
 #include "supervisor/spawner.h"
 #include "supervisor/standby.h"
 #include "supervisor/worker_program.h"
@@ -44,8 +45,10 @@ class Launcher {
 
   using Done = std::function<void(const ipc::Result<void>&)>;
 
+  // All but the settings outlive this.
   Launcher(boost::asio::any_io_executor executor, const WorkerProgram& worker,
-           const ipc::Layout& layout, Spawner& spawner, Settings settings, Ended ended);
+           const ipc::Layout& layout, Spawner& spawner, const SandboxPolicy& sandbox,
+           Settings settings, Ended ended);
 
   // Calls `done` later, or at once where nothing could be begun. On success the run has a burst and
   // its worker the lock; until then the burst is in run->launching. On error nothing has changed.
@@ -65,6 +68,7 @@ class Launcher {
   const WorkerProgram& worker_;
   const ipc::Layout& layout_;
   Spawner& spawner_;
+  const SandboxPolicy& sandbox_;
   Settings settings_;
   Ended ended_;
   Standby standby_;

@@ -37,6 +37,7 @@ FinishedRun finished_run(const ipc::Accepted& accepted, const LedgerRun& known) 
   finished.started_at = accepted.started_at;
   finished.order = accepted.order;
   finished.retry_of = accepted.retry_of;
+  finished.sandbox = accepted.sandbox;
   if (known.cursor) finished.events = known.cursor->seq;
   finished.wire = wire_status(known.closed->status).value_or(WireStatus::completed);
   for (const ipc::Command& command : known.commands) {

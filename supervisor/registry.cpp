@@ -66,10 +66,9 @@ RunPtr Registry::add(std::string id) {
 
 void Registry::retire(const RunPtr& run) {
   FinishedRun finished{
-      run->id,         run->workflow_id, run->workflow_path, run->started_at,
-      run->step,       run->error,       run->order,         run->progress.next_seq,
-      run->updated_us, run->wire,        run->retry_of,
-      run->answered};
+      run->id,       run->workflow_id, run->workflow_path,     run->started_at, run->step,
+      run->error,    run->order,       run->progress.next_seq, run->updated_us, run->wire,
+      run->retry_of, run->sandbox,     run->answered};
   // One whose effect the end overtook was accepted all the same.
   for (const ipc::Command& command : run->commands) {
     if (command.command_id.empty()) continue;
@@ -187,6 +186,7 @@ std::vector<ipc::LedgerRecord> Registry::snapshot(std::string_view gateway) cons
     accepted.workflow_path = run.workflow_path;
     accepted.started_at = run.started_at;
     accepted.retry_of = run.retry_of;
+    accepted.sandbox = run.sandbox;
     records.push_back({run.updated_us, std::move(accepted)});
     append_answers(run.id, run.updated_us, run.answered, records);
     records.push_back({run.updated_us, ipc::Cursor{std::string(gateway), run.id, run.events, 0}});

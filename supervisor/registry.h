@@ -72,6 +72,7 @@ struct FinishedRun {
   std::int64_t updated_us = 0;
   WireStatus wire = WireStatus::completed;
   std::string retry_of;
+  bool sandbox = false;
   std::vector<AnsweredCommand> answered = {};  // with an id, for repeats; the last kKeptAnswers
 };
 

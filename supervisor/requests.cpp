@@ -158,6 +158,11 @@ void Requests::run(const SessionPtr& session, Fields& fields) {
   order.question.variables = fields.object("variables");
   order.on_lost = read_on_lost(fields);
   auto run_id = fields.optional_text("run_id");
+  const auto sandbox = fields.optional_text("sandbox");
+  if (fields.good() && sandbox && *sandbox != "project") {
+    return refuse(session, "invalid_request", "sandbox: must be 'project' where it is given");
+  }
+  order.sandbox = sandbox.has_value();
   if (!fields.good()) return refuse(session, "invalid_request", fields.problem());
   order.run_id = run_id ? std::move(*run_id) : random_uuid();
   take(session, std::move(order));

@@ -31,6 +31,7 @@ std::variant<FinishedRun, Refusal> find_over(const ipc::Layout& layout, const Re
     FinishedRun finished;
     finished.workflow_path = run->workflow_path;
     finished.wire = run->wire;
+    finished.sandbox = run->sandbox;
     return finished;
   }
   if (const FinishedRun* finished = registry.find_finished(id)) return *finished;
@@ -53,6 +54,7 @@ std::variant<Intake::Order, Refusal> retry_order(const ipc::Layout& layout,
   Intake::Order order;
   order.run_id = std::move(new_id);
   order.retry_of = old_id;
+  order.sandbox = old.sandbox;
   order.workflow_path = old.workflow_path;
   order.question.kind = ipc::PrepareRequest::Kind::retry;
   order.question.journal = layout.journal(old_id);

@@ -44,6 +44,7 @@ void Run::take(const ipc::Accepted& accepted) {
   adopted_paused = accepted.adopted_paused;
   project_root = accepted.project_root;
   retry_of = accepted.retry_of;
+  sandbox = accepted.sandbox;
   on_lost_said = !accepted.on_lost.empty();
   if (on_lost_said) resume_lost = accepted.on_lost == kResumeLost;
 }
@@ -60,6 +61,7 @@ ipc::Accepted Run::accepted() const {
   record.adopted_paused = adopted_paused;
   record.project_root = project_root;
   record.retry_of = retry_of;
+  record.sandbox = sandbox;
   if (on_lost_said) record.on_lost = resume_lost ? kResumeLost : kFailLost;
   return record;
 }

@@ -84,6 +84,7 @@ struct Run {
   PauseKind waits_at = PauseKind::none;
   bool holds_slot = false;
   bool python = false;           // as far as is known, some of its integrations are Python
+  bool sandbox = false;          // it was accepted into one, and stays in it
   bool adopted_paused = false;   // taken on from a paused state file
   bool started_burst = false;    // a burst's first frame has been seen
   bool resume_lost = false;      // with its worker lost it goes on behind its last finished step

@@ -198,6 +198,17 @@ ipc::Result<SocketPlace> take_socket(const std::string& path, ServiceManager& ma
   return patiently([&] { return SocketPlace::take(path); });
 }
 
+// Whether it is asked for or not: a run may want one for itself, and `status` tells.
+SandboxPolicy sandbox_policy(const StartOptions& options, const ipc::Layout& layout,
+                             const WorkerProgram& worker, const std::string& runtime) {
+  SandboxPolicy policy;
+  policy.every_run = options.sandbox;
+  policy.ability = ask_for_ability(worker, layout);
+  policy.hidden = {layout.data_dir(), layout.runs_dir(), options.socket_path, runtime};
+  if (const auto why = policy.refusal(false)) log::error("Runs are refused: {}", *why);
+  return policy;
+}
+
 ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
   auto gateway = parse_gateway_address(options.gateway);
   if (!gateway) return gateway.error();
@@ -221,8 +232,9 @@ ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
   if (!doorbell) return doorbell.error();
   auto socket = take_socket(options.socket_path, manager);
   if (!socket) return socket.error();
+  SandboxPolicy sandbox = sandbox_policy(options, layout, *worker, *runtime);
   Service service({options, layout, *gateway, std::move(*worker), *place, std::move(*ledger),
-                   std::move(opened), bell},
+                   std::move(opened), bell, std::move(sandbox)},
                   std::move(*socket), manager);
   service.run(std::move(*doorbell), options.socket_path);
   return {};

@@ -39,6 +39,8 @@ constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning",
 constexpr std::array<std::string_view, 2> kOnLost{kFailLost, kResumeLost};
 constexpr std::array<std::string_view, 2> kReplays{"active", "unconfirmed"};
 
+constexpr std::array<std::string_view, 2> kSandboxes{"none", "project"};
+
 constexpr std::array<std::string_view, 2> kProtocols{"auto", "json"};
 
 constexpr std::array kOptions{
@@ -153,6 +155,15 @@ constexpr std::array kOptions{
                     .help = "What a run may take of the processors: 100 is one of them, 250 two "
                             "and a half; 0 for no limit.",
                     .kind = OptionKind::integer},
+    ipc::OptionSpec{.name = "sandbox",
+                    .variable = "CHARTER_DAEMON_SANDBOX",
+                    .fallback = "none",
+                    .help = "project: steps and integrations write in the project and a temporary "
+                            "directory of the run's own only, and gain no privileges (sudo does "
+                            "not work); a run is refused where that cannot be had. 'status' says "
+                            "how far it goes on this host.",
+                    .kind = OptionKind::choice,
+                    .choices = kSandboxes},
     ipc::OptionSpec{.name = "max-request-bytes",
                     .variable = "CHARTER_DAEMON_MAX_REQUEST_BYTES",
                     .fallback = "67108864",
@@ -473,6 +484,7 @@ Result<StartOptions> check_start_options(const OptionValues& values) {
   options.replay = values.text("replay") == "active" ? Replay::active : Replay::unconfirmed;
   options.resume_lost = values.text("on-lost") == kResumeLost;
   options.insecure_token = values.flag("insecure-token");
+  options.sandbox = values.text("sandbox") == "project";
   options.config = values.text("config");
   using Reader = Result<void> (*)(const OptionValues&, StartOptions&);
   // A value that cannot be right counts before a project that is not one.

@@ -35,6 +35,7 @@ struct StartOptions {
   std::uint64_t run_memory_max = 0;           // bytes; 0: no limit, here and below
   std::uint64_t run_pids_max = 0;             // processes and threads
   std::uint64_t run_cpu_max = 0;              // per cent of one processor
+  bool sandbox = false;                       // every run's steps and integrations in one
   std::uint64_t max_request_bytes = 64U << 20;
   std::string data_dir;          // absolute, or empty for the default
   std::string toolchain_python;  // absolute, or empty for that of the `charter` command on PATH

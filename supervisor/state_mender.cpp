@@ -99,7 +99,7 @@ StateMender::StateMender(boost::asio::any_io_executor executor, const WorkerProg
     : executor_(executor),
       layout_(layout),
       registry_(registry),
-      launcher_(std::move(executor), worker, layout, spawner, std::move(settings),
+      launcher_(std::move(executor), worker, layout, spawner, no_sandbox_, std::move(settings),
                 [this](const RunPtr& run, std::optional<int>) {
                   run->burst.reset();
                   mending_.erase(run);

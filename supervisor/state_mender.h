@@ -41,6 +41,7 @@ class StateMender {
   boost::asio::any_io_executor executor_;
   const ipc::Layout& layout_;
   const Registry& registry_;
+  const SandboxPolicy no_sandbox_;  // nothing of a run's is started
   Launcher launcher_;
   std::string boot_id_;
   bool due_ = false;

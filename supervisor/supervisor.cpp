@@ -34,7 +34,7 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       tailer_(context.get_executor(), disk_, tailer_hooks()),
       limits_(base_.layout, {base_.options.run_memory_max, base_.options.run_pids_max,
                              base_.options.run_cpu_max}),
-      launcher_(context.get_executor(), base_.worker, base_.layout, spawner_,
+      launcher_(context.get_executor(), base_.worker, base_.layout, spawner_, base_.sandbox,
                 {base_.doorbell, base_.options.kill_grace, base_.options.setup_timeout,
                  base_.options.teardown_timeout, base_.options.step_output_max,
                  base_.options.run_time_max, &limits_, base_.options.worker_id},
@@ -45,19 +45,22 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       conductor_(
           {context.get_executor(), base_.layout, ledger_, disk_, launcher_, tailer_, children_},
           static_cast<std::size_t>(base_.options.max_runs), conductor_hooks()),
-      intake_(base_.layout, ledger_, registry_, preparer_,
+      intake_(base_.layout, ledger_, registry_, preparer_, base_.sandbox,
               [this](const RunPtr& run) { run_accepted(run); }),
-      commands_(base_.layout, ledger_, registry_, preparer_, intake_, conductor_),
+      commands_(base_.layout, ledger_, registry_, preparer_, intake_, conductor_, base_.sandbox),
       relay_({base_.options.worker_id, base_.options.max_runs, base_.options.replay}, base_.layout,
              registry_, relay_hooks()),
       forgetting_(base_.layout, ledger_, disk_, registry_,
                   [this](const RunPtr& run) { relay_.tell_anew(run); }),
       retention_(context.get_executor(), disk_, base_.layout, registry_, base_.options.retention),
+      scratch_(context.get_executor(), base_.worker, base_.layout, spawner_),
+      sandbox_guard_(registry_),
       requests_({base_.options.worker_id, base_.options.kill_grace}, base_.layout, registry_,
                 intake_, commands_, request_hooks()),
       control_(
           context.get_executor(), {.max_request_bytes = base_.options.max_request_bytes},
-          [this](const SessionPtr& session, std::string line) { requests_.handle(session, line); }),
+          [this](const SessionPtr& session, std::string line) { requests_.handle(session, line); },
+          [this](int socket, pid_t pid) { return sandbox_guard_.refuses(socket, pid); }),
       doorbells_(
           context.get_executor(), registry_, [this](const RunPtr& run) { conductor_.hello(run); },
           [this](const RunPtr& run) { tailer_.read(run); }),
@@ -102,6 +105,7 @@ void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
   mender_.look_back();
   for (const std::string& line : limits_.warnings()) log::warning("{}", line);
   limits_.sweep();
+  sweep_scratch();
   recovery_.act(conductor_);
   if (!holding) look_after_old_runs();
   control_.start(std::move(socket));
@@ -114,6 +118,15 @@ void Supervisor::sweep_groups_soon() {
   group_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) limits_.sweep();
   });
+}
+
+// Of runs that ended while nobody was there to see it.
+void Supervisor::sweep_scratch() {
+  std::vector<std::string> kept;
+  for (const RunPtr& run : registry_.in_order()) {
+    if (run->state != RunState::finished) kept.push_back(run->id);
+  }
+  scratch_.sweep(kept);
 }
 
 // No journal goes before the state files are good that can be made good from it.
@@ -144,7 +157,10 @@ Conductor::Hooks Supervisor::conductor_hooks() {
   Conductor::Hooks hooks;
   hooks.announce = [this](const RunPtr& run) { relay_.announce(run); };
   hooks.events_ready = [this](const RunPtr& run) { relay_.events_ready(run); };
-  hooks.finished = [this](const RunPtr& run) { close_if_delivered(run); };
+  hooks.finished = [this](const RunPtr& run) {
+    scratch_.finished(run->id);
+    close_if_delivered(run);
+  };
   return hooks;
 }
 
@@ -331,6 +347,7 @@ std::string Supervisor::daemon_view() const {
       .text("started_at", started_at_)
       .number("max_runs", base_.options.max_runs)
       .raw("limits", limits_.json(base_.options.run_time_max.count()))
+      .raw("sandbox", base_.sandbox.view())
       .text_or_null("holding", base_.opened.holding)
       .text_or_null("ledger_trouble", ledger_.trouble())
       .raw("runs", runs)

@@ -26,6 +26,9 @@
 #include "supervisor/requests.h"
 #include "supervisor/retention.h"
 #include "supervisor/run_limits.h"
+#include "supervisor/sandbox_guard.h"
+#include "supervisor/sandbox_policy.h"
+#include "supervisor/scratch_keeper.h"
 #include "supervisor/start_options.h"
 #include "supervisor/started_commands.h"
 #include "supervisor/state_mender.h"
@@ -46,6 +49,7 @@ class Supervisor {
     LedgerStore ledger;
     LedgerStore::Opened opened;
     std::string doorbell;  // path
+    SandboxPolicy sandbox;
   };
 
   Supervisor(boost::asio::io_context& context, Base base);
@@ -74,6 +78,7 @@ class Supervisor {
 
   void look_after_old_runs();
   void sweep_groups_soon();
+  void sweep_scratch();
   void run_accepted(const RunPtr& run);
   void link_is_up();
   void delivery_moved(const RunPtr& run);
@@ -107,6 +112,8 @@ class Supervisor {
   std::unique_ptr<Link> link_;
   Forgetting forgetting_;
   Retention retention_;
+  ScratchKeeper scratch_;
+  SandboxGuard sandbox_guard_;
   Requests requests_;
   ControlServer control_;
   DoorbellServer doorbells_;

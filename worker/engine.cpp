@@ -20,6 +20,7 @@
 #include "worker/opening.h"
 #include "worker/report.h"
 #include "worker/run_groups.h"
+#include "worker/sandbox/confine_run.h"
 #include "worker/standby.h"
 #include "worker/stores/artifact_store.h"
 #include "worker/stores/spares.h"
@@ -97,6 +98,8 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   const auto inherited = inherit(job, layout);
   const auto snapshot = state->snapshot();
   auto workflow = snapshot ? workflow_from_snapshot(*snapshot) : snapshot.error();
+  const auto confined = confine_run(job, layout);
+  if (job.sandbox.level > 0) warm.reset();  // it was begun outside
   RunGroups groups(job.limits);
   const auto entered = groups.enter(warm ? warm->pid : 0);
   Reaper reaper;
@@ -106,6 +109,8 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
               {job.workflow_path, std::move(warm)}, job.worker_id);
   if (!entered) {
     burst.fail("its limits cannot be put in force: " + entered.error().message());
+  } else if (!confined) {
+    burst.fail(confined.error().what);
   } else if (!workflow) {
     burst.fail(workflow.error().what);
   } else if (!inherited) {

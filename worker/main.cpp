@@ -21,6 +21,8 @@
 #include "worker/nursery.h"
 #include "worker/plan/prepare.h"
 #include "worker/project.h"
+#include "worker/sandbox/probe.h"
+#include "worker/sandbox/scratch.h"
 #include "worker/seed.h"
 
 namespace {
@@ -70,10 +72,12 @@ int main(int argc, char** argv) {
   const std::string_view mode = argc == 2 ? argv[1] : "";
   if (mode == "--version") return print_versions();
   if (mode == "prepare") {
-    return charter::worker::prepare_main(charter::worker::open_inquiry,
-                                         charter::worker::open_driver, charter::worker::read_seed);
+    return charter::worker::prepare_main(charter::worker::inquiries_for,
+                                         charter::worker::probes_for, charter::worker::read_seed);
   }
   if (mode == "nursery") return charter::worker::nursery_main();
+  if (mode == "sandbox") return charter::worker::probe_main();
+  if (mode == "clear") return charter::worker::clear_main();
   if (mode != "run" && mode != "project") return refuse();
   if (!charter::worker::has_descriptors()) return refuse();
   return mode == "run" ? charter::worker::run_main() : charter::worker::project_main();

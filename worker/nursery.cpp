@@ -14,6 +14,7 @@
 #include "worker/integrations/bridge/program.h"
 #include "worker/json/value.h"
 #include "worker/plan/paths.h"
+#include "worker/sandbox/confinement.h"
 #include "worker/standby.h"
 
 namespace charter::worker {
@@ -52,6 +53,7 @@ int give_up(const std::string& reason) {
 
 std::vector<std::string> bare_environment(const std::string& interpreter) {
   std::vector<std::string> environment = ipc::clean_environment();
+  set_private_tmp(environment);
   const std::string first = std::string(kPath) + parent(interpreter);
   for (std::string& entry : environment) {
     if (!entry.starts_with(kPath)) continue;

@@ -89,7 +89,9 @@ void Projection::find_driver() {
   Files files;
   auto runtime = find_python_runtime(files, layout_.root());
   if (!runtime) return log_line("storage driver: " + runtime.error().what);
-  driver_ = std::make_unique<DriverInquiry>(std::move(*runtime), driver, job_.worker_id);
+  driver_ = std::make_unique<DriverInquiry>(
+      std::move(*runtime), driver, Inquiry::Place{job_.sandbox, layout_.root(), layout_.data_dir()},
+      job_.worker_id);
   if (auto bound = driver_->bind(); !bound) {
     log_line("storage driver: " + driver_->shown(bound.error()));
     driver_.reset();

@@ -16,6 +16,7 @@
 #include "ipc/clean_world.h"
 #include "ipc/unique_fd.h"
 #include "worker/json/python.h"
+#include "worker/sandbox/confinement.h"
 
 namespace charter::worker {
 namespace {
@@ -60,6 +61,7 @@ struct Plan {
   int input = -1;
   int output = -1;
   int errors = -1;
+  const Confinement* confinement = nullptr;
   volatile bool failed = false;
   volatile SpawnFailure::Stage stage = SpawnFailure::Stage::fork;
   volatile int code = 0;
@@ -91,8 +93,18 @@ __attribute__((no_sanitize("address", "undefined"))) int become(void* argument) 
   if (::dup2(plan.output, STDOUT_FILENO) < 0 || ::dup2(plan.errors, STDERR_FILENO) < 0) {
     fail(plan, SpawnFailure::Stage::descriptors, errno);
   }
+  if (plan.confinement != nullptr) {
+    if (const int code = plan.confinement->enter(); code != 0) {
+      fail(plan, SpawnFailure::Stage::sandbox, code);
+    }
+  }
   ipc::restore_in_child(STDERR_FILENO + 1);
   take_limits();
+  if (plan.confinement != nullptr) {
+    if (const int code = plan.confinement->finish(); code != 0) {
+      fail(plan, SpawnFailure::Stage::sandbox, code);
+    }
+  }
   int first = 0;
   for (const char* const* candidate = plan.candidates.data(); *candidate != nullptr; ++candidate) {
     ::execve(*candidate, plan.arguments.data(), plan.environment.data());
@@ -112,6 +124,7 @@ std::variant<pid_t, SpawnFailure> spawn(const SpawnRequest& request) {
   plan.input = request.input;
   plan.output = request.output;
   plan.errors = request.errors;
+  plan.confinement = children_confinement();
   const pid_t child =
       ::clone(&become, g_stack.data() + g_stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, &plan);
   if (child < 0) return SpawnFailure{SpawnFailure::Stage::fork, errno};
@@ -141,6 +154,7 @@ std::string describe(const SpawnFailure& failure, std::string_view program) {
   const char* text = ::strerrordesc_np(failure.code);
   std::string out =
       "[Errno " + std::to_string(failure.code) + "] " + (text == nullptr ? "Unknown error" : text);
+  if (failure.stage == SpawnFailure::Stage::sandbox) out += " (on entering the sandbox)";
   if (failure.stage == SpawnFailure::Stage::exec) out += ": " + repr(program);
   return out;
 }

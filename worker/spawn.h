@@ -23,13 +23,14 @@ struct SpawnRequest {
 
 // What failed, with its errno.
 struct SpawnFailure {
-  enum class Stage { fork, session, descriptors, exec };
+  enum class Stage { fork, session, descriptors, sandbox, exec };
   Stage stage = Stage::fork;
   int code = 0;
 };
 
 // The pid of the child: it leads a session of its own, its directory is the caller's. Returns when
-// it has become the program or has failed to.
+// it has become the program or has failed to. Where the children of this process are confined
+// (sandbox/confinement.h), it is in the sandbox before it becomes the program.
 //
 // The caller must have one thread and no signal handlers: until the exec the child runs in the
 // caller's memory (no page tables are copied, which is most of what a fork costs), and reports

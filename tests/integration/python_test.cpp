@@ -31,6 +31,13 @@ class Tool(WorkflowIntegration):
             case "how": return "warm" if "charter-nursery" in sys.orig_argv else "cold"
             case "hold": return " ".join(sorted(os.listdir("/proc/self/fd")))
             case "crash": os.abort()
+            case "look":
+                import multiprocessing, tempfile
+                multiprocessing.Lock()
+                with tempfile.NamedTemporaryFile(): pass
+                try: open("/usr/charter-is-out", "w")
+                except OSError as error: return f"kept in: {error.strerror}"
+                return "out"
             case "hang":
                 subprocess.Popen(["setsid", "sleep", "1000"])
                 open(step.with_config["there"], "w").close()
@@ -44,16 +51,18 @@ class PythonRuns : public ::testing::Test {
     if (testing_the_reference()) GTEST_SKIP() << "the reference runs them in its own process";
     if (!fs::exists(toolchain_python())) GTEST_SKIP() << "no toolchain; see scripts/reference";
     DaemonOptions options;
+    options.arguments = arguments();
     options.environment["CHARTER_DAEMON_TOOLCHAIN_PYTHON"] = toolchain_python();
     scene.emplace(options);
     add_environment(scene->project);
     say("one");
-    for (const char* what : {"say", "how", "hold", "crash", "hang", "fork"}) {
+    for (const char* what : {"say", "how", "hold", "crash", "hang", "fork", "look"}) {
       scene->project.add_workflow(
           what, "  - {id: a, type: step, uses: capability/t, with: {do: " + std::string(what) +
                     ", there: \"" + there() + "\"}, outputs: {said: string}}\n");
     }
   }
+  [[nodiscard]] virtual std::vector<std::string> arguments() const { return {}; }
   void say(const std::string& version) const {
     write_file(scene->project / "tools.py",
                "VERSION = '" + version + "'\n" + std::string(kModule) + forking_function());
@@ -321,6 +330,35 @@ TEST_F(PythonRuns, DeathOfTheWaitingWorkerLosesNoRun) {
   for (const pid_t pid : workers("standby")) ::kill(pid, SIGKILL);
   EXPECT_EQ(scene->gateway.wait_for_end("second"), "RunCompleteEvent");
   EXPECT_EQ(scene->gateway.order_faults("second"), "");
+}
+
+class SandboxedPythonRuns : public PythonRuns {
+ protected:
+  [[nodiscard]] std::vector<std::string> arguments() const override {
+    return {"--sandbox", "project"};
+  }
+  void SetUp() override {
+    PythonRuns::SetUp();
+    if (!scene) return;
+    const auto status = charter_daemon(scene->project, {"status", "--json"});
+    if (status.out.find(R"("mode":"project","level":2)") == std::string::npos) {
+      GTEST_SKIP() << "no mount namespace can be had here";
+    }
+  }
+};
+
+// Twice: the second would be the one that is handed to a worker which stands by.
+TEST_F(SandboxedPythonRuns, AreKeptInTheProjectAndFindWhatPythonNeeds) {
+  for (const char* run : {"first", "second"}) {
+    hand_over(run, "look");
+    ASSERT_EQ(scene->gateway.wait_for_end(run), "RunCompleteEvent")
+        << boost::json::serialize(scene->gateway.events(run).back());
+    EXPECT_THAT(read_file(scene->project.state_file(run)), HasSubstr("kept in: "));
+    EXPECT_FALSE(fs::exists("/usr/charter-is-out"));
+  }
+  for (const pid_t pid : workers()) {
+    EXPECT_EQ(command_line_of(pid).find("standby"), std::string::npos);
+  }
 }
 
 }  // namespace

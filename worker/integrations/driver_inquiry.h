@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "ipc/prepare.h"
 #include "worker/integrations/inquiry.h"
 #include "worker/plan/storage_probe.h"
 #include "worker/stores/drivers.h"
@@ -13,7 +14,8 @@ namespace charter::worker {
 class DriverInquiry : public StorageProbe {
  public:
   // `worker_id` is for the event store.
-  DriverInquiry(PythonRuntime runtime, StorageDriver driver, std::string worker_id = {});
+  DriverInquiry(PythonRuntime runtime, StorageDriver driver, Inquiry::Place place,
+                std::string worker_id = {});
 
   [[nodiscard]] ipc::Result<void> bind() override;
   [[nodiscard]] ipc::Result<std::string> load(const std::string& run_id) override;
@@ -29,7 +31,7 @@ class DriverInquiry : public StorageProbe {
   Drivers drivers_;
 };
 
-[[nodiscard]] std::unique_ptr<StorageProbe> open_driver(PythonRuntime runtime,
-                                                        StorageDriver driver);
+// Of the request's project, in the request's sandbox.
+[[nodiscard]] OpenProbe probes_for(const ipc::PrepareRequest& request);
 
 }  // namespace charter::worker

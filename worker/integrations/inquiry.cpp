@@ -10,9 +10,11 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <utility>
 #include <variant>
 
+#include "ipc/layout.h"
 #include "ipc/peer.h"
 #include "worker/integrations/bridge/program.h"
 #include "worker/integrations/message.h"
@@ -20,6 +22,8 @@
 #include "worker/kill.h"
 #include "worker/nursery.h"
 #include "worker/reaper.h"
+#include "worker/sandbox/confinement.h"
+#include "worker/sandbox/scratch.h"
 #include "worker/spawn.h"
 
 namespace charter::worker {
@@ -50,9 +54,27 @@ Inquiry::~Inquiry() {
   (void)::sigprocmask(SIG_BLOCK, &children, nullptr);
   Reaper reaper;
   (void)kill_tree(reaper);
+  if (!scratch_.empty()) (void)remove_tree(scratch_);
+}
+
+// Its temporary directory is removed at the end, or by the daemon's next start.
+ipc::Result<void> Inquiry::confine() {
+  if (place_.sandbox.level == 0) return {};
+  const ipc::Layout layout(place_.root, place_.data_dir);
+  if (auto made = layout.create_scratch_base(); !made) return made;
+  std::string scratch = layout.scratch_base() + "/XXXXXX";
+  if (::mkdtemp(scratch.data()) == nullptr) return ipc::errno_error("create " + scratch);
+  scratch_ = scratch;
+  auto confinement = Confinement::make({place_.sandbox, place_.root, scratch_, {}});
+  if (!confinement) return confinement.error();
+  confine_children(std::move(*confinement));
+  return {};
 }
 
 ipc::Result<void> Inquiry::start() {
+  if (auto confined = confine(); !confined) {
+    return ipc::plain_error("the sandbox cannot be made: " + confined.error().message());
+  }
   (void)::signal(SIGPIPE, SIG_IGN);
   (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   deadline_ms_ = ipc::boot_ms() + kPatienceMs;

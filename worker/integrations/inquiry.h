@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "ipc/error.h"
+#include "ipc/sandbox.h"
 #include "ipc/unique_fd.h"
 #include "worker/json/value.h"
 #include "worker/plan/runtime.h"
@@ -20,9 +21,16 @@ namespace charter::worker {
 
 class Inquiry {
  public:
+  // Where the interpreter is kept; a sandbox of level 0 is none.
+  struct Place {
+    ipc::Sandbox sandbox;
+    std::string root;      // the project's
+    std::string data_dir;  // the daemon's
+  };
+
   // `what` it is about, for errors: plural, with a capital letter.
-  Inquiry(PythonRuntime runtime, std::string what)
-      : runtime_(std::move(runtime)), what_(std::move(what)) {}
+  Inquiry(PythonRuntime runtime, std::string what, Place place)
+      : runtime_(std::move(runtime)), what_(std::move(what)), place_(std::move(place)) {}
   ~Inquiry();
   Inquiry(const Inquiry&) = delete;
   Inquiry& operator=(const Inquiry&) = delete;
@@ -33,10 +41,13 @@ class Inquiry {
 
  private:
   ipc::Result<void> start();
+  ipc::Result<void> confine();
   ipc::Result<std::string> read_line();
 
   PythonRuntime runtime_;
   std::string what_;
+  Place place_;
+  std::string scratch_;  // its temporary directory, while there is one
   ipc::UniqueFd requests_;
   ipc::UniqueFd answers_;
   std::string received_;

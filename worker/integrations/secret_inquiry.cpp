@@ -8,8 +8,12 @@ ipc::Result<SecretAnswer> SecretInquiry::ask(const SecretQuestion& question) {
   return secret_answer(*result);
 }
 
-std::unique_ptr<SecretBackends> open_inquiry(PythonRuntime runtime, const std::string& root) {
-  return std::make_unique<SecretInquiry>(std::move(runtime), root);
+OpenBackends inquiries_for(const ipc::PrepareRequest& request) {
+  return [sandbox = request.sandbox, data_dir = request.data_dir](PythonRuntime runtime,
+                                                                  const std::string& root) {
+    return std::make_unique<SecretInquiry>(std::move(runtime),
+                                           Inquiry::Place{sandbox, root, data_dir});
+  };
 }
 
 }  // namespace charter::worker

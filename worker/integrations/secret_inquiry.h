@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "ipc/error.h"
+#include "ipc/prepare.h"
 #include "worker/integrations/inquiry.h"
+#include "worker/plan/launch.h"
 #include "worker/plan/runtime.h"
 #include "worker/plan/secret_backends.h"
 
@@ -14,8 +16,8 @@ namespace charter::worker {
 
 class SecretInquiry : public SecretBackends {
  public:
-  SecretInquiry(PythonRuntime runtime, std::string root)
-      : inquiry_(std::move(runtime), "Secret backends"), root_(std::move(root)) {}
+  SecretInquiry(PythonRuntime runtime, const Inquiry::Place& place)
+      : inquiry_(std::move(runtime), "Secret backends", place), root_(place.root) {}
 
   [[nodiscard]] ipc::Result<SecretAnswer> ask(const SecretQuestion& question) override;
 
@@ -24,7 +26,7 @@ class SecretInquiry : public SecretBackends {
   std::string root_;
 };
 
-[[nodiscard]] std::unique_ptr<SecretBackends> open_inquiry(PythonRuntime runtime,
-                                                           const std::string& root);
+// Of the request's project, in the request's sandbox.
+[[nodiscard]] OpenBackends inquiries_for(const ipc::PrepareRequest& request);
 
 }  // namespace charter::worker

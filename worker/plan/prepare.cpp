@@ -171,13 +171,14 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
-std::string encoded_answer(OpenBackends open_backends, const OpenProbe& open_probe,
+std::string encoded_answer(const BackendsFor& backends_for, const ProbeFor& probe_for,
                            ReadSeed read_seed) {
   const auto bytes = ipc::read_all(STDIN_FILENO, kMaxRequest);
   if (!bytes) return ipc::encode(refused(internal(bytes.error().message()), false));
   const auto request = ipc::decode_prepare_request(*bytes);
   if (!request) return ipc::encode(refused(internal(request.error().message()), false));
-  return ipc::encode(prepare(*request, std::move(open_backends), open_probe, read_seed));
+  return ipc::encode(prepare(*request, backends_for ? backends_for(*request) : OpenBackends(),
+                             probe_for ? probe_for(*request) : OpenProbe(), read_seed));
 }
 
 }  // namespace
@@ -204,11 +205,11 @@ ipc::PrepareReply prepare(const ipc::PrepareRequest& request, OpenBackends open_
   return reply;
 }
 
-int prepare_main(OpenBackends open_backends, const OpenProbe& open_probe, ReadSeed read_seed) {
+int prepare_main(const BackendsFor& backends_for, const ProbeFor& probe_for, ReadSeed read_seed) {
   bound_resources();
   std::string reply;
   try {
-    reply = encoded_answer(std::move(open_backends), open_probe, read_seed);
+    reply = encoded_answer(backends_for, probe_for, read_seed);
   } catch (const std::bad_alloc&) {
     reply = ipc::encode(refused(internal("preparation needs too much memory"), false));
   }

@@ -1,6 +1,8 @@
 // Mode `prepare`: whether a hand-off or a launch can be run, and the run state it starts from.
 #pragma once
 
+#include <functional>
+
 #include "ipc/prepare.h"
 #include "worker/plan/launch.h"
 
@@ -16,10 +18,15 @@ using ReadSeed = ipc::PrepareReply (*)(const ipc::PrepareRequest& request);
                                         const OpenProbe& open_probe = {},
                                         ReadSeed read_seed = nullptr);
 
+// What answers about secrets for the request that is being prepared.
+using BackendsFor = std::function<OpenBackends(const ipc::PrepareRequest& request)>;
+// The same of its storage driver.
+using ProbeFor = std::function<OpenProbe(const ipc::PrepareRequest& request)>;
+
 // Reads one encoded request from descriptor 0, writes the encoded reply to descriptor 1. Bounds
 // its own memory and processor time first. The process's exit code: 0 when a reply was written,
 // whatever it says.
-[[nodiscard]] int prepare_main(OpenBackends open_backends = {}, const OpenProbe& open_probe = {},
+[[nodiscard]] int prepare_main(const BackendsFor& backends_for = {}, const ProbeFor& probe_for = {},
                                ReadSeed read_seed = nullptr);
 
 }  // namespace charter::worker

@@ -7,6 +7,7 @@
 #include "ipc/clean_world.h"
 #include "ipc/job.h"
 #include "ipc/unique_fd.h"
+#include "worker/sandbox/confinement.h"
 
 namespace charter::worker {
 namespace {
@@ -40,6 +41,7 @@ Environment::Environment(const ipc::Layout& layout, const std::string& run_id)
   const std::string first = layout.venv_bin();
   const std::string path(variable(base_, "PATH").value_or(""));
   if (!path.starts_with(first)) set(base_, "PATH", path.empty() ? first : first + ":" + path);
+  set_private_tmp(base_);
   set(base_, kRunMark, run_id);
   set(base_, kJournalMark, layout.journal(run_id));
 }

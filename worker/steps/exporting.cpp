@@ -6,13 +6,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <optional>
 
 #include "ipc/layout.h"
 #include "ipc/unique_fd.h"
 #include "worker/json/python.h"
 #include "worker/plan/paths.h"
+#include "worker/sandbox/confinement.h"
 #include "worker/steps/outputs.h"
 
 namespace charter::worker {
@@ -65,10 +68,29 @@ ipc::Result<void> make_directories(const std::string& directory) {
   return os_error(code, directory);
 }
 
-ipc::Result<void> write_file(const std::string& path, std::string_view bytes) {
-  const ipc::UniqueFd file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666));
+// Where the file is now, whatever links led to it.
+std::string place_of(int file) {
+  std::array<char, PATH_MAX> place{};
+  const std::string link = "/proc/self/fd/" + std::to_string(file);
+  const ssize_t size = ::readlink(link.c_str(), place.data(), place.size());
+  return size > 0 ? std::string(place.data(), static_cast<std::size_t>(size)) : std::string();
+}
+
+// What sandboxed steps do not see, nobody writes for them.
+bool is_barred(const std::string& place) {
+  const Confinement* confinement = children_confinement();
+  return confinement != nullptr && confinement->hides(place);
+}
+
+// A file that is still the project's is emptied only once that is sure: a program of the run's may
+// have put a link in its way since it was looked for.
+ipc::Result<void> write_file(const std::string& path, const std::string& root,
+                             const std::string& escapes, std::string_view bytes) {
+  const ipc::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666));
   if (!file) return os_error(errno, path);
+  const std::string place = place_of(file.get());
+  if (!is_inside(place, root) || is_barred(place)) return ipc::plain_error(escapes);
+  if (::ftruncate(file.get(), 0) != 0 && errno != EINVAL) return os_error(errno, path);
   while (!bytes.empty()) {
     const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
     if (put < 0 && errno == EINTR) continue;
@@ -94,9 +116,8 @@ ipc::Result<Object> export_output(const Step& step, const RunState& state,
   const auto real_root = resolve(root, "/");
   if (!real_root) return os_error(ELOOP, root);
   const auto file = destination(real_root->path, step.export_path);
-  if (!file) {
-    return ipc::plain_error(who + "path '" + step.export_path + "' escapes the export directory");
-  }
+  const std::string escapes = who + "path '" + step.export_path + "' escapes the export directory";
+  if (!file || is_barred(*file)) return ipc::plain_error(escapes);
   if (auto made = make_directories(parent(*file)); !made) return made.error();
   if (step.export_content_type && step.export_content_type->starts_with("text/") &&
       !payload->is_string()) {
@@ -105,7 +126,9 @@ ipc::Result<Object> export_output(const Step& step, const RunState& state,
   }
   const std::string text =
       payload->is_string() ? decode_lossy(payload->as_string()) : dump(*payload, kStateFile);
-  if (auto written = write_file(*file, text); !written) return written.error();
+  if (auto written = write_file(*file, real_root->path, escapes, text); !written) {
+    return written.error();
+  }
   Object outputs;
   if (!step.outputs.empty()) outputs.set(step.outputs.front().name, Value(*file));
   return outputs;

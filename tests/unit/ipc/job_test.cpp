@@ -40,6 +40,7 @@ Job some_job() {
   job.retry_of = "old";
   job.limits = {1, 2, 3, "/m", "/p", "/c", "/k"};
   job.worker_id = "me@here";
+  job.sandbox = {2, {"/p/.charter/daemon", "/p/.charter/runs"}};
   return job;
 }
 
@@ -77,6 +78,8 @@ TEST(JobCodec, gives_back_every_field) {
   EXPECT_EQ(again->limits.cpu_group, "/c");
   EXPECT_EQ(again->limits.kill_group, "/k");
   EXPECT_EQ(again->worker_id, job.worker_id);
+  EXPECT_EQ(again->sandbox.level, 2U);
+  EXPECT_EQ(again->sandbox.hidden, job.sandbox.hidden);
   EXPECT_FALSE(decode_job(encode(Job{}))->command);
 }
 
@@ -160,6 +163,8 @@ TEST(Prepare, gives_back_every_field) {
   request.text_variables = true;
   request.journal = "/p/r.cj";
   request.blobs = "/p/r.blobs";
+  request.sandbox = {1, {"/p/.charter/runs"}};
+  request.data_dir = "/d";
   const auto asked = decode_prepare_request(encode(request));
   ASSERT_TRUE(asked) << asked.error().message();
   EXPECT_EQ(asked->kind, request.kind);
@@ -174,6 +179,9 @@ TEST(Prepare, gives_back_every_field) {
   EXPECT_TRUE(asked->text_variables);
   EXPECT_EQ(asked->journal, request.journal);
   EXPECT_EQ(asked->blobs, request.blobs);
+  EXPECT_EQ(asked->sandbox.level, 1U);
+  EXPECT_EQ(asked->sandbox.hidden, request.sandbox.hidden);
+  EXPECT_EQ(asked->data_dir, "/d");
 
   PrepareReply reply;
   reply.ok = true;

@@ -40,12 +40,12 @@ class Life {
         registry_(layout),
         preparer_(context_.get_executor(), worker_, layout.root(), spawner_),
         tailer_(context_.get_executor(), disk_, tailer_hooks()),
-        launcher_(context_.get_executor(), worker_, layout, spawner_,
+        launcher_(context_.get_executor(), worker_, layout, spawner_, no_sandbox_,
                   {layout.data_dir() + "/bell", std::chrono::milliseconds(500)},
                   [this](const RunPtr& run, auto status) { conductor_.worker_ended(run, status); }),
         conductor_({context_.get_executor(), layout, ledger_, disk_, launcher_, tailer_, children_},
                    slots, conductor_hooks()),
-        intake_(layout, ledger_, registry_, preparer_,
+        intake_(layout, ledger_, registry_, preparer_, no_sandbox_,
                 [this](const RunPtr& run) { conductor_.enqueue(run); }),
         commands_(layout, ledger_, registry_, preparer_, intake_, conductor_),
         doorbells_(
@@ -188,6 +188,7 @@ class Life {
   SyncThread disk_;
   Ledger ledger_;
   Registry registry_;
+  const SandboxPolicy no_sandbox_;
   Preparer preparer_;
   Tailer tailer_;
   Launcher launcher_;
