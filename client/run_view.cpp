@@ -204,6 +204,7 @@ std::string daemon_text(const Fields& daemon, const Screen& screen) {
   sandbox_lines(sheet, daemon.object("sandbox"));
   sheet.line("holding", daemon.text("holding"), Tone::attention);
   sheet.line("ledger", daemon.text("ledger_trouble"), Tone::bad);
+  sheet.line("disk", daemon.text("disk_trouble"), Tone::bad);
   gateway_lines(sheet, daemon.object("gateway"));
   return sheet.text();
 }

@@ -72,9 +72,14 @@ void Conductor::set_holding(bool holding) {
   start_projects();
 }
 
+void Conductor::set_starved(bool starved) {
+  starved_ = starved;
+  if (!starved_) fill_slots();
+}
+
 void Conductor::fill_slots() {
   if (std::exchange(filling_, true)) return;
-  while (may_start()) {
+  while (may_start() && !starved_) {
     const RunPtr run = slots_.take();
     if (run == nullptr) break;
     run->state = RunState::starting;

@@ -42,6 +42,7 @@ class Conductor {
     std::function<void(const RunPtr&)> announce;      // the gateway shall hear of its status
     std::function<void(const RunPtr&)> events_ready;  // durable events it has not been sent
     std::function<void(const RunPtr&)> finished;      // terminal, durable, its worker gone
+    std::function<bool()> disk_is_short;              // looks, for who could not write
   };
 
   Conductor(Parts parts, std::size_t slots, Hooks hooks);
@@ -65,6 +66,8 @@ class Conductor {
 
   // While set, nothing is started or ended by itself.
   void set_holding(bool holding);
+  // No burst begins while the disk is nearly full; ends are written.
+  void set_starved(bool starved);
   [[nodiscard]] bool holding() const { return holding_; }
   [[nodiscard]] std::size_t live() const { return live_.size(); }
 
@@ -88,6 +91,7 @@ class Conductor {
   void start_project(Project order);
   void commands_take_effect(const RunPtr& run);
   void drop_late_decisions(Run& run);
+  [[nodiscard]] bool disk_is_short() const;
   void drop_vain_decision(Run& run);
   void done(Run& run, const ipc::Command& command, bool ok, const char* code);
   void pulse();
@@ -119,6 +123,7 @@ class Conductor {
   PendingFiles pending_files_;
   PausedWatch paused_watch_;
   bool holding_ = false;
+  bool starved_ = false;
   bool recovering_ = true;
   bool filling_ = false;
   std::unordered_set<RunPtr> live_;  // with a burst, or about to have one

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "ipc/full_disk.h"
 #include "ipc/journal.h"
 #include "supervisor/launcher.h"
 #include "supervisor/paused_state.h"
@@ -75,7 +76,7 @@ struct Intake::Pending {
 };
 
 Refusal refusal_of(const ipc::Error& error) {
-  if (error.code == std::errc::no_space_on_device || error.code.value() == EDQUOT) {
+  if (ipc::is_full_disk(error)) {
     return {"disk_full", "The disk is full: " + error.message()};
   }
   return {"internal_error", error.message()};
@@ -111,7 +112,7 @@ void Intake::take(Order order, Done done) {
   auto pending = std::make_shared<Pending>();
   pending->order = std::move(order);
   pending->done = std::move(done);
-  std::optional<Refusal> refusal = refuse_all_;
+  std::optional<Refusal> refusal = refuse_all_ ? refuse_all_ : refuse_new_;
   if (!refusal) refusal = check_id(pending->order.run_id);
   if (const auto none = sandbox_.refusal(pending->order.sandbox); none && !refusal) {
     refusal = Refusal{"no_sandbox", *none};
@@ -133,6 +134,7 @@ void Intake::prepared(const std::shared_ptr<Pending>& pending, const Verdict& ve
     return refuse(pending, {verdict->code, verdict->message, verdict->prepared});
   }
   if (refuse_all_) return refuse(pending, *refuse_all_);
+  if (refuse_new_) return refuse(pending, *refuse_new_);
   pending->python = verdict->python;
   if (!verdict->project_root.empty() && verdict->project_root != layout_.root()) {
     pending->nested.emplace(verdict->project_root, layout_.data_dir());

@@ -58,6 +58,9 @@ class Intake {
   // From now on everything is refused with this.
   void refuse_all(Refusal refusal) { refuse_all_ = std::move(refusal); }
   void accept_again() { refuse_all_.reset(); }
+  // The same of new runs alone, until it is called without a reason. What waits in a state file can
+  // still be taken on.
+  void refuse_new(std::optional<Refusal> refusal) { refuse_new_ = std::move(refusal); }
   void continue_orders_from(std::uint64_t next) { next_order_ = next; }
 
  private:
@@ -75,6 +78,7 @@ class Intake {
   const SandboxPolicy& sandbox_;
   std::function<void(const RunPtr&)> accepted_;
   std::optional<Refusal> refuse_all_;
+  std::optional<Refusal> refuse_new_;
   std::uint64_t next_order_ = 1;
   std::unordered_map<std::string, std::vector<Done>> adopting_;
 };

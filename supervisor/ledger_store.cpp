@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "ipc/codec.h"
+#include "ipc/full_disk.h"
 #include "ipc/journal.h"
 #include "ipc/layout.h"
 #include "supervisor/place.h"
@@ -261,6 +262,12 @@ ipc::Result<void> LedgerStore::begin_segment() {
 }
 
 ipc::Result<void> LedgerStore::commit(std::span<const std::string> payloads, bool durable) {
+  auto committed = try_commit(payloads, durable);
+  if (committed || !ipc::is_full_disk(committed.error())) return committed;
+  return make_space_ && make_space_() ? try_commit(payloads, durable) : committed;
+}
+
+ipc::Result<void> LedgerStore::try_commit(std::span<const std::string> payloads, bool durable) {
   if (!writer_ || writer_->sealed()) {
     if (auto begun = begin_segment(); !begun) return begun.error();
   }

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,6 +41,10 @@ class LedgerStore {
   // none of them counts as written. A segment whose sync failed is left for good.
   ipc::Result<void> commit(std::span<const std::string> payloads, bool durable);
 
+  // Called where the disk is full, on the thread that writes; true when there may be space now, and
+  // what failed is tried again.
+  void when_full(std::function<bool()> make_space) { make_space_ = std::move(make_space); }
+
   // Replaces everything by a new segment that holds `snapshot`, synced before the old ones go.
   // Until it returns success the old ones stay valid.
   ipc::Result<void> compact(std::span<const std::string> snapshot);
@@ -56,9 +61,11 @@ class LedgerStore {
   [[nodiscard]] std::string path(std::uint64_t number, const char* suffix) const;
   ipc::Result<void> begin_segment();
   void raise_version(Opened& opened, const ipc::Place& here);
+  ipc::Result<void> try_commit(std::span<const std::string> payloads, bool durable);
   void drop_segments_before(std::uint64_t number);
 
   std::string directory_;
+  std::function<bool()> make_space_;
   ipc::UniqueFd file_;
   std::optional<ipc::LogWriter> writer_;  // none: the next commit begins a segment
   std::uint64_t number_ = 0;              // of the latest segment

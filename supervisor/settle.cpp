@@ -65,6 +65,8 @@ Facts Conductor::facts_of(const Run& run) const {
   return facts;
 }
 
+bool Conductor::disk_is_short() const { return hooks_.disk_is_short && hooks_.disk_is_short(); }
+
 void Conductor::settle(const RunPtr& run) {
   const Burst& burst = *run->burst;
   Facts facts = facts_of(*run);
@@ -82,7 +84,9 @@ void Conductor::settle(const RunPtr& run) {
   // A run that waits, and of which nothing is asked, was only looked into.
   const bool looked = burst.summary.last == Last::paused && run->commands.empty();
   if (burst.projecting && burst.summary.last != Last::terminal && !looked) {
-    if (++run->failed_projects >= kMaxFailedProjects) {
+    if (disk_is_short()) {
+      retry_soon();
+    } else if (++run->failed_projects >= kMaxFailedProjects) {
       hold(run, "its end could not be written down");
       return;
     }
@@ -176,6 +180,7 @@ std::string Conductor::loss_of(const Run& run) const {
   const Burst& burst = *run.burst;
   if (burst.summary.exit) return {};  // the journal tells
   if (burst.exit_status && !ended_well(burst)) {
+    if (WIFEXITED(*burst.exit_status) && disk_is_short()) return "worker died: the disk is full";
     return "worker died: " + describe_exit(*burst.exit_status);
   }
   if (burst.summary.opened && burst.summary.opened->boot_id != boot_id_) {

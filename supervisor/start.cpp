@@ -220,11 +220,14 @@ ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
   if (!lock) return lock.error();
   auto worker = WorkerProgram::open(layout, options.toolchain_python);
   if (!worker) return worker.error();
+  const auto reserve = std::make_shared<Reserve>(layout);
+  (void)reserve->look();  // what follows may need the space
   auto place = place_of(layout.ledger_dir());
   if (!place) return place.error();
   LedgerStore::Opened opened;
   auto ledger = LedgerStore::open(layout.ledger_dir(), *place, opened);
   if (!ledger) return ledger.error();
+  ledger->when_full([reserve] { return reserve->give_up(); });
   auto runtime = layout.runtime_dir();
   if (!runtime) return runtime.error();
   const std::string bell = *runtime + "/bell";
@@ -234,7 +237,7 @@ ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
   if (!socket) return socket.error();
   SandboxPolicy sandbox = sandbox_policy(options, layout, *worker, *runtime);
   Service service({options, layout, *gateway, std::move(*worker), *place, std::move(*ledger),
-                   std::move(opened), bell, std::move(sandbox)},
+                   std::move(opened), bell, std::move(sandbox), reserve},
                   std::move(*socket), manager);
   service.run(std::move(*doorbell), options.socket_path);
   return {};

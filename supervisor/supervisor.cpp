@@ -67,6 +67,7 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       recovery_(base_.layout, registry_, cursor_key()),
       mender_(context.get_executor(), base_.worker, base_.layout, registry_, spawner_,
               {base_.doorbell, base_.options.kill_grace}),
+      space_(context.get_executor(), disk_, base_.reserve, [this] { space_changed(); }),
       cursor_timer_(context.get_executor()),
       stop_timer_(context.get_executor()),
       group_timer_(context.get_executor()) {
@@ -100,6 +101,7 @@ void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
     intake_.refuse_all({"held", "The daemon starts no runs: " + opened.holding});
   }
   recovery_.read(std::move(opened.state), holding || opened.fresh);
+  space_.start();
   ledger_.snapshot_from([this] { return snapshot(); });
   doorbells_.start(std::move(doorbell));
   mender_.look_back();
@@ -161,6 +163,7 @@ Conductor::Hooks Supervisor::conductor_hooks() {
     scratch_.finished(run->id);
     close_if_delivered(run);
   };
+  hooks.disk_is_short = [this] { return space_.look(); };
   return hooks;
 }
 
@@ -188,6 +191,15 @@ std::vector<ipc::LedgerRecord> Supervisor::snapshot() const {
   for (auto& record : registry_.snapshot(cursor_key())) records.push_back(std::move(record));
   started_.append_records(records);
   return records;
+}
+
+void Supervisor::space_changed() {
+  conductor_.set_starved(space_.is_short());
+  if (space_.is_short()) {
+    intake_.refuse_new(Refusal{"disk_full", "The disk is full: " + space_.trouble()});
+  } else {
+    intake_.refuse_new(std::nullopt);
+  }
 }
 
 void Supervisor::run_accepted(const RunPtr& run) {
@@ -350,6 +362,7 @@ std::string Supervisor::daemon_view() const {
       .raw("sandbox", base_.sandbox.view())
       .text_or_null("holding", base_.opened.holding)
       .text_or_null("ledger_trouble", ledger_.trouble())
+      .text_or_null("disk_trouble", space_.trouble())
       .raw("runs", runs)
       .raw("gateway", gateway);
   return view.str();

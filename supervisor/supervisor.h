@@ -29,6 +29,7 @@
 #include "supervisor/sandbox_guard.h"
 #include "supervisor/sandbox_policy.h"
 #include "supervisor/scratch_keeper.h"
+#include "supervisor/space_watch.h"
 #include "supervisor/start_options.h"
 #include "supervisor/started_commands.h"
 #include "supervisor/state_mender.h"
@@ -50,6 +51,7 @@ class Supervisor {
     LedgerStore::Opened opened;
     std::string doorbell;  // path
     SandboxPolicy sandbox;
+    std::shared_ptr<Reserve> reserve;
   };
 
   Supervisor(boost::asio::io_context& context, Base base);
@@ -79,6 +81,7 @@ class Supervisor {
   void look_after_old_runs();
   void sweep_groups_soon();
   void sweep_scratch();
+  void space_changed();
   void run_accepted(const RunPtr& run);
   void link_is_up();
   void delivery_moved(const RunPtr& run);
@@ -120,6 +123,7 @@ class Supervisor {
   Recovery recovery_;
   StateMender mender_;
   std::vector<RunPtr> moved_;  // whose cursors are not noted yet
+  SpaceWatch space_;
   Timer cursor_timer_;
   bool cursor_timer_set_ = false;
   Timer stop_timer_;

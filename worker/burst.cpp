@@ -63,7 +63,7 @@ void Burst::must(const ipc::Result<void>& done) {
   // What cannot be recorded must not go on; the guardian tells why, if it can.
   log_line(done.error().message());
   (void)kill_tree(reaper_);
-  ::_exit(kExitJournal);
+  ::_exit(journal_exit(done.error()));
 }
 
 void Burst::tell() {

@@ -3,10 +3,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc/full_disk.h"
+
 namespace charter::worker {
+
+int journal_exit(const ipc::Error& error) {
+  return ipc::is_full_disk(error) ? kExitFull : kExitJournal;
+}
 
 std::string describe_exit(int code) {
   switch (code) {
+    case kExitFull:
+      return "the disk is full";
     case kExitJournal:
       return "its journal could not be read or written";
     case kExitJob:

@@ -5,16 +5,22 @@
 #include <csignal>
 #include <string>
 
+#include "ipc/error.h"
+
 namespace charter::worker {
 
 enum ExitCode : int {
   kExitDone = 0,        // the journal ends with a pause or a terminal frame
   kExitUsage = 2,       // not started by a supervisor
   kExitStopped = 120,   // asked to stop deciding, and no child is left
+  kExitFull = 119,      // the journal cannot be written because the disk is full
   kExitOrphaned = 121,  // the guardian died; the tree is gone
   kExitJournal = 122,   // the journal cannot be read or written
   kExitJob = 123,       // the job is malformed or does not fit the journal
 };
+
+// Of an engine that cannot write its journal.
+[[nodiscard]] int journal_exit(const ipc::Error& error);
 
 // The cause in the guardian's last words when the burst took longer than it may.
 inline constexpr const char* kTimeLimit = "time limit";

@@ -74,7 +74,9 @@ int report(Recorder recorder, RunState& file, const ipc::Layout& layout, const R
   const std::size_t reported = known ? reported_decisions(replay) : file.gate_history().size();
   const auto told = report_progress(recorder, file, layout.state_file(file.run_id()), reported);
   if (!told) return give_up(kExitJob, told.error());
-  if (auto flushed = recorder.flush(); !flushed) return give_up(kExitJournal, flushed.error());
+  if (auto flushed = recorder.flush(); !flushed) {
+    return give_up(journal_exit(flushed.error()), flushed.error());
+  }
   recorder.ring();
   return kExitDone;
 }

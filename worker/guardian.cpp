@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "ipc/full_disk.h"
 #include "ipc/job.h"
 #include "ipc/journal.h"
 #include "ipc/peer.h"
@@ -33,6 +34,7 @@ using Last = ipc::JournalSummary::Last;
 
 constexpr std::int64_t kLeastInterruptGraceMs = 200;
 constexpr int kEmptyGroupMs = 100;  // until a group whose processes are gone can be removed
+constexpr std::int64_t kSpacePatienceMs = 3000;
 constexpr std::int64_t kLongestWaitMs = 60'000;
 
 sigset_t attended_signals() {
@@ -270,6 +272,19 @@ int Guardian::conclude_engine(int status) {
   return conclude(std::move(exit));
 }
 
+// On a full disk the supervisor gives up what it keeps for this, when it looks next.
+ipc::Result<void> append_patiently(ipc::Journal& journal, const ipc::JournalFrame& frame) {
+  const std::int64_t deadline = ipc::boot_ms() + kSpacePatienceMs;
+  for (;;) {
+    auto appended = journal.append(frame);
+    if (appended || !ipc::is_full_disk(appended.error()) || ipc::boot_ms() > deadline) {
+      return appended;
+    }
+    const timespec pause{0, 50'000'000};
+    (void)::nanosleep(&pause, nullptr);
+  }
+}
+
 int Guardian::conclude(ipc::Exit exit) {
   remove_groups();
   const auto summary = ipc::summarize(ipc::kJournalFd);
@@ -283,7 +298,7 @@ int Guardian::conclude(ipc::Exit exit) {
   const bool goes_on = exit.cause == "signal" && job && job->resume_lost;
   if (summary->last == Last::terminal || (summary->last == Last::paused && !wanted)) return 0;
   auto journal = ipc::Journal::attach(ipc::kJournalFd, summary->end);
-  auto appended = journal ? journal->append({ipc::now_us(), std::move(exit)})
+  auto appended = journal ? append_patiently(*journal, {ipc::now_us(), std::move(exit)})
                           : ipc::Result<void>(journal.error());
   if (!appended) {
     log_line(appended.error().message());
