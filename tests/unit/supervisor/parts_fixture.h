@@ -47,7 +47,7 @@ class Life {
                    slots, conductor_hooks()),
         intake_(layout, ledger_, registry_, preparer_, no_sandbox_,
                 [this](const RunPtr& run) { conductor_.enqueue(run); }),
-        commands_(layout, ledger_, registry_, preparer_, intake_, conductor_),
+        commands_(layout, ledger_, registry_, preparer_, intake_, conductor_, no_sandbox_),
         doorbells_(
             context_.get_executor(), registry_,
             [this](const RunPtr& run) { conductor_.hello(run); },
