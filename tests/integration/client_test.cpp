@@ -160,10 +160,10 @@ TEST_F(Client, ListShowsEveryRunForPeopleAndForScripts) {
   for (const auto& run : json.at("runs").as_array()) {
     std::vector<std::string> keys;
     for (const auto& member : run.as_object()) keys.emplace_back(member.key());
-    EXPECT_THAT(keys, ::testing::UnorderedElementsAre("run_id", "workflow_id", "workflow_path",
-                                                      "state", "status", "started_at", "updated_at",
-                                                      "step", "waits_at", "by", "events",
-                                                      "delivered", "error", "guardian_pid"));
+    EXPECT_THAT(keys, ::testing::UnorderedElementsAre(
+                          "run_id", "workflow_id", "workflow_path", "state", "status", "started_at",
+                          "updated_at", "step", "waits_at", "by", "events", "delivered", "error",
+                          "retry_of", "guardian_pid"));
   }
 }
 

@@ -22,8 +22,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-// Holds what has no end of line in memory.
-constexpr const char* kHog = "head -c 200000000 /dev/zero | tail -n 1 | wc -c";
+// The shell itself holds it, so that nothing else can be ended in its place.
+constexpr const char* kHog = "x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo ${#x}";
 
 DaemonOptions limited(std::vector<std::string> limits) {
   DaemonOptions options;
@@ -80,8 +80,8 @@ TEST_F(RunLimits, OfMemoryThatTheEngineExceedsAreTheGuardiansVerdict) {
 
 TEST_F(RunLimits, OfProcessesRefuseMoreAndSaySo) {
   Started scene(limited({"--run-pids-max", "20"}));
-  scene.project.add_workflow("many",
-                             shell_step("many", "for i in $(seq 60); do sleep 1000 & done; wait"));
+  scene.project.add_workflow(
+      "many", shell_step("many", "for i in $(seq 60); do sleep 1000 >&- 2>&- & done; wait"));
   ASSERT_TRUE(scene.run("r1", "many").ok);
   EXPECT_THAT(error_of(scene, "r1"),
               AllOf(StartsWith("too many processes: step 'many' was refused a new one "),
