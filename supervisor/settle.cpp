@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <utility>
 
 #include "ipc/lock.h"
@@ -181,7 +182,9 @@ std::string Conductor::loss_of(const Run& run) const {
   if (burst.summary.exit) return {};  // the journal tells
   if (burst.exit_status && !ended_well(burst)) {
     if (WIFEXITED(*burst.exit_status) && disk_is_short()) return "worker died: the disk is full";
-    return "worker died: " + describe_exit(*burst.exit_status);
+    const int status = *burst.exit_status;
+    const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    return "worker died: " + describe_exit(status) + (killed ? ", sender unknown" : "");
   }
   if (burst.summary.opened && burst.summary.opened->boot_id != boot_id_) {
     return "lost: the machine was restarted while the run executed";

@@ -70,7 +70,7 @@ class FullDisk : public ::testing::Test {
     std::string large = hold_step("wait", release_);
     for (int i = 0; i < 40; ++i) {
       large += shell_step("s" + std::to_string(i), "head -c 60000 /dev/zero | tr '\\0' x",
-                          "outputs: {stdout: string}");
+                          "outputs: {o" + std::to_string(i) + ": string}");
     }
     project_.add_workflow("large", large);
     DaemonOptions options;

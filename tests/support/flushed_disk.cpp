@@ -54,7 +54,7 @@ void FlushedDisk::take(const TracedCall& call) {
     if (is_mine(annotation(with[0]))) sync(call);
   } else if (name == "linkat") {
     link(call);
-  } else if (name == "rename" || name == "renameat2") {
+  } else if (name == "rename" || name == "renameat" || name == "renameat2") {
     rename(call);
   } else if (name == "unlink" || name == "rmdir") {
     remove(call, quoted_text(with[0]));
@@ -62,7 +62,7 @@ void FlushedDisk::take(const TracedCall& call) {
     remove(call, absolute(with[0], quoted_text(with[1])));
   } else if (name == "mkdir") {
     make_directory(call, quoted_text(with[0]));
-  } else if (name == "link" || name == "renameat" || name == "mkdirat" || name == "creat") {
+  } else if (name == "link" || name == "mkdirat" || name == "creat") {
     strangers_.push_back(name);
   }
 }
@@ -184,7 +184,7 @@ void FlushedDisk::rename(const TracedCall& call) {
     return rename_names(call, quoted_text(with[0]), quoted_text(with[1]), false);
   rename_names(call, absolute(with[0], quoted_text(with[1])),
                absolute(with[2], quoted_text(with[3])),
-               with[4].find("RENAME_EXCHANGE") != std::string::npos);
+               with.size() > 4 && with[4].find("RENAME_EXCHANGE") != std::string::npos);
 }
 
 void FlushedDisk::rename_names(const TracedCall& call, const std::string& from,
