@@ -234,7 +234,7 @@ TEST_F(ConductorTest, CancellationReachesARunWhereverItIs) {
 TEST_F(ConductorTest, WorkerThatDiesInsideAStepEndsItsRunOnce) {
   life_->accept("inside");
   expect_end("inside", WireStatus::failed);
-  EXPECT_EQ(life_->find("inside")->error, "worker died: signal 9 (SIGKILL)");
+  EXPECT_EQ(life_->find("inside")->error, "worker died: signal 9 (SIGKILL), sender unknown");
   EXPECT_EQ(endings("inside"), 1U);
 }
 
