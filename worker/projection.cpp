@@ -186,9 +186,11 @@ ipc::Result<void> Projection::settle_executing() {
     return cancel(open ? *replay_.last_step : Value(""), verdict_.note);
   }
   if (begun || verdict_.final) return fail(verdict_.reason);
-  // Nothing has been done yet, so it can be begun again, unless somebody gives up on it.
-  if (job_.cause != "project" || job_.reason.empty()) return {};
-  return fail(job_.reason);
+  // Nothing has been done yet, so it can be begun again, unless somebody gives up on it: the
+  // supervisor does so with a reason of its own, or with what the guardian has written down.
+  const bool given_up = job_.cause == "project" && (!job_.reason.empty() || summary.exit);
+  if (!given_up) return {};
+  return fail(job_.reason.empty() ? verdict_.reason : job_.reason);
 }
 
 ipc::Result<void> Projection::fail(const std::string& reason) {

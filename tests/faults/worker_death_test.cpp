@@ -96,6 +96,29 @@ INSTANTIATE_TEST_SUITE_P(
         Victim{"BothKillWithoutADaemon", true, true, SIGKILL, "lost: ", true}),
     [](const auto& each) { return each.param.name; });
 
+// An integration is being set up; no step has begun.
+TEST(WorkerDeathBeforeItsFirstStep, EndsTheRunOnceWithItsCause) {
+  Started scene;
+  scene.project.add_workflow("w", "  - {id: s, type: step, uses: capability/i}\n");
+  for (const int signal : {SIGSEGV, SIGTERM}) {
+    const std::string id = "r" + std::to_string(signal);
+    HandOff request{id, "w", scene.project.plan("w"), {}, {}, nullptr};
+    request.capabilities["capability/i"] = {{"kind", "subprocess"},
+                                            {"command", {"/bin/sleep", "1000"}},
+                                            {"env", nullptr},
+                                            {"env_secret_refs", nullptr},
+                                            {"secrets_registry", boost::json::object()}};
+    ASSERT_TRUE(hand_off(scene.daemon.socket(), request).ok);
+    ASSERT_TRUE(eventually(kSoon, [&] { return !scene.project.processes_of(id).empty(); }));
+    kill(engine_of(scene.daemon.socket(), id), signal);
+    EXPECT_EQ(scene.gateway.wait_for_end(id), "RunFailedEvent");
+    EXPECT_THAT(
+        text_of(scene.gateway.events(id).back(), "error"),
+        StartsWith(signal == SIGSEGV ? "worker died: signal 11" : "interrupted: signal 15"));
+    EXPECT_TRUE(eventually(kSoon, [&] { return scene.project.processes_of(id).empty(); }));
+  }
+}
+
 TEST(WorkerDeathInAQueue, FreesTheSlot) {
   DaemonOptions options;
   options.arguments = {"--max-runs", "1"};
