@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -25,6 +26,7 @@ using ::testing::HasSubstr;
 
 constexpr int kRefused = 5;
 constexpr std::uint64_t kReserve = 4U << 20;
+constexpr std::uint64_t kPage = 4096;
 
 bool write_text(const char* path, const std::string& text) {
   const int file = open(path, O_WRONLY | O_CLOEXEC);
@@ -95,9 +97,18 @@ class FullDisk : public ::testing::Test {
     const auto name = project_ / ("ballast" + std::to_string(ballasts_++));
     const int file = open(name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     ASSERT_GE(file, 0) << std::strerror(errno);
-    const std::uint64_t free = free_bytes();
-    if (free > left) {
-      ASSERT_EQ(posix_fallocate(file, 0, static_cast<off_t>(free - left)), 0);
+    // The daemon takes and gives space meanwhile.
+    std::uint64_t have = 0;
+    for (std::uint64_t free = free_bytes(), share = 1; free > left + kPage; free = free_bytes()) {
+      const std::uint64_t more = std::max<std::uint64_t>((free - left) / share, kPage);
+      if (posix_fallocate(file, static_cast<off_t>(have), static_cast<off_t>(more)) == 0) {
+        have += more;
+        share = 1;
+      } else if (more == kPage) {
+        break;
+      } else {
+        share *= 2;
+      }
     }
     close(file);
   }
