@@ -17,7 +17,7 @@ import time
 import traceback
 from pathlib import Path
 
-from oracle.recorder import Recorder
+from oracle.recorder import WORKER_ID, Recorder
 from oracle.side import OURS, REFERENCE
 
 LIMIT = 60.0  # seconds for whatever is expected
@@ -76,7 +76,7 @@ class Scene:
         with self._log.open("w") as log:
             self._daemon = await asyncio.create_subprocess_exec(
                 str(OURS), "start", "--project-path", str(self.project), "--gateway",
-                f"http://127.0.0.1:{self.recorder.port}", "--worker-id", "cli",
+                f"http://127.0.0.1:{self.recorder.port}", "--worker-id", WORKER_ID,
                 env=self._environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log)
         assert await self.recorder.until(lambda: self.recorder.messages, LIMIT), self._log.read_text()
 
