@@ -52,6 +52,8 @@ class Maker:
         self.files: list[str] = []
         self.keys: list[str] = []
         self.count = 0
+        self.pauses = 0
+        self.integrates = False
 
     def filled(self):
         """A value that has a type."""
@@ -124,6 +126,15 @@ class Maker:
                               self.export, self.form, self.integration])
         if make == self.export and not self.outputs and not self.odd:
             make = self.shell
+        # The reference drops decisions that come while integrations are torn down, and those that
+        # are repeated may meet the next pause.
+        pauses = make in (self.gate, self.form)
+        if pauses and self.pauses and self.integrates or (
+                make == self.integration and self.pauses > 1):
+            make = self.shell
+        else:
+            self.pauses += pauses
+            self.integrates |= make == self.integration
         step = make({"id": f"s{self.count}"})
         if step["type"] in ("shell", "step") and self.chance(0.2):
             step["retry"] = {"attempts": self.r.choice([1, 2, 3]), "delay_seconds": 0}
