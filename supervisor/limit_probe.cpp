@@ -14,19 +14,13 @@
 
 #include "ipc/job.h"
 #include "ipc/unique_fd.h"
+#include "supervisor/text_file.h"
 
 namespace charter::supervisor {
 namespace {
 
 constexpr const char* kLeaf = "charter-daemon";  // where the daemon itself goes, with its guardians
 constexpr std::size_t kMostFileBytes = 16U << 20;
-
-std::string text_in(const std::string& path) {
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return {};
-  auto text = ipc::read_all(file.get(), kMostFileBytes);
-  return text ? std::move(*text) : std::string();
-}
 
 bool put(const std::string& path, const std::string& text) {
   const ipc::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
@@ -44,7 +38,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 }
 
 bool lists(const std::string& path, std::string_view word) {
-  std::string text = text_in(path);
+  std::string text = text_of_file(path, kMostFileBytes);
   std::replace(text.begin(), text.end(), '\n', ' ');
   const auto words = split(text, ' ');
   return std::find(words.begin(), words.end(), word) != words.end();
@@ -149,7 +143,8 @@ GroupTree read_group_tree(std::string_view mounts, std::string_view groups) {
 }
 
 GroupTree own_group_tree() {
-  return read_group_tree(text_in("/proc/self/mountinfo"), text_in("/proc/self/cgroup"));
+  return read_group_tree(text_of_file("/proc/self/mountinfo", kMostFileBytes),
+                         text_of_file("/proc/self/cgroup", kMostFileBytes));
 }
 
 // The daemon's group, or the one above when the daemon is in a leaf already: its own of an earlier

@@ -20,6 +20,7 @@
 #include "ipc/peer.h"
 #include "ipc/unique_fd.h"
 #include "supervisor/log.h"
+#include "supervisor/text_file.h"
 
 namespace charter::supervisor {
 namespace {
@@ -30,13 +31,6 @@ constexpr int kMaxRounds = 64;  // a tree that still grows after these is left t
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
-
-std::string read_proc(const std::string& path) {
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return {};
-  auto text = ipc::read_all(file.get(), kProcFileLimit);
-  return text ? std::move(*text) : std::string();
-}
 
 std::vector<pid_t> numbers_in(const char* directory) {
   std::vector<pid_t> numbers;
@@ -55,7 +49,8 @@ std::vector<pid_t> numbers_in(const char* directory) {
 std::vector<pid_t> own_children() {
   std::vector<pid_t> children;
   for (const pid_t thread : numbers_in("/proc/self/task")) {
-    const std::string list = read_proc("/proc/self/task/" + std::to_string(thread) + "/children");
+    const std::string list =
+        text_of_file("/proc/self/task/" + std::to_string(thread) + "/children", kProcFileLimit);
     const char* at = list.data();
     const char* end = at + list.size();
     while (at < end) {
@@ -77,7 +72,7 @@ struct Process {
 
 // Fields 4 and 22 of /proc/PID/stat; the name in field 2 may hold anything.
 std::optional<Process> look_at(pid_t pid) {
-  const std::string stat = read_proc("/proc/" + std::to_string(pid) + "/stat");
+  const std::string stat = text_of_file("/proc/" + std::to_string(pid) + "/stat", kProcFileLimit);
   const std::size_t bracket = stat.rfind(')');
   if (bracket == std::string::npos || bracket + 4 >= stat.size()) return std::nullopt;
   Process process{pid, 0, 0};
@@ -138,7 +133,8 @@ std::size_t end_trees(const std::vector<pid_t>& roots) {
 }
 
 bool carries_marker(pid_t pid, const std::unordered_set<std::string>& journals) {
-  const std::string environment = read_proc("/proc/" + std::to_string(pid) + "/environ");
+  const std::string environment =
+      text_of_file("/proc/" + std::to_string(pid) + "/environ", kProcFileLimit);
   const std::string name = std::string(kRunMarker) + "=";
   std::string_view rest = environment;
   while (!rest.empty()) {

@@ -22,6 +22,7 @@
 #include "supervisor/json_object.h"
 #include "supervisor/limit_probe.h"
 #include "supervisor/log.h"
+#include "supervisor/text_file.h"
 
 namespace charter::supervisor {
 namespace {
@@ -30,16 +31,9 @@ constexpr int kSweepMs = 300;   // for killed processes to be gone
 constexpr int kMostLooks = 50;  // at a group in which something still forks
 constexpr std::size_t kMostFileBytes = 1U << 20;
 
-std::string text_in(const std::string& path) {
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return {};
-  auto text = ipc::read_all(file.get(), kMostFileBytes);
-  return text ? std::move(*text) : std::string();
-}
-
 std::vector<std::string> lines_in(const std::string& path) {
   std::vector<std::string> lines;
-  const std::string text = text_in(path);
+  const std::string text = text_of_file(path, kMostFileBytes);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     if (end > at) lines.push_back(text.substr(at, end - at));

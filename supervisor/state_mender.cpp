@@ -18,6 +18,7 @@
 #include "supervisor/burst.h"
 #include "supervisor/log.h"
 #include "supervisor/run_files.h"
+#include "supervisor/text_file.h"
 
 namespace charter::supervisor {
 namespace {
@@ -33,12 +34,6 @@ constexpr std::int64_t kSlackSeconds = 60;
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
-
-std::string text_of_file(const std::string& path, std::size_t limit) {
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  auto text = file ? ipc::read_all(file.get(), limit) : ipc::Result<std::string>(std::string());
-  return text ? std::move(*text) : std::string();
-}
 
 // How old what a file shows may be without being on disk, in seconds: the kernel writes back what
 // has been dirty for a time that can be set.

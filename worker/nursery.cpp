@@ -15,6 +15,7 @@
 #include "worker/json/value.h"
 #include "worker/plan/paths.h"
 #include "worker/sandbox/confinement.h"
+#include "worker/spawn.h"
 #include "worker/standby.h"
 
 namespace charter::worker {
@@ -35,13 +36,6 @@ std::string input_of(const PythonRuntime& runtime) {
   std::string input = std::string(kBridgeProgram) + dump(Value(std::move(settings))) + "\n";
   for (char** entry = environ; *entry != nullptr; ++entry) input.append(*entry).push_back('\0');
   return input;
-}
-
-std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
 }
 
 int give_up(const std::string& reason) {

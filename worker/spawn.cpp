@@ -67,14 +67,6 @@ struct Plan {
   volatile int code = 0;
 };
 
-std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  pointers.reserve(texts.size() + 1);
-  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
 [[noreturn]] __attribute__((no_sanitize("address", "undefined"))) void fail(
     Plan& plan, SpawnFailure::Stage stage, int code) {
   plan.stage = stage;
@@ -114,6 +106,22 @@ __attribute__((no_sanitize("address", "undefined"))) int become(void* argument) 
 }
 
 }  // namespace
+
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+bool make_pipe(ipc::UniqueFd& reading, ipc::UniqueFd& writing) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return false;
+  reading.reset(ends[0]);
+  writing.reset(ends[1]);
+  return true;
+}
 
 std::variant<pid_t, SpawnFailure> spawn(const SpawnRequest& request) {
   Plan plan;

@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "ipc/unique_fd.h"
+
 namespace charter::worker {
 
 struct SpawnRequest {
@@ -46,5 +48,11 @@ void limit_steps(const StepLimits& limits, pid_t also);
 
 // "[Errno 2] No such file or directory: 'nosuch'", in which `program` is what was asked for.
 [[nodiscard]] std::string describe(const SpawnFailure& failure, std::string_view program);
+
+// As execve(2) wants them: null at the end; valid as long as `texts` is.
+[[nodiscard]] std::vector<char*> pointers_to(const std::vector<std::string>& texts);
+
+// Close-on-exec at both ends; false with errno.
+[[nodiscard]] bool make_pipe(ipc::UniqueFd& reading, ipc::UniqueFd& writing);
 
 }  // namespace charter::worker

@@ -21,14 +21,6 @@ constexpr std::size_t kChunk = 64UL * 1024;
 constexpr std::int64_t kShutdownMs = 5000;
 constexpr std::int64_t kTermMs = 1000;
 
-bool make_pipe(ipc::UniqueFd& reading, ipc::UniqueFd& writing) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return false;
-  reading.reset(ends[0]);
-  writing.reset(ends[1]);
-  return true;
-}
-
 }  // namespace
 
 std::string in_words(std::int64_t milliseconds) {

@@ -32,14 +32,6 @@ namespace {
 constexpr std::int64_t kPatienceMs = 15'000;
 constexpr std::size_t kMostAnswer = 4U << 20;
 
-bool make_pipe(ipc::UniqueFd& reading, ipc::UniqueFd& writing) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return false;
-  reading.reset(ends[0]);
-  writing.reset(ends[1]);
-  return true;
-}
-
 // Nothing of a question can be secret.
 std::string keep_text(const std::string& text) { return text; }
 

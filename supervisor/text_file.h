@@ -1,0 +1,12 @@
+// Small files as text: state files, and what the kernel tells in files.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace charter::supervisor {
+
+// Empty when there is none, or it cannot be read, or has more than `limit` bytes.
+[[nodiscard]] std::string text_of_file(const std::string& path, std::size_t limit);
+
+}  // namespace charter::supervisor
