@@ -76,6 +76,12 @@ std::vector<std::string_view> names_of(const CommandSpec& command) {
   return names;
 }
 
+std::string not_one_of(std::string_view value, std::span<const std::string_view> choices) {
+  std::string text = quote(value) + " is not one of ";
+  for (std::size_t i = 0; i < choices.size(); ++i) text += (i == 0 ? "" : ", ") + quote(choices[i]);
+  return text + ".";
+}
+
 // What is wrong with a value of this option; nothing when it is fine. Choices and flags are
 // brought into their one form.
 std::optional<std::string> check_value(const OptionSpec& option, std::string& value) {
@@ -102,11 +108,7 @@ std::optional<std::string> check_value(const OptionSpec& option, std::string& va
     value = std::move(word);
     return std::nullopt;
   }
-  std::string text = quote(value) + " is not one of ";
-  for (std::size_t i = 0; i < option.choices.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + quote(option.choices[i]);
-  }
-  return text + ".";
+  return not_one_of(value, option.choices);
 }
 
 // Boost refuses "--name=" without a value; an empty value is one, so it becomes a word of its own.
@@ -307,6 +309,16 @@ class OptionReader {
       if (command_.arguments[i].required) {
         return usage_error("Missing argument " + quote(command_.arguments[i].name) + ".");
       }
+    }
+    for (std::size_t i = 0; i < given; ++i) {
+      const ArgumentSpec& argument = command_.arguments[std::min(i, command_.arguments.size() - 1)];
+      const std::string& value = values_.arguments_[i];
+      if (argument.choices.empty() ||
+          std::ranges::find(argument.choices, value) != argument.choices.end()) {
+        continue;
+      }
+      return usage_error("Invalid value for " + quote(argument.name) + ": " +
+                         not_one_of(value, argument.choices));
     }
     return {};
   }

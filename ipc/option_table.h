@@ -39,7 +39,7 @@ struct ArgumentSpec {
   std::string_view help;
   bool required = true;
   bool many = false;  // takes all that is left; the last argument only
-  std::span<const std::string_view> choices = {};  // for completion
+  std::span<const std::string_view> choices = {};  // none: any text
 };
 
 struct Example {

@@ -290,8 +290,7 @@ void Commands::submit_known(const RunPtr& run, Submission submission, Done done)
   question.kind = ipc::PrepareRequest::Kind::input;
   question.workflow_path = run->layout(layout_).state_file(run->id);
   question.variables = submission.input;
-  question.sandbox = sandbox_.of(run->sandbox, run->layout(layout_));
-  if (question.sandbox.level > 0) question.data_dir = layout_.data_dir();
+  sandbox_.put_into(question, run->sandbox, run->layout(layout_));
   run->decision_under_way = true;
   preparer_.prepare(std::move(question), [this, run, submission = std::move(submission),
                                           done = std::move(done)](const Verdict& verdict) {

@@ -123,8 +123,7 @@ void Intake::take(Order order, Done done) {
   }
   registry_.reserve(pending->order.run_id);
   ipc::PrepareRequest& question = pending->order.question;
-  question.sandbox = sandbox_.of(pending->order.sandbox, layout_);
-  if (question.sandbox.level > 0) question.data_dir = layout_.data_dir();
+  sandbox_.put_into(question, pending->order.sandbox, layout_);
   preparer_.prepare(std::move(question),
                     [this, pending](const Verdict& verdict) { prepared(pending, verdict); });
 }

@@ -54,14 +54,18 @@ int gateway_main(int argc, char** argv) {
   return charter::gateway::gateway_main(argc - 1, argv + 1);
 }
 
+// A command and the part of the program that carries it out; argv[1] is the command's name.
+struct Part {
+  const CommandSpec* table;
+  int (*main)(int argc, char** argv);
+};
+
+std::vector<Part> parts();
+
 // Of all commands, for those that tell of them.
 std::vector<const CommandSpec*> tables() {
-  std::vector<const CommandSpec*> all{&charter::supervisor::start_command(),
-                                      &charter::gateway::gateway_command()};
-  const auto client = charter::client::client_commands();
-  all.insert(all.end(), client.begin(), client.end());
-  all.push_back(&charter::client::kCompletionTable);
-  all.push_back(&charter::client::kManualTable);
+  std::vector<const CommandSpec*> all;
+  for (const Part& part : parts()) all.push_back(part.table);
   return all;
 }
 
@@ -69,31 +73,20 @@ int manual_main(int argc, char** argv) {
   return charter::client::manual_main(tables(), argc, argv);
 }
 
-// A command and the part of the program that carries it out; argv[1] is the command's name.
-struct Part {
-  std::string_view name;
-  std::string_view summary;
-  int (*main)(int argc, char** argv);
-};
-
 std::vector<Part> parts() {
-  std::vector<Part> all{{charter::supervisor::start_command().name,
-                         charter::supervisor::start_command().summary, start_main},
-                        {charter::gateway::gateway_command().name,
-                         charter::gateway::gateway_command().summary, gateway_main}};
+  std::vector<Part> all{{&charter::supervisor::start_command(), start_main},
+                        {&charter::gateway::gateway_command(), gateway_main}};
   for (const CommandSpec* command : charter::client::client_commands()) {
-    all.push_back({command->name, command->summary, charter::client::client_main});
+    all.push_back({command, charter::client::client_main});
   }
-  all.push_back({charter::client::kCompletionTable.name, charter::client::kCompletionTable.summary,
-                 charter::client::completion_main});
-  all.push_back(
-      {charter::client::kManualTable.name, charter::client::kManualTable.summary, manual_main});
+  all.push_back({&charter::client::kCompletionTable, charter::client::completion_main});
+  all.push_back({&charter::client::kManualTable, manual_main});
   return all;
 }
 
 const Part* find(const std::vector<Part>& all, std::string_view name) {
   for (const Part& part : all) {
-    if (part.name == name) return &part;
+    if (part.table->name == name) return &part;
   }
   return nullptr;
 }
@@ -104,9 +97,9 @@ void print_help(std::FILE* out, const std::vector<Part>& all) {
       "\n  The long-lived worker daemon of Charter: runs workflows, each in a process tree of\n"
       "  its own, and reports them to a gateway.\n\nCommands:\n";
   for (const Part& part : all) {
-    std::string name(part.name);
+    std::string name(part.table->name);
     name.resize(12, ' ');
-    text += "  " + name + std::string(part.summary) + "\n";
+    text += "  " + name + std::string(part.table->summary) + "\n";
   }
   text +=
       "\nOptions:\n"
@@ -128,7 +121,7 @@ int print_version() {
 
 int unknown(const std::vector<Part>& all, std::string_view word) {
   std::vector<std::string_view> names{"help"};
-  for (const Part& part : all) names.push_back(part.name);
+  for (const Part& part : all) names.push_back(part.table->name);
   const std::string_view meant = charter::ipc::nearest(word, names);
   std::string text = "Error: No such command '" + std::string(word) + "'.";
   if (!meant.empty()) text += " Did you mean '" + std::string(meant) + "'?";

@@ -58,6 +58,12 @@ ipc::Sandbox SandboxPolicy::of(bool wanted, const ipc::Layout& project) const {
   return sandbox;
 }
 
+void SandboxPolicy::put_into(ipc::PrepareRequest& question, bool wanted,
+                             const ipc::Layout& project) const {
+  question.sandbox = of(wanted, project);
+  if (question.sandbox.level > 0) question.data_dir = project.data_dir();
+}
+
 std::optional<std::string> SandboxPolicy::refusal(bool wanted) const {
   if ((!wanted && !every_run) || ability.level > 0) return std::nullopt;
   return "No sandbox can be had on this host: " + ability.refusal();

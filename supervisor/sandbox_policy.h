@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ipc/layout.h"
+#include "ipc/prepare.h"
 #include "ipc/sandbox.h"
 #include "supervisor/worker_program.h"
 
@@ -20,6 +21,8 @@ struct SandboxPolicy {
   // may be nested in the daemon's. Where none can be had the least is ordered all the same: its
   // worker then says why there is none, and the run fails.
   [[nodiscard]] ipc::Sandbox of(bool wanted, const ipc::Layout& project) const;
+  // The same for a question about such a run, and where the daemon's data is if it matters.
+  void put_into(ipc::PrepareRequest& question, bool wanted, const ipc::Layout& project) const;
   // Why such a run cannot begin; nothing when it can.
   [[nodiscard]] std::optional<std::string> refusal(bool wanted) const;
   // {"mode":…,"level":…,"landlock":…,"missing":[…]}
