@@ -174,7 +174,9 @@ class Life {
     return {[this](const RunPtr& run) {
               announced.push_back(run->id + " " + std::string(name_of(run->wire)));
             },
-            [](const RunPtr&) {}, [this](const RunPtr& run) { finished.push_back(run->id); }};
+            [](const RunPtr&) {},
+            [this](const RunPtr& run) { finished.push_back(run->id); },
+            {}};
   }
 
   boost::asio::io_context context_{1};

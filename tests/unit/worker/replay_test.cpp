@@ -17,7 +17,9 @@ ipc::Result<Replay> replay_with(const std::string& payload) {
   const std::string intent = ipc::encode(ipc::JournalFrame{1, ipc::Intent{"a", 1, "shell"}});
   EXPECT_TRUE(writer && writer->append(std::vector<std::string>{intent, payload, intent}));
   auto replay = replay_journal(file.get());
-  if (replay) EXPECT_EQ(replay->summary.end, writer->end()) << "writing goes on behind it";
+  if (replay) {
+    EXPECT_EQ(replay->summary.end, writer->end()) << "writing goes on behind it";
+  }
   return replay;
 }
 
