@@ -267,7 +267,31 @@ constexpr std::array kAdoptExamples{
     Example{"charter-daemon adopt", "Lets it start runs again."}};
 constexpr std::array kAdoptCodes{kDone, kUsage, kNobody, kRefused, kOther};
 
-// ---------------------------------------------------------------- stop
+// ---------------------------------------------------------------- drain, stop
+constexpr std::array kDrainOptions{
+    OptionSpec{.name = "wait",
+               .help = "Wait until the daemon has ended or, with --stay, until nothing executes.",
+               .kind = OptionKind::flag},
+    OptionSpec{.name = "stay",
+               .help = "The daemon goes on to answer when nothing executes any more.",
+               .kind = OptionKind::flag},
+    OptionSpec{.name = "off",
+               .help = "Take it back: runs are taken and begun again.",
+               .kind = OptionKind::flag},
+    kJson,
+    kProjectPath,
+    kSocketPath};
+constexpr std::array kDrainExamples{
+    Example{"charter-daemon drain --wait", "Ends the daemon when its executing runs have ended."},
+    Example{"charter-daemon drain --off", "Lets it take runs again."}};
+constexpr std::array kDrainCodes{
+    ExitCode{0, "done; with --wait: drained"},
+    kUsage,
+    kNobody,
+    ExitCode{5, "refused by the daemon, or with --wait: the drain was taken back"},
+    kOther,
+    ExitCode{130, "interrupted; the drain goes on"}};
+
 constexpr std::array kStopOptions{
     OptionSpec{.name = "runs",
                .help = "End the executing runs first; queued and paused ones stay.",
@@ -417,6 +441,20 @@ constexpr CommandSpec kAdoptTable{
     .options = kListOptions,
     .examples = kAdoptExamples,
     .exit_codes = kAdoptCodes};
+
+constexpr CommandSpec kDrainTable{
+    .name = "drain",
+    .summary = "Take no more runs and end when nothing executes",
+    .description =
+        "The daemon refuses new runs with the code 'draining', begins nothing, lets what executes "
+        "come to its end, and then ends itself. Queued and paused runs, and those that are "
+        "approved meanwhile, go on with the next daemon, or with --off. What is left of a "
+        "gateway's "
+        "events is delivered first, for ten seconds at most. A daemon that is started again "
+        "meanwhile does not drain.",
+    .options = kDrainOptions,
+    .examples = kDrainExamples,
+    .exit_codes = kDrainCodes};
 
 constexpr CommandSpec kStopTable{
     .name = "stop",

@@ -202,6 +202,14 @@ std::string daemon_text(const Fields& daemon, const Screen& screen) {
     limit_lines(sheet, daemon.object("limits"));
   }
   sandbox_lines(sheet, daemon.object("sandbox"));
+  if (const Fields drain = daemon.object("drain"); drain.has("since")) {
+    sheet.line("draining",
+               "takes no new runs since " + short_time(drain.text("since")) + "; " +
+                   (drain.truth("done")   ? "nothing executes any more"
+                    : drain.truth("stay") ? "stays when nothing executes any more"
+                                          : "ends when nothing executes any more"),
+               Tone::attention);
+  }
   sheet.line("holding", daemon.text("holding"), Tone::attention);
   sheet.line("ledger", daemon.text("ledger_trouble"), Tone::bad);
   sheet.line("disk", daemon.text("disk_trouble"), Tone::bad);

@@ -77,9 +77,14 @@ void Conductor::set_starved(bool starved) {
   if (!starved_) fill_slots();
 }
 
+void Conductor::set_draining(bool draining) {
+  draining_ = draining;
+  if (!draining_) fill_slots();
+}
+
 void Conductor::fill_slots() {
   if (std::exchange(filling_, true)) return;
-  while (may_start() && !starved_) {
+  while (may_start() && !starved_ && !draining_) {
     const RunPtr run = slots_.take();
     if (run == nullptr) break;
     run->state = RunState::starting;
@@ -96,8 +101,8 @@ void Conductor::begin(const RunPtr& run) {
     fill_slots();
     return;
   }
-  // The hold may have come while its files were made.
-  if (holding_) {
+  // The hold may have come while its files were made, or the drain.
+  if (holding_ || draining_) {
     step_back(run);
     slots_.return_to_front(run);
     return;

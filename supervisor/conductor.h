@@ -68,8 +68,14 @@ class Conductor {
   void set_holding(bool holding);
   // No burst begins while the disk is nearly full; ends are written.
   void set_starved(bool starved);
+  // No burst begins; ends are written, and what executes goes on.
+  void set_draining(bool draining);
   [[nodiscard]] bool holding() const { return holding_; }
   [[nodiscard]] std::size_t live() const { return live_.size(); }
+  // Whether some worker lives or is about to, or an end is still to be written.
+  [[nodiscard]] bool busy() const {
+    return !live_.empty() || !projects_.empty() || !lingering_.empty();
+  }
 
  private:
   struct Project {
@@ -124,6 +130,7 @@ class Conductor {
   PausedWatch paused_watch_;
   bool holding_ = false;
   bool starved_ = false;
+  bool draining_ = false;
   bool recovering_ = true;
   bool filling_ = false;
   std::unordered_set<RunPtr> live_;  // with a burst, or about to have one

@@ -67,7 +67,8 @@ void Inbox::refused(const RunStart& message, const std::string& run_id,
   started.message = refusal.message;
   started.run_id_known = refusal.names_run;
   const bool passing = refusal.code == "disk_full" || refusal.code == "shutting_down" ||
-                       refusal.code == "held" || refusal.code == "no_sandbox";
+                       refusal.code == "held" || refusal.code == "draining" ||
+                       refusal.code == "no_sandbox";
   if (passing) {
     // Another try may find it better.
     under_way_.erase(message.command_id);

@@ -134,6 +134,7 @@ void Requests::control(const SessionPtr& session, const Members& members) {
   if (name == "resume") return resume(session, fields);
   if (name == "submit") return submit(session, fields);
   if (name == "stop") return stop(session, fields);
+  if (name == "drain") return drain(session, fields);
   if (name == "adopt") return plain(&Requests::adopt);
   if (name == "forget") return forget(session, fields);
   refuse(session, "invalid_request", op == nullptr ? "op: is required" : "op: unknown operation");
@@ -326,16 +327,32 @@ void Requests::submit(const SessionPtr& session, Fields& fields) {
 void Requests::stop(const SessionPtr& session, Fields& fields) {
   const bool runs = fields.flag("runs", false);
   if (!fields.good()) return refuse(session, "invalid_request", fields.problem());
-  hooks_.stop(runs, [this, session] {
-    const Registry::Counts counts = registry_.counts();
-    session->send_last(
-        JsonObject()
-            .flag("ok", true)
-            .number("executing", static_cast<std::int64_t>(counts.executing + counts.unreachable))
-            .number("queued", static_cast<std::int64_t>(counts.queued))
-            .number("paused", static_cast<std::int64_t>(counts.paused))
-            .str());
-  });
+  hooks_.stop(runs, [this, session] { send_counts(session); });
+}
+
+void Requests::drain(const SessionPtr& session, Fields& fields) {
+  const bool off = fields.flag("off", false);
+  const bool stay = fields.flag("stay", false);
+  if (off && stay) fields.wrong("stay", "cannot be given with 'off'");
+  if (!fields.good()) return refuse(session, "invalid_request", fields.problem());
+  if (!off) {
+    hooks_.drain(stay);
+  } else if (!hooks_.take_drain_back()) {
+    return refuse(session, "invalid_request", "The daemon does not drain");
+  }
+  send_counts(session);
+}
+
+// What there is of runs that are not over.
+void Requests::send_counts(const SessionPtr& session) const {
+  const Registry::Counts counts = registry_.counts();
+  session->send_last(
+      JsonObject()
+          .flag("ok", true)
+          .number("executing", static_cast<std::int64_t>(counts.executing + counts.unreachable))
+          .number("queued", static_cast<std::int64_t>(counts.queued))
+          .number("paused", static_cast<std::int64_t>(counts.paused))
+          .str());
 }
 
 void Requests::forget(const SessionPtr& session, Fields& fields) {

@@ -29,6 +29,8 @@ class Requests {
     std::function<void(std::function<void(const CommandRefusal&)>)> adopt;
     std::function<void(const Forgetting::Order&, Forgetting::Done)> forget;
     std::function<void(const RunPtr&)> watched;  // somebody follows this run now
+    std::function<void(bool stay)> drain;
+    std::function<bool()> take_drain_back;  // whether there was one
   };
 
   Requests(Settings settings, const ipc::Layout& layout, Registry& registry, Intake& intake,
@@ -56,6 +58,8 @@ class Requests {
   void resume(const SessionPtr& session, Fields& fields);
   void submit(const SessionPtr& session, Fields& fields);
   void stop(const SessionPtr& session, Fields& fields);
+  void drain(const SessionPtr& session, Fields& fields);
+  void send_counts(const SessionPtr& session) const;
   void adopt(const SessionPtr& session);
   void forget(const SessionPtr& session, Fields& fields);
   static std::string read_on_lost(Fields& fields);

@@ -156,7 +156,8 @@ class Service {
 
   void say_status() {
     const Registry::Counts counts = supervisor_.counts();
-    manager_.status(fmt::format("{} executing, {} queued, {} paused; gateway {}",
+    manager_.status(fmt::format("{}{} executing, {} queued, {} paused; gateway {}",
+                                supervisor_.draining() ? "Draining: " : "",
                                 counts.executing + counts.unreachable, counts.queued, counts.paused,
                                 supervisor_.link_up() ? "connected" : "not connected"));
     status_timer_.expires_after(kStatusInterval);

@@ -67,7 +67,8 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       recovery_(base_.layout, registry_, cursor_key()),
       mender_(context.get_executor(), base_.worker, base_.layout, registry_, spawner_,
               {base_.doorbell, base_.options.kill_grace}),
-      space_(context.get_executor(), disk_, base_.reserve, [this] { space_changed(); }),
+      space_(context.get_executor(), disk_, base_.reserve, [this] { say_what_is_refused(); }),
+      drain_(context.get_executor(), drain_hooks()),
       cursor_timer_(context.get_executor()),
       stop_timer_(context.get_executor()),
       group_timer_(context.get_executor()) {
@@ -178,6 +179,8 @@ Requests::Hooks Supervisor::request_hooks() {
     forgetting_.forget(order, std::move(done));
   };
   hooks.watched = [this](const RunPtr& run) { tailer_.sync(run); };
+  hooks.drain = [this](bool stay) { drain_.begin(stay); };
+  hooks.take_drain_back = [this] { return drain_.take_back(); };
   return hooks;
 }
 
@@ -193,9 +196,24 @@ std::vector<ipc::LedgerRecord> Supervisor::snapshot() const {
   return records;
 }
 
-void Supervisor::space_changed() {
+Drain::Hooks Supervisor::drain_hooks() {
+  Drain::Hooks hooks;
+  hooks.changed = [this] { say_what_is_refused(); };
+  hooks.busy = [this] { return conductor_.busy(); };
+  hooks.delivering = [this] { return link_up() && registry_.counts().undelivered_runs > 0; };
+  hooks.end = [this] {
+    if (stop_requested_) stop_requested_();
+  };
+  return hooks;
+}
+
+// For want of space, or because the daemon drains.
+void Supervisor::say_what_is_refused() {
   conductor_.set_starved(space_.is_short());
-  if (space_.is_short()) {
+  conductor_.set_draining(drain_.on());
+  if (drain_.on()) {
+    intake_.refuse_new(Refusal{"draining", "The daemon is draining: it takes no new runs"});
+  } else if (space_.is_short()) {
     intake_.refuse_new(Refusal{"disk_full", "The disk is full: " + space_.trouble()});
   } else {
     intake_.refuse_new(std::nullopt);
@@ -363,6 +381,7 @@ std::string Supervisor::daemon_view() const {
       .text_or_null("holding", base_.opened.holding)
       .text_or_null("ledger_trouble", ledger_.trouble())
       .text_or_null("disk_trouble", space_.trouble())
+      .raw("drain", drain_.view())
       .raw("runs", runs)
       .raw("gateway", gateway);
   return view.str();

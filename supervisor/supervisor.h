@@ -13,6 +13,7 @@
 #include "supervisor/conductor.h"
 #include "supervisor/control_server.h"
 #include "supervisor/doorbell_server.h"
+#include "supervisor/drain.h"
 #include "supervisor/forgetting.h"
 #include "supervisor/inbox.h"
 #include "supervisor/intake.h"
@@ -65,6 +66,7 @@ class Supervisor {
 
   [[nodiscard]] Registry::Counts counts() const { return registry_.counts(); }
   [[nodiscard]] bool link_up() const { return link_->status().state == LinkStatus::State::up; }
+  [[nodiscard]] bool draining() const { return drain_.on(); }
   // Takes token file and certificates anew, by connecting to the gateway again.
   void reload() { link_->redial(); }
   // Called when a client asks for the end.
@@ -75,13 +77,14 @@ class Supervisor {
   [[nodiscard]] Tailer::Hooks tailer_hooks();
   [[nodiscard]] Conductor::Hooks conductor_hooks();
   [[nodiscard]] Requests::Hooks request_hooks();
+  [[nodiscard]] Drain::Hooks drain_hooks();
   [[nodiscard]] std::string cursor_key() const;
   [[nodiscard]] std::vector<ipc::LedgerRecord> snapshot() const;
 
   void look_after_old_runs();
   void sweep_groups_soon();
   void sweep_scratch();
-  void space_changed();
+  void say_what_is_refused();
   void run_accepted(const RunPtr& run);
   void link_is_up();
   void delivery_moved(const RunPtr& run);
@@ -124,6 +127,7 @@ class Supervisor {
   StateMender mender_;
   std::vector<RunPtr> moved_;  // whose cursors are not noted yet
   SpaceWatch space_;
+  Drain drain_;
   Timer cursor_timer_;
   bool cursor_timer_set_ = false;
   Timer stop_timer_;

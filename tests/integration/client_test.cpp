@@ -266,7 +266,7 @@ TEST_F(Client, EveryCommandSaysThatThereIsNoDaemon) {
   scene.daemon.stop();
   const std::vector<std::vector<std::string>> commands = {
       {"run", "hello"}, {"list"}, {"status"}, {"events", "r1"}, {"resume", "r1", "--approve"},
-      {"stop"}};
+      {"drain"},        {"stop"}};
   for (const auto& command : commands) {
     const auto end = charter(command);
     EXPECT_EQ(end.code, kNoDaemon) << command[0];
