@@ -33,6 +33,17 @@ TEST_F(Installed, LayoutHasProgramsAndDocuments) {
   EXPECT_TRUE(exists(prefix / "share/fish/vendor_completions.d/charter-daemon.fish"));
 }
 
+TEST_F(Installed, UnitsStartTheInstalledProgram) {
+  for (const char* who : {"system", "user"}) {
+    const auto unit =
+        read_file(prefix / ("lib/systemd/" + std::string(who) + "/charter-daemon@.service"));
+    EXPECT_THAT(unit, HasSubstr("\nExecStart=" + prefix.path() + "/bin/charter-daemon start"))
+        << who;
+    EXPECT_THAT(unit, HasSubstr("file:" + prefix.path() + "/share/doc/charter-daemon/README.md"))
+        << who;
+  }
+}
+
 TEST_F(Installed, DaemonFindsItsWorkerAndRuns) {
   ProjectFixture project;
   RecordingGateway gateway;
