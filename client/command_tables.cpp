@@ -140,9 +140,38 @@ constexpr std::array kRetryCodes{ExitCode{0, "started; with --wait or --follow: 
                                  kLeftOpen};
 
 // ---------------------------------------------------------------- list, status
-constexpr std::array kListOptions{kJson, kProjectPath, kSocketPath};
+constexpr std::array kPlainOptions{kJson, kProjectPath, kSocketPath};  // of many commands
+constexpr std::array<std::string_view, 15> kStandings{
+    "active",  "completed", "failed", "cancelled", "paused",      "queued", "pending",  "starting",
+    "running", "executing", "ending", "finished",  "unreachable", "held",   "untracked"};
+constexpr std::array kListOptions{
+    OptionSpec{.name = "status",
+               .help = "Only runs whose state or status is this; 'active' are all that are not "
+                       "over.",
+               .kind = OptionKind::choice,
+               .repeatable = true,
+               .choices = kStandings},
+    OptionSpec{.name = "workflow",
+               .metavar = "WORKFLOW",
+               .help = "Only runs of this workflow.",
+               .repeatable = true},
+    OptionSpec{.name = "since",
+               .metavar = "TIME",
+               .help = "Only runs that began in this time: 90s, 15m, 12h or 7d back from now, or "
+                       "since 2026-01-31 or 2026-01-31T12:00:00 (UTC)."},
+    OptionSpec{.name = "limit",
+               .metavar = "INTEGER",
+               .help = "Only so many runs, those that began last.",
+               .kind = OptionKind::integer},
+    kJson,
+    kProjectPath,
+    kSocketPath};
 constexpr std::array kListExamples{
-    Example{"charter-daemon list", "Shows the runs of the project around the working directory."}};
+    Example{"charter-daemon list", "Shows the runs of the project around the working directory."},
+    Example{"charter-daemon list --status failed --since 24h",
+            "Shows what has failed since yesterday."},
+    Example{"charter-daemon list --workflow nightly --limit 10 --json",
+            "Prints the last ten runs of a workflow, for a script."}};
 constexpr std::array kListCodes{kDone, kUsage, kNobody, kOther};
 
 constexpr std::array kStatusArguments{
@@ -347,21 +376,25 @@ constexpr CommandSpec kRetryTable{
     .examples = kRetryExamples,
     .exit_codes = kRetryCodes};
 
-constexpr CommandSpec kListTable{.name = "list",
-                                 .summary = "List the runs of the project",
-                                 .description =
-                                     "Lists the runs of the project, oldest first: the daemon's, "
-                                     "and those of which only a state file tells, because the "
-                                     "'charter' command carried them out itself.",
-                                 .options = kListOptions,
-                                 .examples = kListExamples,
-                                 .exit_codes = kListCodes};
+constexpr CommandSpec kListTable{
+    .name = "list",
+    .summary = "List the runs of the project",
+    .description =
+        "Lists the runs of the project, oldest first: the daemon's, and those of which only a "
+        "state file tells, because the 'charter' command carried them out itself. Times are "
+        "relative; --json has them in full.",
+    .options = kListOptions,
+    .examples = kListExamples,
+    .exit_codes = kListCodes};
 
 constexpr CommandSpec kStatusTable{
     .name = "status",
     .summary = "Show the daemon or one run",
-    .description = "Shows the daemon, its gateway and what waits to be delivered, or one run.",
-    .options = kListOptions,
+    .description =
+        "Shows the daemon: the limits in force, its runs by state, and its link to the gateway "
+        "with what waits to be delivered. Or one run with its steps: the state of each, its "
+        "attempts and how long it took.",
+    .options = kPlainOptions,
     .arguments = kStatusArguments,
     .examples = kStatusExamples,
     .exit_codes = kStatusCodes};
@@ -438,7 +471,7 @@ constexpr CommandSpec kAdoptTable{
         "A daemon whose data was copied from elsewhere, or whose ledger was damaged, shows and "
         "delivers its runs and starts none: a copy must not do again what the original does. This "
         "says that the data here is the one that counts.",
-    .options = kListOptions,
+    .options = kPlainOptions,
     .examples = kAdoptExamples,
     .exit_codes = kAdoptCodes};
 

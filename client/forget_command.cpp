@@ -23,7 +23,7 @@ Expected<int> adopt_command(const ipc::OptionValues& values) {
   if (!target) return target.error();
   const auto answer = ask(*target, Request("adopt"), in_ms(kAnswerMs));
   if (!answer) return answer.error();
-  print(values.flag("json") ? "{}\n" : "The daemon starts runs again.\n");
+  print(values.flag("json") ? "{\"adopted\":true}\n" : "The daemon starts runs again.\n");
   return 0;
 }
 

@@ -4,8 +4,12 @@
 
 #include "client/commands.h"
 #include "client/control.h"
+#include "client/follow.h"
 #include "client/project_runs.h"
+#include "client/run_filter.h"
 #include "client/run_view.h"
+#include "client/step_list.h"
+#include "client/times.h"
 #include "ipc/layout.h"
 
 namespace charter::client {
@@ -63,9 +67,50 @@ std::string array_of(const std::vector<Fields>& runs) {
   return json + "]";
 }
 
+// How the run's steps stand: by its events, or of one that only a file tells of by that. Nothing
+// when the daemon does not have its events any more.
+std::optional<StepList> steps_of(const Target& target, const Fields& run) {
+  const std::string id = run.text("run_id");
+  const auto state = read_state_file(ipc::Layout(target.root), id);
+  if (!run.has("events")) {
+    return state ? std::optional(StepList::from_state(*state)) : std::nullopt;
+  }
+  StepList list;
+  if (state) list.plan(*state);
+  Follower follower(target, id, 0, true, [&list](const EventView& event) { list.take(event); });
+  if (!follower.read()) return std::nullopt;
+  return list;
+}
+
+Expected<int> show_run(const Target& target, const std::string& id, bool json) {
+  auto answer = ask(target, Request("status").text("run_id", id), in_ms(kAnswerMs));
+  if (!answer && answer.error().exit_code == kExitUnknownRun) {
+    const ipc::Layout layout(target.root);
+    if (const auto state = read_state_file(layout, id)) {
+      auto view = Fields::keep(R"({"run":)" + view_of(layout, id, *state) + "}");
+      if (view) answer = std::move(*view);
+    }
+  }
+  if (!answer) return answer.error();
+  const Fields run = answer->object("run");
+  const auto steps = steps_of(target, run);
+  if (json) {
+    print(R"({"run":)" + std::string(answer->raw("run")) + R"(,"steps":)" +
+          (steps ? steps_json(*steps) : "null") + "}\n");
+    return 0;
+  }
+  const Screen screen = standard_output();
+  print(run_text(run, screen, wall_ms()));
+  const std::string table = steps ? steps_text(*steps, screen, wall_ms()) : std::string();
+  if (!table.empty()) print("\n" + table);
+  return 0;
+}
+
 }  // namespace
 
 Expected<int> list_command(const ipc::OptionValues& values) {
+  const auto filter = RunFilter::read(values, wall_ms());
+  if (!filter) return filter.error();
   const auto target = find_target(values);
   if (!target) return target.error();
   auto ids = state_file_ids(ipc::Layout(target->root));
@@ -75,38 +120,26 @@ Expected<int> list_command(const ipc::OptionValues& values) {
   auto found = others(*target, std::move(ids), listed);
   if (!found) return found.error();
   const bool json = values.flag("json");
-  if (json && found->empty()) {
+  if (json && found->empty() && filter->takes_all()) {
     print(only("runs", answer->raw("runs")));
     return 0;
   }
-  const auto runs = merged(std::move(listed), std::move(*found));
-  print(json ? only("runs", array_of(runs)) : runs_text(runs, standard_output()));
+  const auto runs = filter->apply(merged(std::move(listed), std::move(*found)));
+  print(json ? only("runs", array_of(runs)) : runs_text(runs, standard_output(), wall_ms()));
   return 0;
 }
 
 Expected<int> status_command(const ipc::OptionValues& values) {
   const auto target = find_target(values);
   if (!target) return target.error();
-  const std::string& run = values.argument(0);
-  Request request("status");
-  if (!run.empty()) request.text("run_id", run);
-  auto answer = ask(*target, request, in_ms(kAnswerMs));
-  if (!answer && answer.error().exit_code == kExitUnknownRun) {
-    const ipc::Layout layout(target->root);
-    if (const auto state = read_state_file(layout, run)) {
-      auto view = Fields::keep(R"({"run":)" + view_of(layout, run, *state) + "}");
-      if (view) answer = std::move(*view);
-    }
+  const bool json = values.flag("json");
+  if (const std::string& run = values.argument(0); !run.empty()) {
+    return show_run(*target, run, json);
   }
+  const auto answer = ask(*target, Request("status"), in_ms(kAnswerMs));
   if (!answer) return answer.error();
-  const std::string_view key = run.empty() ? "daemon" : "run";
-  if (values.flag("json")) {
-    print(only(key, answer->raw(key)));
-  } else {
-    const Fields fields = answer->object(key);
-    print(run.empty() ? daemon_text(fields, standard_output())
-                      : run_text(fields, standard_output()));
-  }
+  print(json ? only("daemon", answer->raw("daemon"))
+             : daemon_text(answer->object("daemon"), standard_output(), wall_ms()));
   return 0;
 }
 

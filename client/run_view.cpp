@@ -2,6 +2,7 @@
 
 #include "client/event_view.h"
 #include "client/text.h"
+#include "client/times.h"
 
 namespace charter::client {
 namespace {
@@ -64,16 +65,42 @@ std::string counts(const Fields& numbers) {
   return text.empty() ? "none" : text;
 }
 
-void gateway_lines(Sheet& sheet, const Fields& gateway) {
-  const std::string state = gateway.text("state");
-  std::string how = state;
-  if (state == "waiting") {
+// 2026-01-02 03:04:05 UTC (3 min ago)
+std::string when(const std::string& wire_time, std::int64_t now_ms) {
+  if (wire_time.empty()) return {};
+  const std::string full = short_time(wire_time);
+  const std::string relative = ago(wire_time, now_ms);
+  if (relative == full) return full;
+  return full + " UTC (" + relative + ")";
+}
+
+// How the link stands, since when, and what comes next.
+std::string link_text(const Fields& gateway, std::int64_t now_ms) {
+  std::string how = gateway.text("state");
+  if (const std::string since = gateway.text("connected_since"); !since.empty()) {
+    how += " since " + when(since, now_ms);
+  }
+  if (how == "waiting") {
     if (const auto next = gateway.number("next_try_ms")) {
       how += ", next try in " + duration_text(*next);
     }
+    if (const auto tried = gateway.number("attempts"); tried && *tried > 0) {
+      how += ", after " + std::to_string(*tried) + (*tried == 1 ? " attempt" : " attempts");
+    }
   }
+  return how;
+}
+
+void gateway_lines(Sheet& sheet, const Fields& gateway, std::int64_t now_ms) {
+  const std::string state = gateway.text("state");
   sheet.line("gateway", gateway.text("url"));
-  sheet.line("link", how, tone_of(state));
+  sheet.line("link", link_text(gateway, now_ms), tone_of(state));
+  const auto moment = [&](std::string_view name, std::string_view member) {
+    const std::string at = gateway.text(member);
+    if (!at.empty()) sheet.line(name, ago(at, now_ms));
+  };
+  moment("heartbeat", "last_heartbeat_at");
+  moment("heard", "last_heard_at");
   if (gateway.has("confirms")) sheet.line("confirms by", gateway.text("confirms"));
   if (gateway.has("connections")) sheet.line("connections", gateway.raw("connections"));
   if (gateway.has("backlog_events")) {
@@ -135,12 +162,12 @@ void sandbox_lines(Sheet& sheet, const Fields& sandbox) {
 
 }  // namespace
 
-std::string runs_text(const std::vector<Fields>& runs, const Screen& screen) {
+std::string runs_text(const std::vector<Fields>& runs, const Screen& screen, std::int64_t now_ms) {
   Table table({{.title = "RUN"},
                {.title = "WORKFLOW", .elastic = true},
                {.title = "STATE"},
                {.title = "STEP", .elastic = true},
-               {.title = "STARTED (UTC)"},
+               {.title = "STARTED"},
                {.title = "BY"},
                {.title = "EVENTS", .right = true},
                {.title = "ERROR", .elastic = true}});
@@ -150,7 +177,7 @@ std::string runs_text(const std::vector<Fields>& runs, const Screen& screen) {
                {run.text("workflow_id")},
                {state, tone_of(state)},
                {run.text("step")},
-               {short_time(run.text("started_at")), Tone::faint},
+               {ago(run.text("started_at"), now_ms), Tone::faint},
                {run.text("by"), Tone::faint},
                {events_of(run)},
                {run.text("error"), Tone::bad}});
@@ -158,7 +185,7 @@ std::string runs_text(const std::vector<Fields>& runs, const Screen& screen) {
   return table.empty() ? "No runs.\n" : table.render(screen);
 }
 
-std::string run_text(const Fields& run, const Screen& screen) {
+std::string run_text(const Fields& run, const Screen& screen, std::int64_t now_ms) {
   Sheet sheet(screen);
   const std::string state = standing(run);
   const bool queued = state == "queued";
@@ -171,8 +198,8 @@ std::string run_text(const Fields& run, const Screen& screen) {
   sheet.line("retry of", run.text("retry_of"));
   const std::string waits = run.text("waits_at");
   sheet.line("waits for", waits == "gate" ? "approval" : waits, Tone::attention);
-  sheet.line("started", short_time(run.text("started_at")));
-  sheet.line("updated", short_time(run.text("updated_at")));
+  sheet.line("started", when(run.text("started_at"), now_ms));
+  sheet.line("updated", when(run.text("updated_at"), now_ms));
   sheet.line("events", events_of(run));
   if (run.text("by") == "file") {
     const bool untracked = run.text("state") == "untracked";
@@ -184,11 +211,11 @@ std::string run_text(const Fields& run, const Screen& screen) {
   return sheet.text();
 }
 
-std::string daemon_text(const Fields& daemon, const Screen& screen) {
+std::string daemon_text(const Fields& daemon, const Screen& screen, std::int64_t now_ms) {
   Sheet sheet(screen);
   sheet.line("daemon", "charter-daemon " + daemon.text("version") + ", pid " +
                            std::string(daemon.raw("pid")));
-  sheet.line("since", short_time(daemon.text("started_at")));
+  sheet.line("since", when(daemon.text("started_at"), now_ms));
   sheet.line("project", daemon.text("project"));
   sheet.line("worker id", daemon.text("worker_id"));
   sheet.line("socket", daemon.text("socket"));
@@ -213,7 +240,7 @@ std::string daemon_text(const Fields& daemon, const Screen& screen) {
   sheet.line("holding", daemon.text("holding"), Tone::attention);
   sheet.line("ledger", daemon.text("ledger_trouble"), Tone::bad);
   sheet.line("disk", daemon.text("disk_trouble"), Tone::bad);
-  gateway_lines(sheet, daemon.object("gateway"));
+  gateway_lines(sheet, daemon.object("gateway"), now_ms);
   return sheet.text();
 }
 

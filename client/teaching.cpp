@@ -80,7 +80,7 @@ Expected<Target> target_of(const std::vector<std::string>& where) {
   std::vector<std::string> words = where;
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
-  const auto values = ipc::read_options(kListTable, arguments);
+  const auto values = ipc::read_options(kStatusTable, arguments);
   if (!values) return Failure{kExitUsage, values.error().what};
   return find_target(*values);
 }

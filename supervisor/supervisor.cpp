@@ -350,23 +350,31 @@ std::string Supervisor::daemon_view() const {
                                .number("finished_undelivered", number(counts.finished_undelivered))
                                .str();
   const LinkStatus link = link_->status();
+  const auto time_or_none = [](std::int64_t us) {
+    return us == 0 ? std::string() : ipc::wire_time(us);
+  };
   const bool capnp = link.protocol == WireProtocol::capnp;
   const bool pong = link.confirms_by_pong;
   constexpr std::string_view kStates[] = {"stopped", "connecting", "up", "waiting"};
-  const std::string gateway = JsonObject()
-                                  .text("url", base_.gateway.url)
-                                  .text("state", kStates[static_cast<std::size_t>(link.state)])
-                                  .text_or_null("last_error", link.last_error)
-                                  .text_or_null("warning", link.warning)
-                                  .number("connections", number(link.connections))
-                                  .text("protocol", capnp ? "capnp" : "json")
-                                  .text("confirms", capnp  ? "ack"
-                                                    : pong ? "pong"
-                                                           : "tcp")
-                                  .number("backlog_events", number(counts.undelivered_events))
-                                  .number("backlog_runs", number(counts.undelivered_runs))
-                                  .number("next_try_ms", number(link.next_try.count()))
-                                  .str();
+  const std::string gateway =
+      JsonObject()
+          .text("url", base_.gateway.url)
+          .text("state", kStates[static_cast<std::size_t>(link.state)])
+          .text_or_null("last_error", link.last_error)
+          .text_or_null("warning", link.warning)
+          .number("connections", number(link.connections))
+          .number("attempts", number(link.attempts))
+          .text_or_null("connected_since", time_or_none(link.up_since_us))
+          .text_or_null("last_heartbeat_at", time_or_none(link.last_heartbeat_us))
+          .text_or_null("last_heard_at", time_or_none(link.last_heard_us))
+          .text("protocol", capnp ? "capnp" : "json")
+          .text("confirms", capnp  ? "ack"
+                            : pong ? "pong"
+                                   : "tcp")
+          .number("backlog_events", number(counts.undelivered_events))
+          .number("backlog_runs", number(counts.undelivered_runs))
+          .number("next_try_ms", number(link.next_try.count()))
+          .str();
   JsonObject view;
   view.text("version", ipc::product_version())
       .number("pid", ::getpid())

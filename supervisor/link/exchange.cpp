@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "ipc/journal.h"
+
 namespace charter::supervisor {
 namespace {
 
@@ -67,6 +69,7 @@ void Exchange::pump() {
   if (writing_ || stopped_) return;
   if (heartbeat_due_) {
     heartbeat_due_ = false;
+    last_heartbeat_us_ = ipc::now_us();
     write(client_.heartbeat());
   } else if (next_in_batch_ < batch_.size()) {
     write(std::move(batch_[next_in_batch_++]));

@@ -47,6 +47,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   [[nodiscard]] bool has_ponged() const { return liveness_.has_ponged(); }
   [[nodiscard]] bool has_confirmed() const { return has_confirmed_; }
+  // When a heartbeat was last sent here, by the wall clock; 0: not yet.
+  [[nodiscard]] std::int64_t last_heartbeat_us() const { return last_heartbeat_us_; }
 
  private:
   void pump();
@@ -86,6 +88,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   bool pump_posted_ = false;
   bool stopped_ = false;
   bool has_confirmed_ = false;
+  std::int64_t last_heartbeat_us_ = 0;
   std::uint64_t halves_ = 0;
   Clock::time_point next_half_;
 };

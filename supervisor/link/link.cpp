@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ipc/gateway_message.h"
+#include "ipc/journal.h"
 #include "supervisor/link/backoff.h"
 #include "supervisor/link/connector.h"
 #include "supervisor/link/credentials.h"
@@ -122,6 +123,9 @@ class Link::Impl : public std::enable_shared_from_this<Impl>, public WebSocketOw
   int silent_connections_ = 0;
   Clock::time_point next_try_;
   Clock::time_point up_since_;
+  std::int64_t up_since_us_ = 0;
+  std::int64_t last_heartbeat_us_ = 0;  // of connections that are over
+  std::int64_t last_heard_us_ = 0;
 };
 
 void Link::Impl::start() {
@@ -214,6 +218,8 @@ void Link::Impl::stand(WireProtocol protocol) {
   state_ = State::up;
   protocol_ = protocol;
   up_since_ = Clock::now();
+  up_since_us_ = ipc::now_us();
+  last_heard_us_ = up_since_us_;
   ++connections_;
   attempts_ = 0;
   const bool capnp = protocol == WireProtocol::capnp;
@@ -230,6 +236,7 @@ void Link::Impl::stand(WireProtocol protocol) {
 }
 
 void Link::Impl::received(std::string message, bool binary) {
+  last_heard_us_ = ipc::now_us();
   if (awaits_welcome_) return welcomed(message, binary);
   const bool capnp = protocol_ == WireProtocol::capnp;
   if (binary != capnp) {
@@ -281,6 +288,7 @@ void Link::Impl::closed(const std::string& reason) {
 
 void Link::Impl::ponged(std::string_view payload) {
   silent_connections_ = 0;
+  last_heard_us_ = ipc::now_us();
   if (exchange_) exchange_->ponged(payload);
 }
 
@@ -316,7 +324,10 @@ void Link::Impl::failed(const std::string& reason, milliseconds wait) {
 void Link::Impl::drop_connection() {
   ++turn_;
   awaits_welcome_ = false;
-  if (exchange_) exchange_->stop();
+  if (exchange_) {
+    exchange_->stop();
+    last_heartbeat_us_ = std::max(last_heartbeat_us_, exchange_->last_heartbeat_us());
+  }
   exchange_.reset();
   socket_.reset();
   connector_.cancel();
@@ -386,6 +397,10 @@ LinkStatus Link::Impl::status() const {
     status.next_try = std::max(milliseconds(0),
                                std::chrono::duration_cast<milliseconds>(next_try_ - Clock::now()));
   }
+  if (state_ == State::up) status.up_since_us = up_since_us_;
+  status.last_heartbeat_us =
+      std::max(last_heartbeat_us_, exchange_ ? exchange_->last_heartbeat_us() : 0);
+  status.last_heard_us = last_heard_us_;
   status.protocol = state_ == State::up ? protocol_ : WireProtocol::json;
   status.confirms_by_pong = silent_connections_ < kSilentConnections;
   status.warning = token_warning_;

@@ -63,6 +63,10 @@ struct LinkStatus {
   std::uint64_t connections = 0;  // that stood
   std::uint64_t attempts = 0;     // since the last one that stood
   std::chrono::milliseconds next_try{0};
+  // By the wall clock, in microseconds, for people; 0: never.
+  std::int64_t up_since_us = 0;        // of the connection that stands; 0 while none does
+  std::int64_t last_heartbeat_us = 0;  // sent, on whichever connection
+  std::int64_t last_heard_us = 0;      // a message or a pong of the gateway
   WireProtocol protocol = WireProtocol::json;  // of the connection that stands
   bool confirms_by_pong = true;                // false: the gateway never pongs, TCP's ack must do
   std::string warning;  // what a person should know while it goes on, or empty

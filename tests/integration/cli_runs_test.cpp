@@ -92,10 +92,10 @@ TEST_F(CliRuns, AreListedAmongTheDaemonsAndMarked) {
   const auto table = charter({"list"}).out;
   EXPECT_THAT(table, HasSubstr("BY"));
   EXPECT_THAT(table,
-              MatchesRegex("(.|\n)*old +ask +completed +2026-01-02 03:04:05 +file\n(.|\n)*"));
+              MatchesRegex("(.|\n)*old +ask +completed +2026-01-02 +file\n(.|\n)*"));
   EXPECT_THAT(table,
-              MatchesRegex("(.|\n)*asks +ask +paused +gate +2026-01-02 03:04:07 +file(.|\n)*"));
-  EXPECT_THAT(table, MatchesRegex("(.|\n)*ours +ask +paused +gate +[-0-9: ]+ daemon +1(.|\n)*"));
+              MatchesRegex("(.|\n)*asks +ask +paused +gate +2026-01-02 +file(.|\n)*"));
+  EXPECT_THAT(table, MatchesRegex("(.|\n)*ours +ask +paused +gate +[a-z0-9 ]+ daemon +1(.|\n)*"));
   EXPECT_THAT(table, MatchesRegex("(.|\n)*young +ask +running +gate(.|\n)*"));
 }
 

@@ -311,5 +311,27 @@ TEST_F(Client, ControlRequestsNameAnUnknownFieldOrOperation) {
   EXPECT_EQ(text_of(answer, "code"), "invalid_request");
 }
 
+TEST(ClientStatus, TellsSinceWhenTheLinkStandsAndWhenItWasHeard) {
+  DaemonOptions options;
+  options.arguments = {"--heartbeat-interval", "0.1", "--reconnect-delay", "0.05"};
+  Started scene(options);
+  const auto gateway = [&] {
+    const auto answer = parsed(charter_daemon(scene.project, {"status", "--json"}).out);
+    return answer.at("daemon").at("gateway").as_object();
+  };
+  ASSERT_TRUE(scene.gateway.wait_for("worker.heartbeat"));
+  const auto up = gateway();
+  EXPECT_EQ(text_of(up, "state"), "up");
+  EXPECT_THAT(text_of(up, "connected_since"), StartsWith("20"));
+  EXPECT_GT(text_of(up, "last_heartbeat_at"), text_of(up, "connected_since"));
+  EXPECT_GE(text_of(up, "last_heard_at"), text_of(up, "connected_since"));
+  scene.gateway.kill();
+  ASSERT_TRUE(eventually(kSoon, [&] { return gateway().at("attempts").as_int64() > 1; }));
+  const auto down = gateway();
+  EXPECT_TRUE(down.at("connected_since").is_null());
+  EXPECT_GE(text_of(down, "last_heartbeat_at"), text_of(up, "last_heartbeat_at"));
+  EXPECT_THAT(charter_daemon(scene.project, {"status"}).out, HasSubstr("attempt"));
+}
+
 }  // namespace
 }  // namespace charter::tests

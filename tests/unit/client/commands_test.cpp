@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "client/fields.h"
 #include "tests/unit/client/client_run.h"
 
 namespace charter::client {
@@ -121,24 +122,87 @@ TEST_F(ClientCommands, StatusShowsTheDaemonAndItsGateway) {
       daemon.answer(
           R"({"ok":true,"daemon":{"version":"0.1.0","pid":77,"max_runs":4,"worker_id":"w",)"
           R"("runs":{"executing":2,"finished_undelivered":1},"gateway":{"url":"ws://g/daemon",)"
-          R"("state":"waiting","next_try_ms":1500,"last_error":"refused","backlog_events":9,)"
+          R"("state":"waiting","next_try_ms":1500,"attempts":3,"last_error":"refused","backlog_events":9,)"
           R"("backlog_runs":2}}})"
           "\n"),
       std::string(kHead) + R"("op":"status"})");
   EXPECT_EQ(client.wait(), 0);
   for (const char* text :
        {"charter-daemon 0.1.0, pid 77", "2 executing, 1 finished undelivered; at most 4",
-        "ws://g/daemon", "waiting, next try in 1.5 s", "9 events of 2 runs", "refused"}) {
+        "ws://g/daemon", "waiting, next try in 1.5 s, after 3 attempts", "9 events of 2 runs",
+        "refused"}) {
     EXPECT_THAT(client.out(), HasSubstr(text));
   }
 }
 
 TEST_F(ClientCommands, StatusOfARunKeepsItsJsonBytes) {
   ClientRun client(project, {"status", "r1", "--json"});
-  EXPECT_THAT(daemon.answer("{\"ok\":true,\"run\":{\"run_id\" : \"r1\"}}\n"),
+  EXPECT_THAT(daemon.answer("{\"ok\":true,\"run\":{\"run_id\" : \"r1\",\"events\":1}}\n"),
               HasSubstr(R"("op":"status","run_id":"r1"})"));
+  EXPECT_THAT(daemon.answer(kStart + "{\"ok\":true,\"end\":\"now\"}\n"),
+              HasSubstr(R"("op":"events","run_id":"r1")"));
   EXPECT_EQ(client.wait(), 0);
-  EXPECT_EQ(client.out(), "{\"run\":{\"run_id\" : \"r1\"}}\n");
+  EXPECT_THAT(client.out(), StartsWith("{\"run\":{\"run_id\" : \"r1\",\"events\":1},\"steps\":[{"));
+}
+
+TEST_F(ClientCommands, StepsOfARunThatTheDaemonForgotMeanwhileAreNull) {
+  ClientRun client(project, {"status", "r1", "--json"});
+  daemon.answer("{\"ok\":true,\"run\":{\"run_id\":\"r1\",\"events\":1}}\n");
+  daemon.answer("{\"ok\":false,\"code\":\"unknown_run\",\"error\":\"no r1\"}\n");
+  EXPECT_EQ(client.wait(), 0);
+  EXPECT_EQ(client.out(), "{\"run\":{\"run_id\":\"r1\",\"events\":1},\"steps\":null}\n");
+}
+
+// Four runs, of which the second is not over; each began a day after the one before.
+const std::string kFourRuns =
+    R"({"ok":true,"runs":[)"
+    R"({"run_id":"r1","workflow_id":"w","state":"finished","status":"failed","started_at":"2026-01-01T12:00:00.5Z"},)"
+    R"({"run_id":"r2","workflow_id":"x","state":"queued","status":"pending","started_at":"2026-01-02T12:00:00Z"},)"
+    R"({"run_id":"r3","workflow_id":"w","state":"finished","status":"completed","started_at":"2026-01-03T12:00:00Z"},)"
+    R"({"run_id":"r4","workflow_id":"y","state":"finished","status":"failed","started_at":"2026-01-04T12:00:00Z"}]})"
+    "\n";
+
+struct Listed : ClientCommands {
+  // The ids that are left with these options, in the order in which they are listed.
+  std::string left(std::vector<std::string> options) {
+    options.insert(options.begin(), {"list", "--json"});
+    ClientRun client(project, options);
+    daemon.answer(kFourRuns);
+    EXPECT_EQ(client.wait(), 0) << client.err();
+    const auto fields = Fields::keep(client.out()).value();
+    std::string ids;
+    for (const Fields& run : fields.objects("runs")) ids += run.text("run_id") + " ";
+    return ids;
+  }
+};
+
+TEST_F(Listed, OnlyWhatFitsAllFilters) {
+  EXPECT_EQ(left({}), "r1 r2 r3 r4 ");
+  EXPECT_EQ(left({"--status", "failed"}), "r1 r4 ");
+  EXPECT_EQ(left({"--status", "failed", "--status", "queued"}), "r1 r2 r4 ");
+  EXPECT_EQ(left({"--status", "active"}), "r2 ");
+  EXPECT_EQ(left({"--workflow", "w", "--workflow", "y"}), "r1 r3 r4 ");
+  EXPECT_EQ(left({"--workflow", "w", "--status", "failed"}), "r1 ");
+  EXPECT_EQ(left({"--since", "2026-01-03"}), "r3 r4 ");
+  EXPECT_EQ(left({"--since", "2026-01-03T12:00:00", "--limit", "9"}), "r3 r4 ");
+  EXPECT_EQ(left({"--since", "2026-01-03T12:00:01"}), "r4 ");
+  EXPECT_EQ(left({"--since", "1h"}), "");
+  EXPECT_EQ(left({"--limit", "2"}), "r3 r4 ");
+  EXPECT_EQ(left({"--status", "failed", "--limit", "1"}), "r4 ");
+  EXPECT_EQ(left({"--limit", "0"}), "");
+}
+
+TEST_F(ClientCommands, AFilterThatCannotBeReadIsAUsageErrorThatNamesIt) {
+  daemon.leave();
+  const auto error_of = [this](const std::string& option, const std::string& value) {
+    ClientRun client(project, {"list", option, value});
+    EXPECT_EQ(client.wait(), kExitUsage);
+    EXPECT_EQ(client.out(), "");
+    return client.err();
+  };
+  EXPECT_THAT(error_of("--since", "yesterday"), HasSubstr("'--since': must be a number with"));
+  EXPECT_THAT(error_of("--limit", "-1"), HasSubstr("'--limit': must be non-negative"));
+  EXPECT_THAT(error_of("--status", "done"), HasSubstr("'done' is not one of 'active'"));
 }
 
 TEST_F(ClientCommands, EventsPassesMessagesOnByteForByte) {

@@ -1,4 +1,5 @@
 #include "client/table.h"
+#include "client/times.h"
 
 #include <gtest/gtest.h>
 
@@ -106,7 +107,7 @@ TEST(EventText, LinesStandBelowEachOtherAndFitTheScreen) {
 TEST(RunText, ShowsAQueuedRunAsWaitingForASlot) {
   const auto run = Fields::read(
       R"({"run_id":"r","workflow_id":"w","state":"queued","status":"pending","events":0})");
-  EXPECT_NE(run_text(*run, {}).find("queued, waiting for a slot"), std::string::npos);
+  EXPECT_NE(run_text(*run, {}, 0).find("queued, waiting for a slot"), std::string::npos);
 }
 
 TEST(RunText, ShowsFinishedRunsByTheirStatusAndNamesUndeliveredEvents) {
@@ -114,20 +115,35 @@ TEST(RunText, ShowsFinishedRunsByTheirStatusAndNamesUndeliveredEvents) {
       R"({"run_id":"r","workflow_id":"w","state":"finished","status":"failed","events":5,)"
       R"("delivered":2,"error":"no","started_at":"2026-01-02T03:04:05Z","by":"daemon"})";
   const auto run = Fields::read(text);
-  EXPECT_EQ(runs_text({*run}, {}),
-            "RUN  WORKFLOW  STATE   STEP  STARTED (UTC)        BY               EVENTS  ERROR\n"
-            "r    w         failed        2026-01-02 03:04:05  daemon  5 (2 delivered)  no\n");
-  EXPECT_EQ(runs_text({}, {}), "No runs.\n");
+  const std::int64_t later = read_wire_time("2026-01-02T05:04:10Z").value();
+  EXPECT_EQ(runs_text({*run}, {}, later),
+            "RUN  WORKFLOW  STATE   STEP  STARTED  BY               EVENTS  ERROR\n"
+            "r    w         failed        2 h ago  daemon  5 (2 delivered)  no\n");
+  EXPECT_NE(run_text(*run, {}, later).find("2026-01-02 03:04:05 UTC (2 h ago)"), std::string::npos);
+  EXPECT_EQ(runs_text({}, {}, 0), "No runs.\n");
 }
 
 TEST(RunText, ShowsTheRunsOfOthersByWhatTheirFilesSay) {
   const auto run = Fields::read(
       R"({"run_id":"r","workflow_id":"w","state":"untracked","status":"running","events":null,)"
       R"("delivered":null,"by":"file"})");
-  EXPECT_EQ(runs_text({*run}, {}),
-            "RUN  WORKFLOW  STATE    STEP  STARTED (UTC)  BY    EVENTS  ERROR\n"
-            "r    w         running                       file\n");
-  EXPECT_NE(run_text(*run, {}).find("whether anybody is at it is not known"), std::string::npos);
+  EXPECT_EQ(runs_text({*run}, {}, 0),
+            "RUN  WORKFLOW  STATE    STEP  STARTED  BY    EVENTS  ERROR\n"
+            "r    w         running                 file\n");
+  EXPECT_NE(run_text(*run, {}, 0).find("whether anybody is at it is not known"), std::string::npos);
+}
+
+// Since when the link stands, and when either side was last heard: what a person asks first.
+TEST(DaemonText, TellsHowTheLinkIs) {
+  const auto daemon = Fields::read(
+      R"({"version":"0.1.0","pid":1,"gateway":{"url":"ws://g","state":"up",)"
+      R"("connected_since":"2026-01-02T03:04:05Z","last_heartbeat_at":"2026-01-02T03:05:00Z",)"
+      R"("last_heard_at":"2026-01-02T03:05:05Z"}})");
+  const std::int64_t later = read_wire_time("2026-01-02T03:05:10Z").value();
+  const std::string text = daemon_text(*daemon, {}, later);
+  EXPECT_NE(text.find("up since 2026-01-02 03:04:05 UTC (1 min ago)\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("heartbeat   10 s ago\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("heard       5 s ago\n"), std::string::npos) << text;
 }
 
 }  // namespace
