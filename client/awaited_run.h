@@ -26,6 +26,9 @@ class AwaitedRun {
   // at most. False when the person has left it open.
   [[nodiscard]] Expected<bool> attend(Deadline deadline);
 
+  // Whether attend() may have something to say.
+  [[nodiscard]] bool asks() const { return waiting_ && !attended_; }
+
   [[nodiscard]] const std::string& id() const { return run_; }
   [[nodiscard]] const RunEnd& end() const { return end_; }
   [[nodiscard]] bool away() const { return !foreign_ && follower_.away(); }

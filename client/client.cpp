@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "client/commands.h"
+#include "client/progress.h"
 
 namespace charter::client {
 namespace {
@@ -27,7 +28,10 @@ constexpr std::array kEntries{
     Entry{&kDrainTable, drain_command},   Entry{&kStopTable, stop_command}};
 
 // What was printed is flushed line by line, so nothing is lost by leaving here.
-void leave_interrupted(int) { ::_exit(kExitInterrupted); }
+void leave_interrupted(int) {
+  erase_progress_at_once();
+  ::_exit(kExitInterrupted);
+}
 
 int fail_usage(const ipc::CommandSpec& table, const ipc::Error& error) {
   const std::string hint = ipc::usage_hint(table) + "\n";

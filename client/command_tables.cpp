@@ -44,8 +44,15 @@ constexpr OptionSpec kWait{
     .name = "wait", .help = "Wait until the run has ended.", .kind = OptionKind::flag};
 constexpr OptionSpec kFollow{.name = "follow",
                              .letter = 'f',
-                             .help = "Print the run's events until it has ended.",
+                             .help =
+                                 "Print the run's events until it has ended, and its outputs; "
+                                 "on a terminal with a line that says how it stands.",
                              .kind = OptionKind::flag};
+
+constexpr OptionSpec kFollowOn{.name = "follow",
+                               .letter = 'f',
+                               .help = "Then print the run's further events until it has ended.",
+                               .kind = OptionKind::flag};
 
 constexpr ExitCode kDone{0, "done"};
 constexpr ExitCode kUsage{2, "bad options, or no project found"};
@@ -232,13 +239,23 @@ constexpr std::array kResumeOptions{
     OptionSpec{.name = "approve", .help = "Let the run go on.", .kind = OptionKind::flag},
     OptionSpec{.name = "deny", .help = "End the run as cancelled.", .kind = OptionKind::flag},
     OptionSpec{.name = "note", .metavar = "TEXT", .help = "Why; it is kept with the decision."},
+    kFollowOn,
     kJson,
     kProjectPath,
     kSocketPath};
 constexpr std::array kResumeExamples{
     Example{"charter-daemon resume 7d9f… --approve", "Answers the gate at which the run waits."},
-    Example{"charter-daemon resume 7d9f… --deny --note 'numbers are off'", "Refuses it."}};
-constexpr std::array kResumeCodes{kDone, kUsage, kNobody, kUnknown, kRefused, kOther};
+    Example{"charter-daemon resume 7d9f… --deny --note 'numbers are off'", "Refuses it."},
+    Example{"charter-daemon resume 7d9f… --approve --follow",
+            "Approves it, and shows what happens then."}};
+constexpr std::array kResumeCodes{ExitCode{0, "done; with --follow: completed"},
+                                  ExitCode{1, "with --follow: the run failed or was cancelled"},
+                                  kUsage,
+                                  kNobody,
+                                  kUnknown,
+                                  kRefused,
+                                  kOther,
+                                  kLeftOpen};
 
 // ---------------------------------------------------------------- submit
 constexpr std::array kSubmitOptions{
@@ -247,12 +264,13 @@ constexpr std::array kSubmitOptions{
                .help = "A JSON object: question id to answer. From a file with @, or from "
                        "standard input.",
                .shown_default = "asked, at a terminal"},
-    kJson, kProjectPath, kSocketPath};
+    kFollowOn, kJson, kProjectPath, kSocketPath};
 constexpr std::array kSubmitExamples{
     Example{R"(charter-daemon submit 7d9f… --answers '{"region": "eu", "checks": ["a", "b"]}')",
             "Answers the form at which the run waits."},
     Example{"charter-daemon submit 7d9f…", "Asks its questions at the terminal."}};
-constexpr std::array kSubmitCodes{kDone,
+constexpr std::array kSubmitCodes{ExitCode{0, "done; with --follow: completed"},
+                                  ExitCode{1, "with --follow: the run failed or was cancelled"},
                                   kUsage,
                                   kNobody,
                                   kUnknown,

@@ -9,6 +9,15 @@ namespace {
 
 constexpr std::size_t kStepColumns = 20;
 constexpr std::size_t kSeqColumns = 5;
+constexpr std::size_t kDayColumns = 11;  // of 2026-01-02 03:04:05
+constexpr std::size_t kClockColumns = 8;
+constexpr std::size_t kNarrow = 72;  // below this neither numbers nor days are shown
+
+bool narrow(const Screen& screen) { return screen.width > 0 && screen.width < kNarrow; }
+
+std::size_t step_columns(const Screen& screen) {
+  return narrow(screen) ? std::min(kStepColumns, screen.width / 4) : kStepColumns;
+}
 
 std::string with(std::string_view head, std::string tail) {
   return tail.empty() ? std::string(head) : std::string(head) + ": " + std::move(tail);
@@ -83,18 +92,30 @@ std::string short_time(std::string_view wire_time) {
 }
 
 std::string event_heading(const Screen& screen) {
-  const std::string text = padded("  SEQ", kSeqColumns + 2) + padded("TIME (UTC)", 21) +
-                           padded("STEP", kStepColumns + 2) + "EVENT";
+  std::string text;
+  if (narrow(screen)) {
+    text = padded("TIME", kClockColumns + 2) + padded("STEP", step_columns(screen) + 2) + "EVENT";
+  } else {
+    text = padded("  SEQ", kSeqColumns + 2) + padded("TIME (UTC)", 21) +
+           padded("STEP", kStepColumns + 2) + "EVENT";
+  }
   return toned(text, Tone::faint, screen) + "\n";
 }
 
 std::string event_line(const EventView& view, const Screen& screen) {
   const std::string seq = std::to_string(view.seq);
-  std::string head(kSeqColumns - std::min(kSeqColumns, seq.size()), ' ');
-  head += seq + "  " + padded(short_time(view.occurred_at), 19) + "  ";
+  const std::string time = short_time(view.occurred_at);
+  std::string head;
+  if (narrow(screen)) {
+    head =
+        padded(time.size() > kDayColumns ? time.substr(kDayColumns) : time, kClockColumns) + "  ";
+  } else {
+    head.assign(kSeqColumns - std::min(kSeqColumns, seq.size()), ' ');
+    head += seq + "  " + padded(time, 19) + "  ";
+  }
   std::string step = printable(view.step);
-  if (screen.width > 0) step = cut(step, kStepColumns);
-  head += padded(std::move(step), kStepColumns) + "  ";
+  if (screen.width > 0) step = cut(step, step_columns(screen));
+  head += padded(std::move(step), step_columns(screen)) + "  ";
   std::string text = printable(describe(view));
   const std::size_t used = columns_of(head);
   if (screen.width > used) text = cut(text, screen.width - used);

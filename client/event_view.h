@@ -25,7 +25,8 @@ struct EventView {
 // "done in 1.2 s", "waits for approval: …"; the kind itself when it is one we do not know.
 [[nodiscard]] std::string describe(const EventView& event);
 
-// One line with its newline: number, time, step, description. Lines come one by one, so their
+// One line with its newline: number, time, step, description; on a narrow screen without the number
+// and the day. Lines come one by one, so their
 // columns do not depend on each other.
 [[nodiscard]] std::string event_line(const EventView& event, const Screen& screen);
 [[nodiscard]] std::string event_heading(const Screen& screen);

@@ -79,6 +79,7 @@ std::optional<StepList> steps_of(const Target& target, const Fields& run) {
   if (state) list.plan(*state);
   Follower follower(target, id, 0, true, [&list](const EventView& event) { list.take(event); });
   if (!follower.read()) return std::nullopt;
+  list.pass_time(wall_ms());
   return list;
 }
 

@@ -1,5 +1,6 @@
 // resume: one request, one sentence.
 #include "client/answering.h"
+#include "client/await.h"
 #include "client/commands.h"
 #include "client/control.h"
 
@@ -15,6 +16,7 @@ Expected<int> resume_command(const ipc::OptionValues& values) {
   const std::string& run = values.argument(0);
   std::optional<std::string> note;
   if (values.has("note")) note = values.text("note");
+  const std::int64_t from = values.flag("follow") ? events_so_far(*target, run) : 0;
   const auto answer = send_decision(*target, run, approve, note);
   if (!answer) return answer.error();
   if (values.flag("json")) {
@@ -23,7 +25,7 @@ Expected<int> resume_command(const ipc::OptionValues& values) {
   } else {
     print("Run " + run + (approve ? " approved.\n" : " denied.\n"));
   }
-  return 0;
+  return values.flag("follow") ? follow_on(*target, run, from, values.flag("json")) : 0;
 }
 
 }  // namespace charter::client

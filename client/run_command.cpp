@@ -52,6 +52,7 @@ Expected<int> start_run(const ipc::OptionValues& values, const Target& target, R
   return await_runs(target, {.runs = {run},
                              .known = true,
                              .show_events = values.flag("follow"),
+                             .from = 0,
                              .json = json,
                              .deadline = kNever,
                              .limit = {}});

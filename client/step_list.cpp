@@ -1,6 +1,7 @@
 #include "client/step_list.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "client/text.h"
 #include "client/times.h"
@@ -142,6 +143,10 @@ void StepList::take(const EventView& event) {
     one.state = "retrying";
     one.attempts = event.event.number("attempt").value_or(one.attempts.value_or(0)) + 1;
     one.max_attempts = event.event.number("max_attempts");
+    const double delay =
+        std::strtod(std::string(event.event.raw("delay_seconds")).c_str(), nullptr);
+    const std::int64_t failed_at = read_wire_time(event.occurred_at).value_or(0);
+    one.retry_at_ms = failed_at + static_cast<std::int64_t>(delay * 1000);
   } else if (kind == "GatePendingEvent" || kind == "InputPendingEvent") {
     if (one.started_at.empty()) one.started_at = event.occurred_at;
     one.attempts = std::max<std::int64_t>(1, one.attempts.value_or(0));
@@ -149,6 +154,12 @@ void StepList::take(const EventView& event) {
   } else if (kind == "GateDecisionEvent") {
     const bool approved = event.event.truth("approved");
     end(one, event, approved ? "completed" : "cancelled");
+  }
+}
+
+void StepList::pass_time(std::int64_t now_ms) {
+  for (StepView& one : steps_) {
+    if (one.state == "retrying" && one.retry_at_ms.value_or(0) <= now_ms) one.state = "running";
   }
 }
 

@@ -22,6 +22,7 @@ struct StepView {
   std::optional<std::int64_t> attempts;      // begun; not known of runs that only a file tells of
   std::optional<std::int64_t> max_attempts;  // known once one has failed
   std::string started_at;                    // as the wire has it; empty: not begun, or not known
+  std::optional<std::int64_t> retry_at_ms;   // when the next attempt begins, while retrying
   std::optional<std::int64_t> duration_ms;   // of a gate or form: for how long it waited
   std::string error;
   std::string outputs;  // a JSON object as the event had it, or empty
@@ -36,6 +37,8 @@ class StepList {
   [[nodiscard]] static StepList from_state(const Fields& state);
   // Events in order, each once.
   void take(const EventView& event);
+  // No event tells that the next attempt has begun; the wall clock does.
+  void pass_time(std::int64_t now_ms);
 
   [[nodiscard]] const std::vector<StepView>& steps() const { return steps_; }
   // Whether the plan is known, and with it how many steps there are.

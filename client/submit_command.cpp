@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "client/answering.h"
+#include "client/await.h"
 #include "client/commands.h"
 #include "client/follow.h"
 #include "client/project_runs.h"
@@ -86,6 +87,7 @@ Expected<int> submit_command(const ipc::OptionValues& values) {
   if (!answers) return answers.error();
   const auto target = find_target(values);
   if (!target) return target.error();
+  const std::int64_t from = values.flag("follow") ? events_so_far(*target, run) : 0;
   if (given) {
     if (const auto sent = send_answers(*target, run, *answers); !sent) return sent.error();
   } else {
@@ -95,7 +97,7 @@ Expected<int> submit_command(const ipc::OptionValues& values) {
   }
   print(values.flag("json") ? R"({"run_id":)" + ipc::quoted(run) + "}\n"
                             : "Run " + run + " has its answers.\n");
-  return 0;
+  return values.flag("follow") ? follow_on(*target, run, from, values.flag("json")) : 0;
 }
 
 }  // namespace charter::client

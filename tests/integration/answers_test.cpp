@@ -178,7 +178,7 @@ TEST_F(Answers, RunThatIsFollowedAsksWhereItWaits) {
   ASSERT_EQ(scene.gateway.wait_for_end("r1"), "RunCancelledEvent");
   EXPECT_TRUE(scene.gateway.events("r1").at(1).at("note").is_null());
   EXPECT_THAT(read_file(scene.project.scratch("out")),
-              HasSubstr(R"({"run_id":"r1","status":"cancelled","error":null})"));
+              HasSubstr(R"({"run_id":"r1","status":"cancelled","error":null,)"));
 }
 
 TEST_F(Answers, AQuestionLeftOpenLeavesTheRunPausedAndExits130) {

@@ -91,10 +91,8 @@ TEST_F(CliRuns, AreListedAmongTheDaemonsAndMarked) {
   EXPECT_THAT(makers, ElementsAre("file", "file", "daemon", "file"));
   const auto table = charter({"list"}).out;
   EXPECT_THAT(table, HasSubstr("BY"));
-  EXPECT_THAT(table,
-              MatchesRegex("(.|\n)*old +ask +completed +2026-01-02 +file\n(.|\n)*"));
-  EXPECT_THAT(table,
-              MatchesRegex("(.|\n)*asks +ask +paused +gate +2026-01-02 +file(.|\n)*"));
+  EXPECT_THAT(table, MatchesRegex("(.|\n)*old +ask +completed +2026-01-02 +file\n(.|\n)*"));
+  EXPECT_THAT(table, MatchesRegex("(.|\n)*asks +ask +paused +gate +2026-01-02 +file(.|\n)*"));
   EXPECT_THAT(table, MatchesRegex("(.|\n)*ours +ask +paused +gate +[a-z0-9 ]+ daemon +1(.|\n)*"));
   EXPECT_THAT(table, MatchesRegex("(.|\n)*young +ask +running +gate(.|\n)*"));
 }
@@ -171,7 +169,8 @@ TEST_F(CliRuns, AreWaitedForByTheirStateFiles) {
   ASSERT_TRUE(ending.has_value());
   EXPECT_EQ(ending->code, kRunFailed);
   EXPECT_EQ(read_file(spec.output),
-            "{\"run_id\":\"r2\",\"status\":\"failed\",\"error\":\"it broke\"}\n");
+            R"({"run_id":"r2","status":"failed","error":"it broke","outputs":null,"exit_code":1})"
+            "\n");
 }
 
 TEST_F(CliRuns, PausedOnesAreAnsweredAndThenTheDaemons) {

@@ -59,7 +59,8 @@ TEST_F(Client, RunWaitsForTheEndAndItsExitCodeIsTheRuns) {
   const auto done = charter({"run", "hello", "--run-id", "r1", "--wait", "--json"});
   EXPECT_EQ(done.code, kFine) << done.err;
   const auto lines = done.out;
-  EXPECT_THAT(lines, HasSubstr(R"({"run_id":"r1","status":"completed","error":null})"));
+  EXPECT_THAT(lines, HasSubstr(R"({"run_id":"r1","status":"completed","error":null,)"
+                               R"("outputs":{"greet":{"stdout":"hello who"}},"exit_code":0})"));
   const auto failed = charter({"run", "fails", "--run-id", "r2", "--wait"});
   EXPECT_EQ(failed.code, kRunFailed);
   EXPECT_THAT(failed.err, HasSubstr("why"));

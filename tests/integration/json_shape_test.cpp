@@ -119,7 +119,11 @@ TEST_F(JsonShape, OfAnswersToARun) {
   fits_one("status RUN", {"status", "r1"});
   fits_one("resume", {"resume", "r1", "--approve"});
   ASSERT_TRUE(reaches_state(scene.daemon.socket(), "r1", "paused"));
-  fits_one("submit", {"submit", "r1", "--answers", R"({"who": "me"})"});
+  const auto lines = said({"submit", "r1", "--answers", R"({"who": "me"})", "--follow"});
+  ASSERT_GE(lines.size(), 3U);
+  fits("submit", lines.front());
+  for (std::size_t i = 1; i + 1 < lines.size(); ++i) fits("an event", lines[i]);
+  fits("an end", lines.back());
   fits_one("an end", {"wait", "r1"});
 }
 

@@ -42,7 +42,7 @@ TEST_F(Wait, EndsAsTheRunHasEndedOrEnds) {
   EXPECT_EQ(failed.code, kRunFailed);
   EXPECT_EQ(failed.out,
             R"({"run_id":"r2","status":"failed","error":"Shell step 'stop' failed with exit code )"
-            "3: why\"}\n");
+            "3: why\",\"outputs\":{},\"exit_code\":1}\n");
 }
 
 TEST_F(Wait, TakesSeveralAndTellsOfEachAsItEnds) {
@@ -62,7 +62,8 @@ TEST_F(Wait, TakesSeveralAndTellsOfEachAsItEnds) {
   EXPECT_EQ(ending->code, kRunFailed) << "one of them has failed";
   const auto lines = lines_of(spec.output);
   ASSERT_EQ(lines.size(), 3U);
-  EXPECT_EQ(lines[2], R"({"run_id":"r1","status":"completed","error":null})");
+  EXPECT_EQ(lines[2],
+            R"({"run_id":"r1","status":"completed","error":null,"outputs":{},"exit_code":0})");
 }
 
 TEST_F(Wait, OneUnknownRunIsEnoughForItsExitCode) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pty.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -31,6 +32,13 @@ ChildProcess PseudoTerminal::run(ChildSpec spec) const {
   spec.input = child_end_;
   spec.errors = name_;
   return ChildProcess(spec);
+}
+
+void PseudoTerminal::resize(unsigned short columns) const {
+  winsize size{};
+  size.ws_row = 24;
+  size.ws_col = columns;
+  if (ioctl(keyboard_, TIOCSWINSZ, &size) != 0) throw std::runtime_error("resize a terminal");
 }
 
 void PseudoTerminal::type(std::string_view keys) const {

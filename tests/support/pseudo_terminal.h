@@ -19,6 +19,10 @@ class PseudoTerminal {
   // controls it, so that typing Ctrl-C interrupts it. Standard output goes to spec.output.
   [[nodiscard]] ChildProcess run(ChildSpec spec) const;
 
+  // What to give as spec.output for standard output to be this terminal, too.
+  [[nodiscard]] const std::string& name() const { return name_; }
+  void resize(unsigned short columns) const;
+
   // What was typed is echoed and so shown as well.
   void type(std::string_view keys) const;
   void type_line(std::string_view line) const { type(std::string(line) + "\n"); }

@@ -258,8 +258,10 @@ TEST_F(AwaitedRun, FollowPrintsEventsAndJsonEndsWithTheOutcome) {
   started();
   daemon.answer(kStart + kComplete + kTerminal);
   EXPECT_EQ(client.wait(), 0);
-  EXPECT_EQ(client.out(), "{\"run_id\":\"r1\",\"workflow_path\":\"/p\"}\n" + kStart + kComplete +
-                              "{\"run_id\":\"r1\",\"status\":\"completed\",\"error\":null}\n");
+  EXPECT_EQ(client.out(),
+            "{\"run_id\":\"r1\",\"workflow_path\":\"/p\"}\n" + kStart + kComplete +
+                R"({"run_id":"r1","status":"completed","error":null,"outputs":{},"exit_code":0})"
+                "\n");
 }
 
 TEST_F(AwaitedRun, TellsOnceHowToAnswerAGateAndGoesOnWaiting) {
@@ -297,9 +299,10 @@ TEST_F(AwaitedRun, SurvivesARestartOfTheDaemonWithEveryEventOnce) {
   EXPECT_THAT(visit.request(), HasSubstr(R"("from":1,"follow":true})"));
   visit.say(kStart + kGate + kComplete + kTerminal);
   EXPECT_EQ(client.wait(), 0);
-  EXPECT_EQ(client.out(), "{\"run_id\":\"r1\",\"workflow_path\":\"/p\"}\n" + kStart + kGate +
-                              kComplete +
-                              "{\"run_id\":\"r1\",\"status\":\"completed\",\"error\":null}\n");
+  EXPECT_EQ(client.out(),
+            "{\"run_id\":\"r1\",\"workflow_path\":\"/p\"}\n" + kStart + kGate + kComplete +
+                R"({"run_id":"r1","status":"completed","error":null,"outputs":{},"exit_code":0})"
+                "\n");
   EXPECT_THAT(client.err(), StartsWith("The daemon is gone; waiting up to 60 s"));
 }
 
