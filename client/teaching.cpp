@@ -11,6 +11,7 @@
 #include "client/commands.h"
 #include "client/control.h"
 #include "client/outcome.h"
+#include "client/topics.h"
 #include "ipc/completion.h"
 #include "ipc/manual.h"
 #include "ipc/versions.h"
@@ -35,8 +36,13 @@ constexpr std::array kCodes{ExitCode{0, "done"}, ExitCode{2, "bad options"},
 
 constexpr std::array kManualArguments{
     ArgumentSpec{"COMMAND", "A command; without it the page that names them all.", false}};
+constexpr std::array kManualOptions{
+    ipc::OptionSpec{.name = "topics",
+                    .help = "The page with what 'help TOPIC' shows, charter-daemon(7).",
+                    .kind = ipc::OptionKind::flag}};
 constexpr std::array kManualExamples{
-    Example{"charter-daemon manual start | man -l -", "Shows the page of 'start'."}};
+    Example{"charter-daemon manual start | man -l -", "Shows the page of 'start'."},
+    Example{"charter-daemon manual --topics | man -l -", "Shows all that 'help TOPIC' can show."}};
 
 int refuse(const CommandSpec& table, const std::string& why) {
   std::fputs((ipc::usage_hint(table) + "\n").c_str(), stderr);
@@ -122,6 +128,7 @@ constexpr CommandSpec kManualTable{
     .name = "manual",
     .summary = "Print a manual page",
     .description = "Prints the manual page of a command, as man reads it.",
+    .options = kManualOptions,
     .arguments = kManualArguments,
     .examples = kManualExamples,
     .exit_codes = kCodes};
@@ -141,6 +148,11 @@ int manual_main(std::span<const CommandSpec* const> all, int argc, char** argv) 
   if (command == nullptr && !name.empty()) {
     return refuse(kManualTable, "No such command '" + name + "'.");
   }
+  if (read.values.flag("topics")) {
+    if (command != nullptr) return refuse(kManualTable, "Say a command or --topics, not both.");
+    print(ipc::manual_topics(topics(), all, ipc::product_version()));
+    return written();
+  }
   print(name.empty() ? ipc::manual_overview(all, ipc::product_version())
                      : ipc::manual_page(*command, ipc::product_version()));
   return written();
@@ -150,7 +162,9 @@ int complete_main(std::span<const CommandSpec* const> all, int argc, char** argv
   std::vector<std::string_view> line(argv + 2, argv + argc);
   if (!line.empty() && line.front() == "--") line.erase(line.begin());
   if (line.empty()) line.emplace_back();
-  ipc::Completion found = ipc::complete(all, line);
+  std::vector<std::string_view> names_of_topics;
+  for (const ipc::Topic& topic : topics()) names_of_topics.push_back(topic.name);
+  ipc::Completion found = ipc::complete(all, names_of_topics, line);
   std::vector<std::string> names;
   if (found.names == ipc::Names::files) found.words.emplace_back(":files");
   if (found.names == ipc::Names::directories) found.words.emplace_back(":directories");

@@ -86,8 +86,12 @@ Names named_by(std::string_view metavar) {
 
 class Line {
  public:
-  Line(std::span<const CommandSpec* const> commands, std::span<const std::string_view> words)
-      : commands_(commands), before_(words.first(words.size() - 1)), word_(words.back()) {}
+  Line(std::span<const CommandSpec* const> commands, std::span<const std::string_view> topics,
+       std::span<const std::string_view> words)
+      : commands_(commands),
+        topics_(topics),
+        before_(words.first(words.size() - 1)),
+        word_(words.back()) {}
 
   Completion complete() {
     if (before_.empty()) {
@@ -97,6 +101,7 @@ class Line {
     }
     if (before_.front() == "help" && before_.size() == 1) {
       for (const CommandSpec* command : commands_) offer(command->name);
+      for (const std::string_view topic : topics_) offer(topic);
       return std::move(found_);
     }
     const auto command =
@@ -167,7 +172,11 @@ class Line {
     const std::size_t which = std::min(arguments_, command.arguments.size() - 1);
     const ArgumentSpec& spec = command.arguments[which];
     for (const std::string_view choice : spec.choices) offer(choice);
-    if (spec.choices.empty()) found_.names = named_by(spec.name);
+    if (spec.name == "COMMAND") {
+      for (const CommandSpec* one : commands_) offer(one->name);
+    } else if (spec.choices.empty()) {
+      found_.names = named_by(spec.name);
+    }
   }
 
   void note_where(const OptionSpec& option, std::string_view value) {
@@ -177,6 +186,7 @@ class Line {
   }
 
   std::span<const CommandSpec* const> commands_;
+  std::span<const std::string_view> topics_;
   std::span<const std::string_view> before_;
   std::string_view word_;
   std::size_t arguments_ = 0;
@@ -186,8 +196,9 @@ class Line {
 }  // namespace
 
 Completion complete(std::span<const CommandSpec* const> commands,
+                    std::span<const std::string_view> topics,
                     std::span<const std::string_view> line) {
-  return line.empty() ? Completion() : Line(commands, line).complete();
+  return line.empty() ? Completion() : Line(commands, topics, line).complete();
 }
 
 std::string_view completion_script(std::string_view shell) {

@@ -24,7 +24,9 @@ struct Completion {
 
 // `line`: the words behind the program's name up to the cursor; the last is the one under it, and
 // empty when none has begun. In `--name=value` the words are values with `--name=` in front.
+// `topics`: what `help` takes besides commands.
 [[nodiscard]] Completion complete(std::span<const CommandSpec* const> commands,
+                                  std::span<const std::string_view> topics,
                                   std::span<const std::string_view> line);
 
 inline constexpr std::array<std::string_view, 3> kShells{"bash", "fish", "zsh"};

@@ -6,36 +6,12 @@
 namespace charter::ipc {
 namespace {
 
-// As text of a line: roff takes a backslash, a hyphen and a dot or quote at the beginning for its
-// own.
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char letter : text) {
-    if (letter == '\\') {
-      out += "\\e";
-    } else if (letter == '-') {
-      out += "\\-";
-    } else {
-      if (out.empty() && (letter == '.' || letter == '\'')) out += "\\&";
-      out += letter;
-    }
-  }
-  return out;
-}
-
-std::string bold(std::string_view text) { return "\\fB" + escaped(text) + "\\fR"; }
+std::string escaped(std::string_view text) { return manual_escaped(text); }
+std::string bold(std::string_view text) { return manual_bold(text); }
 std::string italic(std::string_view text) { return "\\fI" + escaped(text) + "\\fR"; }
 
-std::string upper(std::string_view text) {
-  std::string out(text);
-  for (char& letter : out) letter = static_cast<char>(std::toupper(letter));
-  return out;
-}
-
-// Without the day: the same sources make the same page.
 std::string title(const std::string& name, std::string_view summary, std::string_view version) {
-  return ".TH " + upper(name) + " 1 \"\" \"charter\\-daemon " + escaped(version) +
-         "\" \"User Commands\"\n.SH NAME\n" + escaped(name) + " \\- " + escaped(summary) + "\n";
+  return manual_title(name, 1, summary, version);
 }
 
 std::string paragraphs(std::string_view text) {
@@ -75,6 +51,38 @@ std::string option_entry(const OptionSpec& option) {
 }
 
 }  // namespace
+
+std::string manual_escaped(std::string_view text) {
+  std::string out;
+  for (const char letter : text) {
+    if (letter == '\\') {
+      out += "\\e";
+    } else if (letter == '-') {
+      out += "\\-";
+    } else {
+      if (out.empty() && (letter == '.' || letter == '\'')) out += "\\&";
+      out += letter;
+    }
+  }
+  return out;
+}
+
+std::string manual_bold(std::string_view text) { return "\\fB" + manual_escaped(text) + "\\fR"; }
+
+std::string manual_upper(std::string_view text) {
+  std::string out(text);
+  for (char& letter : out) letter = static_cast<char>(std::toupper(letter));
+  return out;
+}
+
+// Without the day: the same sources make the same page.
+std::string manual_title(const std::string& name, int section, std::string_view summary,
+                         std::string_view version) {
+  const std::string of = section == 1 ? "User Commands" : "Miscellaneous";
+  return ".TH " + manual_upper(name) + " " + std::to_string(section) + " \"\" \"charter\\-daemon " +
+         manual_escaped(version) + "\" \"" + of + "\"\n.SH NAME\n" + manual_escaped(name) +
+         " \\- " + manual_escaped(summary) + "\n";
+}
 
 std::string manual_page(const CommandSpec& command, std::string_view version) {
   std::string out = title("charter-daemon-" + std::string(command.name), command.summary, version);
@@ -117,7 +125,7 @@ std::string manual_overview(std::span<const CommandSpec* const> commands,
     out += ".TP\n.BR charter\\-daemon\\-" + escaped(command->name) + " (1)\n" +
            escaped(command->summary) + "\n";
   }
-  return out;
+  return out + ".SH SEE ALSO\n.BR charter\\-daemon (7)\n";
 }
 
 }  // namespace charter::ipc

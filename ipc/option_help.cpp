@@ -153,6 +153,12 @@ std::string help_text(const CommandSpec& command) {
   return out;
 }
 
+std::string wrapped(std::string_view text, std::size_t indent) {
+  std::string out(indent, ' ');
+  append_wrapped(out, text, indent, indent);
+  return out;
+}
+
 std::string usage_hint(const CommandSpec& command) {
   return usage_line(command) + "Try 'charter-daemon " + std::string(command.name) +
          " --help' for help.\n";

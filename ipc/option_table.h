@@ -119,6 +119,8 @@ inline constexpr int kExitUsage = 2;
 
 // The help of one command, ending in a newline.
 [[nodiscard]] std::string help_text(const CommandSpec& command);
+// `text` indented by so many blanks and broken at 80 columns, ending in a newline.
+[[nodiscard]] std::string wrapped(std::string_view text, std::size_t indent);
 // Two lines for above an error: how the command is called and where its help is.
 [[nodiscard]] std::string usage_hint(const CommandSpec& command);
 

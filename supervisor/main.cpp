@@ -13,6 +13,7 @@
 
 #include "client/client.h"
 #include "client/teaching.h"
+#include "client/topics.h"
 #include "gateway/gateway.h"
 #include "ipc/clean_world.h"
 #include "ipc/option_table.h"
@@ -26,7 +27,7 @@ using charter::ipc::CommandSpec;
 
 constexpr std::string_view kUsage =
     "Usage: charter-daemon COMMAND [ARGUMENTS]...\n"
-    "       charter-daemon help COMMAND\n"
+    "       charter-daemon help COMMAND|TOPIC\n"
     "       charter-daemon --version\n";
 
 int start_main(int argc, char** argv) {
@@ -101,6 +102,12 @@ void print_help(std::FILE* out, const std::vector<Part>& all) {
     name.resize(12, ' ');
     text += "  " + name + std::string(part.table->summary) + "\n";
   }
+  text += "\nTopics of help:\n";
+  for (const charter::ipc::Topic& topic : charter::client::topics()) {
+    std::string name(topic.name);
+    name.resize(17, ' ');
+    text += "  " + name + std::string(topic.summary) + "\n";
+  }
   text +=
       "\nOptions:\n"
       "  -h, --help  Show this message and exit.\n"
@@ -119,25 +126,37 @@ int print_version() {
   return 0;
 }
 
-int unknown(const std::vector<Part>& all, std::string_view word) {
+// `topics`: whether they count as well, as behind `help`.
+int unknown(const std::vector<Part>& all, std::string_view word, bool topics = false) {
   std::vector<std::string_view> names{"help"};
   for (const Part& part : all) names.push_back(part.table->name);
+  if (topics) {
+    for (const auto& topic : charter::client::topics()) names.push_back(topic.name);
+  }
   const std::string_view meant = charter::ipc::nearest(word, names);
-  std::string text = "Error: No such command '" + std::string(word) + "'.";
+  std::string text = topics ? "Error: No such command or topic '" : "Error: No such command '";
+  text += std::string(word) + "'.";
   if (!meant.empty()) text += " Did you mean '" + std::string(meant) + "'?";
   std::fprintf(stderr, "%sTry 'charter-daemon --help' for help.\n\n%s\n",
                std::string(kUsage).c_str(), text.c_str());
   return charter::ipc::kExitUsage;
 }
 
-// help, or help COMMAND, which is COMMAND --help.
+// help, help COMMAND, which is COMMAND --help, or help TOPIC.
 int help_main(const std::vector<Part>& all, int argc, char** argv) {
   if (argc < 3) {
     print_help(stdout, all);
     return 0;
   }
   const Part* part = find(all, argv[2]);
-  if (part == nullptr) return unknown(all, argv[2]);
+  if (part == nullptr) {
+    for (const auto& topic : charter::client::topics()) {
+      if (topic.name != argv[2]) continue;
+      std::fputs(charter::ipc::topic_text(topic, tables()).c_str(), stdout);
+      return 0;
+    }
+    return unknown(all, argv[2], true);
+  }
   std::string option = "--help";
   std::array<char*, 4> arguments{argv[0], argv[2], option.data(), nullptr};
   return part->main(3, arguments.data());

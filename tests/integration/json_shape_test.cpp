@@ -81,7 +81,7 @@ class JsonShape : public ::testing::Test {
 TEST_F(JsonShape, EveryCommandThatHasJsonHasATable) {
   const std::map<std::string, std::string> named{{"events", "an event"}, {"wait", "an end"}};
   int found = 0;
-  for (const std::string& command : lines_of(charter({"complete", "--", "help", ""}).out)) {
+  for (const std::string& command : lines_of(charter({"complete", "--", "manual", ""}).out)) {
     const std::string help = charter({command, "--help"}).out;
     if (help.find("  --json ") == std::string::npos) continue;
     ++found;
@@ -191,7 +191,7 @@ TEST_F(JsonShape, OfDev) {
 // What is said to people is on standard error, so that a pipe gets data only.
 TEST_F(JsonShape, WhatIsWrongIsSaidOnStandardError) {
   scene.daemon.stop();
-  for (const std::string& command : lines_of(charter({"complete", "--", "help", ""}).out)) {
+  for (const std::string& command : lines_of(charter({"complete", "--", "manual", ""}).out)) {
     const Finished done = charter({command, "--no-such-option"});
     EXPECT_EQ(done.code, kUsage) << command;
     EXPECT_EQ(done.out, "") << command;

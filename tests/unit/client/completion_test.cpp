@@ -21,13 +21,15 @@ using testing::IsEmpty;
 using testing::Not;
 
 Completion complete(std::vector<std::string_view> line) {
-  return ipc::complete(client_commands(), line);
+  static constexpr std::array<std::string_view, 2> kTopics{"limits", "runs"};
+  return ipc::complete(client_commands(), kTopics, line);
 }
 
 TEST(Completion, FirstWordIsACommand) {
   EXPECT_THAT(complete({"st"}).words, ElementsAre("status", "stop"));
   EXPECT_THAT(complete({""}).words, Contains("help"));
-  EXPECT_THAT(complete({"help", "li"}).words, ElementsAre("list"));
+  EXPECT_THAT(complete({"help", "li"}).words, ElementsAre("list", "limits"));
+  EXPECT_THAT(complete({"help", "runs", ""}).words, IsEmpty());
 }
 
 TEST(Completion, OptionsAreThoseOfTheCommandThatAreNotGivenYet) {

@@ -6,6 +6,8 @@
 
 #include <fstream>
 
+#include "gateway/gateway.h"
+#include "tests/support/command_examples.h"
 #include "tests/unit/gateway/scratch.h"
 
 namespace charter::gateway {
@@ -77,6 +79,11 @@ TEST(GatewayOptions, ATokenFileMustHoldOneToken) {
   }
   EXPECT_THAT(problem({"--data", "/tmp/x", "--token-file", scratch / "none"}),
               HasSubstr("cannot be read"));
+}
+
+TEST(GatewayExamples, CanBeTyped) {
+  const ipc::CommandSpec* command = &gateway_command();
+  EXPECT_EQ(tests::faults_of_examples(*command, {&command, 1}), "");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "supervisor/start_options.h"
+#include "tests/support/command_examples.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -222,6 +223,14 @@ TEST_F(StartOptionsOf, NoIntervalBecomesZero) {
   EXPECT_GT(options.connect_timeout, std::chrono::hours(24 * 365));
   EXPECT_EQ(options.reconnect_delay, milliseconds(0));
   EXPECT_LE(options.kill_grace, milliseconds(INT32_MAX));
+}
+
+TEST(StartExamples, CanBeTyped) {
+  const ipc::CommandSpec* command = &start_command();
+  const std::string config = testing::TempDir() + "charter-example-" + std::to_string(::getpid());
+  std::ofstream(config) << "project-path = .\n";
+  EXPECT_EQ(tests::faults_of_examples(*command, {&command, 1}, config), "");
+  std::filesystem::remove(config);
 }
 
 }  // namespace
