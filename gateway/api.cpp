@@ -36,6 +36,7 @@ const Api::Route* Api::find(const ApiRequest& request, std::string& allowed) {
       Route{"GET", {"healthz"}, &Api::health},
       Route{"GET", {"api"}, &Api::index},
       Route{"GET", {"api", "workers"}, &Api::workers},
+      Route{"GET", {"api", "workers", "*", "workflows"}, &Api::described},
       Route{"GET", {"api", "runs"}, &Api::runs},
       Route{"POST", {"api", "runs"}, &Api::start},
       Route{"GET", {"api", "workflows"}, &Api::workflows},
@@ -76,6 +77,7 @@ void Api::index(const ApiRequest&, const Respond& respond) {
                   "/\n"
                   "/healthz\n"
                   "/api/workers\n"
+                  "/api/workers/CONNECTION/workflows\n"
                   "/api/workflows\n"
                   "/api/runs\n"
                   "/api/runs/ID\n"
@@ -109,6 +111,27 @@ void Api::workers(const ApiRequest& request, const Respond& respond) {
                   for (const WorkerRow& row : *absent) views.push_back(view_of(row));
                   respond({.body = JsonObject().raw("workers", json_array(views)).take()});
                 });
+}
+
+void Api::described(const ApiRequest& request, const Respond& respond) {
+  if (auto refusal = unknown_parameter(request, {})) return respond(to_response(*refusal));
+  const std::string& text = request.path[2];
+  std::int64_t connection = 0;
+  const auto [at, bad] = std::from_chars(text.data(), text.data() + text.size(), connection);
+  const bool number = bad == std::errc{} && at == text.data() + text.size();
+  DaemonSession* worker = number ? hub_.worker(connection) : nullptr;
+  if (worker == nullptr) {
+    return respond(to_response({404, "unknown_worker", "no daemon has this connection now"}));
+  }
+  worker->describe(
+      [respond, connection, name = worker->worker_id()](const ipc::Result<std::string>& workflows) {
+        if (!workflows) return respond(to_response({409, "not_told", workflows.error().what}));
+        respond({.body = JsonObject()
+                             .text("worker_id", std::string_view(name))
+                             .number("connection", connection)
+                             .raw("workflows", *workflows)
+                             .take()});
+      });
 }
 
 std::variant<std::int64_t, ApiError> number_parameter(const ApiRequest& request,

@@ -29,6 +29,7 @@ class Api {
   void index(const ApiRequest& request, const Respond& respond);
   void health(const ApiRequest& request, const Respond& respond);
   void workers(const ApiRequest& request, const Respond& respond);
+  void described(const ApiRequest& request, const Respond& respond);
   void runs(const ApiRequest& request, const Respond& respond);
   void workflows(const ApiRequest& request, const Respond& respond);
   void run(const ApiRequest& request, const Respond& respond);

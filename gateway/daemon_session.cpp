@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <utility>
 #include <variant>
 
@@ -22,6 +23,8 @@ constexpr std::chrono::milliseconds kRetryAfter{500};
 constexpr std::size_t kMaxPendingBytes = 8U << 20;  // read ahead of the disk, per connection
 constexpr std::size_t kMaxHeldPongs = 4096;
 constexpr std::uint64_t kLoggedDrops = 10;
+constexpr std::int64_t kDescribeLimitMs = 5000;
+constexpr std::size_t kMaxQuestions = 16;    // to one daemon, not answered yet
 constexpr std::size_t kLongestReason = 120;  // of a close frame
 
 }  // namespace
@@ -86,12 +89,38 @@ void DaemonSession::received_capnp(const std::string& bytes) {
     return close(CloseCode::bad_payload, message.error().what.substr(0, kLongestReason));
   }
   for (const ipc::Error& error : message->dropped) dropped(error);
+  if (message->described) return described(std::move(*message->described));
   std::size_t size = bytes.size();  // counted with the first
   for (DaemonMessage& one : message->messages) take(std::move(one), std::exchange(size, 0));
   if (!registered()) return;
   for (ipc::wire::Ack& ack : message->acks) {
     std::uint64_t& seq = pending_acks_[std::move(ack.run_id)];
     seq = std::max(seq, ack.seq);
+  }
+}
+
+void DaemonSession::describe(Described done) {
+  if (protocol_ != Protocol::capnp) {
+    return done(ipc::plain_error("daemons that speak JSON do not tell of their workflows"));
+  }
+  if (!socket_ || !registered()) return done(ipc::plain_error("the daemon is not connected"));
+  if (questions_.size() >= kMaxQuestions) return done(ipc::plain_error("the daemon is busy"));
+  const std::uint64_t id = ++last_question_;
+  questions_.emplace(id, Question{ipc::boot_ms(), std::move(done)});
+  socket_->send(ipc::wire::encode(ipc::wire::ToDaemon(ipc::wire::Describe{id})));
+}
+
+void DaemonSession::described(ipc::wire::Described answer) {
+  const auto question = questions_.extract(answer.id);
+  if (question.empty()) return;
+  if (!answer.error.empty()) return question.mapped().done(ipc::plain_error(answer.error));
+  question.mapped().done(std::move(answer.workflows));
+}
+
+void DaemonSession::give_up_questions(std::int64_t asked_before_ms, const std::string& why) {
+  while (!questions_.empty() && questions_.begin()->second.asked_ms < asked_before_ms) {
+    const auto question = questions_.extract(questions_.begin());
+    question.mapped().done(ipc::plain_error(why));
   }
 }
 
@@ -260,6 +289,7 @@ void DaemonSession::check() {
     ready_at_ = taken_;
     release();
   }
+  give_up_questions(now - kDescribeLimitMs, "the daemon does not tell of its workflows");
   // While reading is held back the silence is ours.
   const bool held_back = pending_bytes_ > kMaxPendingBytes || held_.size() > kMaxHeldPongs;
   if (held_back) moved_ms_ = now;
@@ -280,6 +310,7 @@ void DaemonSession::ended(const std::string& reason) {
   place_.reset();
   held_.clear();
   watcher_.session_gone(*this);
+  give_up_questions(std::numeric_limits<std::int64_t>::max(), "the daemon went away");
   if (std::exchange(waiting_to_retry_, false)) {
     retry_.cancel();
     in_flight_.reset();

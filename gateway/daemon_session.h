@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -72,6 +73,10 @@ class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_t
 
   // Sends a command; the number is the one session_confirmed() will name.
   std::uint64_t send_command(const CommandRow& command);
+  // Asks which workflows the daemon's project has. `done` gets their JSON array or why there is
+  // none, once, on the loop: within six seconds, or when the connection ends.
+  using Described = std::function<void(ipc::Result<std::string>)>;
+  void describe(Described done);
   // Whether the daemon will answer a command of this kind.
   [[nodiscard]] bool answers(const CommandRow& command) const {
     return protocol_ == Protocol::capnp || command.answered();
@@ -97,6 +102,8 @@ class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_t
   void received_capnp(const std::string& bytes);
   void take(DaemonMessage message, std::size_t bytes);
   void dropped(const ipc::Error& error);
+  void described(ipc::wire::Described answer);
+  void give_up_questions(std::int64_t asked_before_ms, const std::string& why);
   void keep(DaemonMessage message, std::size_t bytes);
   void flush();
   void submit();
@@ -133,6 +140,13 @@ class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_t
   std::deque<HeldPong> held_;
   boost::asio::steady_timer retry_;
   bool waiting_to_retry_ = false;
+
+  struct Question {
+    std::int64_t asked_ms;  // boot clock
+    Described done;
+  };
+  std::map<std::uint64_t, Question> questions_;
+  std::uint64_t last_question_ = 0;
 
   // Pings of ours carry the number of the last command before them.
   std::uint64_t commands_ = 0;

@@ -59,6 +59,11 @@ std::vector<const DaemonSession*> Hub::workers() const {
   return workers;
 }
 
+DaemonSession* Hub::worker(std::int64_t connection) const {
+  const auto at = sessions_.find(connection);
+  return at != sessions_.end() && at->second->registered() ? at->second : nullptr;
+}
+
 void Hub::session_ready(DaemonSession& session) {
   desk_.session_ready(session);
   workers_changed();

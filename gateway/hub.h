@@ -34,6 +34,8 @@ class Hub : public SessionWatcher {
 
   [[nodiscard]] bool empty() const { return sessions_.empty(); }
   [[nodiscard]] std::vector<const DaemonSession*> workers() const;
+  // Null when there is no registered daemon on that connection.
+  [[nodiscard]] DaemonSession* worker(std::int64_t connection) const;
   [[nodiscard]] const boost::asio::any_io_executor& loop() const { return loop_; }
   [[nodiscard]] CommandDesk& desk() { return desk_; }
   // By run; whoever follows all runs, or daemons, hears of `kAnyChange` and reads `changes`.

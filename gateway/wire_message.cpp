@@ -89,6 +89,10 @@ struct Reader {
                                             .reason = unless_empty(std::move(v.message))});
     return {};
   }
+  ipc::Result<void> operator()(wire::Described& v) {
+    out.described = std::move(v);
+    return {};
+  }
 };
 
 // The fields of a command that this gateway has made itself.

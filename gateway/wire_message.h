@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@ struct WireMessage {
   std::vector<DaemonMessage> messages;
   ipc::wire::Acks acks;             // due when the messages are on disk; ascending within a run
   std::vector<ipc::Error> dropped;  // why events could not be kept
+  std::optional<ipc::wire::Described> described;
 };
 
 // An error of code std::errc::not_supported is a kind of message this gateway does not know; any

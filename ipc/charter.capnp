@@ -240,7 +240,8 @@ struct Hello {
 struct PrepareRequest {
   version @0 :UInt32;
   kind @1 :Text;               # handoff: a detached run of the CLI; launch: run.start and our client;
-                               # input: a submission to a paused run; retry: a run that ended
+                               # input: a submission to a paused run; retry: a run that ended;
+                               # describe: no run at all, which workflows there are
   projectRoot @2 :Text;
   runId @3 :Text;
   workflowId @4 :Text;
@@ -263,7 +264,7 @@ struct PrepareReply {
   message @3 :Text;
   workflowPath @4 :Text;       # absolute, as announced
   workflowId @5 :Text;
-  stateHead @6 :Data;          # between run_id's value and created_at's
+  stateHead @6 :Data;          # between run_id's value and created_at's; describe: the JSON array
   stateTail @7 :Data;          # after updated_at's value
   reads @8 :List(FileIdentity);# what the verdict rests on
   prepared @9 :Bool;           # launch: found wrong only after preparation; the answer names the run

@@ -15,6 +15,7 @@ struct ToGateway {
     events @2 :Events;           # what is to be acknowledged
     heartbeat @3 :Heartbeat;
     result @4 :CommandResult;          # the one answer to a command
+    described @5 :Described;     # the one answer to `describe`
   }
 }
 
@@ -51,12 +52,19 @@ struct CommandResult {
   message @4 :Text;              # empty when ok
 }
 
+struct Described {
+  id @0 :UInt64;                 # of the question
+  workflows @1 :Data;            # JSON array of what the project has; empty when there is an error
+  error @2 :Text;                # why it cannot be told; empty otherwise
+}
+
 # ---------------------------------------------------------------- from the gateway
 struct ToDaemon {
   union {
     welcome @0 :Welcome;         # the first message of a connection, unasked
     acks @1 :List(Ack);
     command @2 :Command;
+    describe @3 :Describe;
   }
 }
 
@@ -68,6 +76,11 @@ struct Ack {
   # The event `seq` of the run, and all before it that came on this connection, are on disk.
   runId @0 :Text;
   seq @1 :UInt64;
+}
+
+struct Describe {
+  # Which workflows are there now, with the inputs they declare? Changes nothing, so nobody keeps it.
+  id @0 :UInt64;                 # for the answer
 }
 
 struct Command {

@@ -54,6 +54,12 @@ struct GatewayWriter {
     out.setCode(text(v.code));
     out.setMessage(text(v.message));
   }
+  void operator()(const Described& v) {
+    auto out = root.initDescribed();
+    out.setId(v.id);
+    out.setWorkflows(data(v.workflows));
+    out.setError(text(v.error));
+  }
 };
 
 template <class Builder>
@@ -98,6 +104,7 @@ struct DaemonWriter {
     out.setPause(v.pause);
     std::visit(OrderWriter{out}, v.order);
   }
+  void operator()(const Describe& v) { root.initDescribe().setId(v.id); }
 };
 
 // About how much text and data a message carries, for the size of its builder.
@@ -119,6 +126,8 @@ struct Bytes {
   std::size_t operator()(const CommandResult& v) const {
     return v.command_id.size() + v.run_id.size() + v.code.size() + v.message.size();
   }
+  std::size_t operator()(const Described& v) const { return v.workflows.size() + v.error.size(); }
+  std::size_t operator()(const Describe&) const { return 0; }
   std::size_t operator()(const Welcome&) const { return 0; }
   std::size_t operator()(const Acks& v) const {
     std::size_t sum = 0;
@@ -225,6 +234,17 @@ Result<ToGateway> read_result(schema::CommandResult::Reader in) {
   return checked(texts, ToGateway(std::move(out)));
 }
 
+// What goes on to browsers is JSON as they read it.
+Result<ToGateway> read_described(schema::Described::Reader in) {
+  Texts texts;
+  Described out{in.getId(), str(in.getWorkflows()), texts.take(in.getError())};
+  if (out.error.empty()) {
+    const auto kind = check_json(out.workflows, {});
+    if (!kind || *kind != JsonKind::array) return wrong("a description is no JSON array");
+  }
+  return checked(texts, ToGateway(std::move(out)));
+}
+
 Result<ToGateway> read_to_gateway(schema::ToGateway::Reader in) {
   switch (in.which()) {
     case schema::ToGateway::REGISTER:
@@ -237,6 +257,8 @@ Result<ToGateway> read_to_gateway(schema::ToGateway::Reader in) {
       return ToGateway(Heartbeat{in.getHeartbeat().getRunning(), in.getHeartbeat().getPaused()});
     case schema::ToGateway::RESULT:
       return read_result(in.getResult());
+    case schema::ToGateway::DESCRIBED:
+      return read_described(in.getDescribed());
   }
   return unknown("message");
 }
@@ -295,6 +317,8 @@ Result<ToDaemon> read_to_daemon(schema::ToDaemon::Reader in) {
       return read_acks(in.getAcks());
     case schema::ToDaemon::COMMAND:
       return read_command(in.getCommand());
+    case schema::ToDaemon::DESCRIBE:
+      return ToDaemon(Describe{in.getDescribe().getId()});
   }
   return unknown("message");
 }

@@ -1,6 +1,6 @@
 // The messages of the WebSocket subprotocol charter.capnp.v1 as plain values; gateway.capnp
 // describes each field. Reading is bounded in size, nesting and traversal, and checks that texts
-// are UTF-8 and the JSON of commands is JSON.
+// are UTF-8 and the JSON of commands and of descriptions is JSON.
 #pragma once
 
 #include <cstddef>
@@ -55,7 +55,13 @@ struct CommandResult {
   std::string message;
 };
 
-using ToGateway = std::variant<Register, Announced, Events, Heartbeat, CommandResult>;
+struct Described {
+  std::uint64_t id = 0;
+  std::string workflows;  // JSON array; empty when there is an error
+  std::string error;
+};
+
+using ToGateway = std::variant<Register, Announced, Events, Heartbeat, CommandResult, Described>;
 
 // ---- to the daemon ----
 
@@ -95,7 +101,11 @@ struct Command {
   std::variant<Start, Resume, Cancel, Input> order;
 };
 
-using ToDaemon = std::variant<Welcome, Acks, Command>;
+struct Describe {
+  std::uint64_t id = 0;
+};
+
+using ToDaemon = std::variant<Welcome, Acks, Command, Describe>;
 
 // ---- as bytes ----
 

@@ -20,10 +20,11 @@ using message::text;
 constexpr std::uint32_t kPrepareVersion = 1;
 
 using Kind = PrepareRequest::Kind;
-constexpr std::array<std::pair<Kind, const char*>, 4> kKinds{{{Kind::handoff, "handoff"},
+constexpr std::array<std::pair<Kind, const char*>, 5> kKinds{{{Kind::handoff, "handoff"},
                                                               {Kind::launch, "launch"},
                                                               {Kind::input, "input"},
-                                                              {Kind::retry, "retry"}}};
+                                                              {Kind::retry, "retry"},
+                                                              {Kind::describe, "describe"}}};
 
 Result<PrepareRequest> read_request(schema::PrepareRequest::Reader in) {
   if (in.getVersion() != kPrepareVersion) {

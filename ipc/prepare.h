@@ -16,7 +16,8 @@ struct PrepareRequest {
   // `input`: whether the run that waits in the state file `workflow_path` takes the submission
   // `variables` ({"kind":"form","answers":{...}}). `retry`: what a new run begins with that goes on
   // where another ended, from that one's journal, or, when it has not begun, its state file.
-  enum class Kind { handoff, launch, input, retry };
+  // `describe`: which workflows the project has; the reply's `state_head` is their JSON array.
+  enum class Kind { handoff, launch, input, retry, describe };
   Kind kind = Kind::handoff;
   std::string project_root;
   std::string run_id;

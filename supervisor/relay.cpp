@@ -74,6 +74,12 @@ void Relay::answer(CommandAnswer answer) {
   hooks_.wake();
 }
 
+void Relay::described(ipc::wire::Described answer) {
+  if (!up_ || !in_capnp()) return;
+  descriptions_.push_back(std::move(answer));
+  hooks_.wake();
+}
+
 void Relay::link_up(WireProtocol protocol) {
   up_ = true;
   protocol_ = protocol;
@@ -121,6 +127,7 @@ void Relay::link_down(std::string_view reason) {
   up_ = false;
   registered_ = false;
   answers_.clear();
+  descriptions_.clear();
   batches_.clear();
   for (const RunPtr& run : announcements_) run->delivery.announce = false;
   for (auto* queue : {&fresh_, &repeats_}) {
@@ -136,6 +143,9 @@ void Relay::fill(std::vector<std::string>& out, std::size_t max_bytes) {
   std::vector<Mark> marks;
   if (!std::exchange(registered_, true)) add_register(filling);
   for (const CommandAnswer& answer : std::exchange(answers_, {})) filling.add(worded(answer));
+  for (ipc::wire::Described& answer : std::exchange(descriptions_, {})) {
+    filling.add(ipc::wire::encode(ipc::wire::ToGateway(std::move(answer))));
+  }
   add_announcements(filling);
   add_events(filling, marks);
   if (filling.empty()) return;
@@ -288,6 +298,8 @@ ipc::Result<void> Relay::received(std::string message) {
     for (const ipc::wire::Ack& ack : *acks) acknowledged(ack);
   } else if (auto* command = std::get_if<ipc::wire::Command>(&*said)) {
     hooks_.received(capnp::inbound_of(std::move(*command)));
+  } else if (const auto* question = std::get_if<ipc::wire::Describe>(&*said)) {
+    hooks_.describe(question->id);
   }
   return {};
 }

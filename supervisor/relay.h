@@ -37,6 +37,7 @@ class Relay final : public LinkClient {
     std::function<void(const Inbound&)> received;  // a message of the gateway
     std::function<void(const RunPtr&)> confirmed;  // its delivery moved
     std::function<void()> up;                      // a connection stands
+    std::function<void(std::uint64_t)> describe;   // to be answered by `described`
   };
 
   Relay(Settings settings, const ipc::Layout& layout, const Registry& registry, Hooks hooks);
@@ -50,6 +51,9 @@ class Relay final : public LinkClient {
   void tell_anew(const RunPtr& run);
   // An answer to a command. Dropped when no connection stands: the gateway asks again.
   void answer(CommandAnswer answer);
+
+  // The answer to a question of the gateway's; dropped, too, when no connection stands.
+  void described(ipc::wire::Described answer);
 
   [[nodiscard]] bool up() const { return up_; }
 
@@ -100,6 +104,7 @@ class Relay final : public LinkClient {
   bool registered_ = false;
   std::uint64_t batch_number_ = 0;
   std::vector<CommandAnswer> answers_;
+  std::vector<ipc::wire::Described> descriptions_;
   std::deque<RunPtr> announcements_;
   std::deque<RunPtr> fresh_;    // have events that were never sent
   std::deque<RunPtr> repeats_;  // have only events that were

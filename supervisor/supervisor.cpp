@@ -143,7 +143,18 @@ Relay::Hooks Supervisor::relay_hooks() {
   hooks.received = [this](const Inbound& message) { inbox_->received(message); };
   hooks.confirmed = [this](const RunPtr& run) { delivery_moved(run); };
   hooks.up = [this] { link_is_up(); };
+  hooks.describe = [this](std::uint64_t question) { describe_workflows(question); };
   return hooks;
+}
+
+void Supervisor::describe_workflows(std::uint64_t question) {
+  ipc::PrepareRequest request;
+  request.kind = ipc::PrepareRequest::Kind::describe;
+  preparer_.prepare(std::move(request), [this, question](const Verdict& verdict) {
+    ipc::wire::Described answer{question, verdict->state_head, {}};
+    if (!verdict->ok) answer = {question, {}, verdict->message};
+    relay_.described(std::move(answer));
+  });
 }
 
 Tailer::Hooks Supervisor::tailer_hooks() {

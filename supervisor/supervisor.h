@@ -87,6 +87,7 @@ class Supervisor {
   void say_what_is_refused();
   void run_accepted(const RunPtr& run);
   void link_is_up();
+  void describe_workflows(std::uint64_t question);
   void delivery_moved(const RunPtr& run);
   void note_cursors();
   void close_if_delivered(const RunPtr& run);

@@ -109,6 +109,34 @@ TEST_P(EmbeddedGateway, CommandsOfTheDaemonAreSettled) {
       kSoon, [&] { return text_of(get("/api/commands/c1"), "code") == "unknown_workflow"; }));
 }
 
+TEST_P(EmbeddedGateway, ADaemonTellsOfItsWorkflowsInCapnp) {
+  project.add_workflow("inputs", shell_step("greet", "true"),
+                       "inputs:\n  who: {type: string, required: true, description: d}\n");
+  DaemonProcess daemon(project, options());
+  ASSERT_TRUE(
+      eventually(kSoon, [&] { return !get("/api/workers").at("workers").as_array().empty(); }));
+  const auto told = [&] { return get("/api/workers/1/workflows"); };
+  if (std::string_view(GetParam()) == "json") {
+    EXPECT_EQ(text_of(told().at("error").as_object(), "code"), "not_told");
+    return;
+  }
+  const auto named = [&](std::string_view id) {
+    const auto answer = told();
+    const auto* all = answer.if_contains("workflows");
+    if (all == nullptr) return object{};
+    for (const auto& one : all->as_array()) {
+      if (text_of(one.as_object(), "id") == id) return one.as_object();
+    }
+    return object{};
+  };
+  EXPECT_EQ(
+      named("inputs").at("inputs").at(0),
+      boost::json::parse(R"({"name":"who","type":"string","description":"d","required":true})"));
+  EXPECT_TRUE(named("new").empty());
+  project.add_workflow("new", shell_step("greet", "true"));
+  EXPECT_TRUE(eventually(kSoon, [&] { return !named("new").empty(); }));
+}
+
 TEST_P(EmbeddedGateway, KilledItHasWhatItHadAndGetsWhatItMissed) {
   DaemonProcess daemon(project, options());
   ASSERT_TRUE(hand_off(daemon.socket(), {"before", "hello", project.plan("hello"), {}, {}, {}}).ok);

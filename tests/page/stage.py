@@ -95,10 +95,10 @@ class Stage:
         self.port = int(found["url"].rsplit(":", 1)[1])
         return found
 
-    async def start_daemon(self) -> None:
+    async def start_daemon(self, protocol: str = "auto") -> None:
         self.make_project()
         words = ["start", "--project-path", str(self.project), "--gateway", self.url, "--worker-id", "stage",
-                 "--reconnect-delay", "0.2"]
+                 "--reconnect-delay", "0.2", "--gateway-protocol", protocol]
         if self.token:
             words += ["--token-file", str(self.place / "token")]
         with self._log("daemon.log") as log:

@@ -10,6 +10,7 @@
 #include "ipc/job.h"
 #include "worker/json/python.h"
 #include "worker/plan/answers.h"
+#include "worker/plan/catalogue.h"
 #include "worker/plan/hand_off.h"
 #include "worker/plan/launch.h"
 #include "worker/plan/paths.h"
@@ -150,6 +151,15 @@ ipc::PrepareReply check_input(Files& files, const ipc::PrepareRequest& request,
   return reply;
 }
 
+ipc::PrepareReply describe(Files& files, const ipc::PrepareRequest& request) {
+  auto workflows = describe_workflows(files, request.project_root);
+  if (!workflows) return refused(workflows.error(), false);
+  ipc::PrepareReply reply;
+  reply.ok = true;
+  reply.state_head = std::move(*workflows);
+  return reply;
+}
+
 // An interpreter that is asked something may have more memory; see Inquiry.
 void bound_resources() {
   rlimit memory{};
@@ -200,6 +210,9 @@ ipc::PrepareReply prepare(const ipc::PrepareRequest& request, OpenBackends open_
     case ipc::PrepareRequest::Kind::retry:
       if (read_seed == nullptr) return refused(internal("no way to read a seed"), false);
       return read_seed(request);
+    case ipc::PrepareRequest::Kind::describe:
+      reply = describe(files, request);
+      break;
   }
   reply.reads = files.reads();
   return reply;

@@ -1,4 +1,5 @@
-// Mode `prepare`: whether a hand-off or a launch can be run, and the run state it starts from.
+// Mode `prepare`: whether a hand-off or a launch can be run, and the run state it starts from; and
+// which workflows there are.
 #pragma once
 
 #include <functional>

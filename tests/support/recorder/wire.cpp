@@ -70,6 +70,7 @@ struct Writer {
                            R"(,"code":)" + or_null(v.code) + R"(,"message":)" + or_null(v.message) +
                            "}");
   }
+  void operator()(const wire::Described&) const { out.fault = "an answer that nobody asked for"; }
 };
 
 class Fields {

@@ -190,6 +190,56 @@ TEST_F(WireConnection, WorkersAreShownWithTheirProtocol) {
   }));
 }
 
+TEST_F(WireConnection, ADaemonTellsOfItsWorkflowsWhenAsked) {
+  WireClient daemon(gateway.port());
+  daemon.send(wire::Register{wire::kVersion, "w1", 4, {}});
+  ASSERT_TRUE(daemon.socket().settle());
+  const auto ask = [&] {
+    TestSocket socket(gateway.port());
+    socket.send(request_text("GET", "/api/workers/1/workflows", {}, {}));
+    return socket;
+  };
+  TestSocket first = ask();
+  const auto question = daemon.next_of<wire::Describe>();
+  ASSERT_TRUE(question);
+  TestSocket second = ask();
+  const auto next = daemon.next_of<wire::Describe>();
+  ASSERT_TRUE(next);
+  // Each gets its own answer, in whatever order they come; one that nobody asked for is passed
+  // over.
+  daemon.send(wire::Described{99, "[0]", ""});
+  daemon.send(wire::Described{next->id, "", "no such folder"});
+  daemon.send(wire::Described{question->id, R"([{"id":"w","inputs":[]}])", ""});
+  EXPECT_EQ(read_answer(first).body,
+            R"({"worker_id":"w1","connection":1,"workflows":[{"id":"w","inputs":[]}]})");
+  const auto refused = read_answer(second);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_EQ(refused.text("code"), "not_told");
+  EXPECT_EQ(refused.text("message"), "no such folder");
+}
+
+// An older daemon passes the question over; whoever asked must not wait for ever.
+TEST_F(WireConnection, AQuestionThatIsNotAnsweredEnds) {
+  std::optional<WireClient> daemon(std::in_place, gateway.port());
+  daemon->send(wire::Register{wire::kVersion, "w1", 4, {}});
+  ASSERT_TRUE(daemon->socket().settle());
+  EXPECT_EQ(get(gateway.port(), "/api/workers/1/workflows").text("message"),
+            "the daemon does not tell of its workflows");
+  ASSERT_TRUE(daemon->next_of<wire::Describe>());
+  TestSocket socket(gateway.port());
+  socket.send(request_text("GET", "/api/workers/1/workflows", {}, {}));
+  ASSERT_TRUE(daemon->next_of<wire::Describe>());
+  daemon.reset();
+  EXPECT_EQ(read_answer(socket).text("message"), "the daemon went away");
+  EXPECT_TRUE(eventually(
+      tests::kSoon, [&] { return get(gateway.port(), "/api/workers/1/workflows").status == 404; }));
+  EXPECT_EQ(get(gateway.port(), "/api/workers/x/workflows").status, 404);
+  DaemonClient json(gateway.port());
+  json.send(register_text());
+  ASSERT_TRUE(json.settle());
+  EXPECT_EQ(get(gateway.port(), "/api/workers/2/workflows").text("code"), "not_told");
+}
+
 TEST_F(WireConnection, ACommandNamesThePauseItAnswers) {
   WireClient daemon(gateway.port());
   ASSERT_TRUE(daemon.pause_at_gate());

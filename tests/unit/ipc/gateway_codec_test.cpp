@@ -17,9 +17,13 @@ const std::string kFrame = ipc::encode(JournalFrame{
     1'767'323'045'123'456, Event{"r", 7, "StepStartEvent", "s", 3, false, "{\"kind\":\"x\"}"}});
 
 std::vector<ToGateway> every_message_to_gateway() {
-  return {Register{kVersion, "w", 4, {"a", "b"}}, Announced{"r", "running", "/p/plan.yml", "t"},
-          Events{{kFrame, kFrame}}, Heartbeat{3, 2},
-          CommandResult{"c", "r", false, "pause_over", "why"}};
+  return {Register{kVersion, "w", 4, {"a", "b"}},
+          Announced{"r", "running", "/p/plan.yml", "t"},
+          Events{{kFrame, kFrame}},
+          Heartbeat{3, 2},
+          CommandResult{"c", "r", false, "pause_over", "why"},
+          Described{7, "[{\"id\":\"w\"}]", ""},
+          Described{8, "", "why"}};
 }
 
 std::vector<ToDaemon> every_message_to_daemon() {
@@ -29,7 +33,8 @@ std::vector<ToDaemon> every_message_to_daemon() {
           Command{"c", "r", "ask", 2, Resume{true, "a note"}},
           Command{"c", "r", "ask", 2, Resume{false, std::nullopt}},
           Command{"c", "r", "", 1, Cancel{""}},
-          Command{"c", "r", "form", 3, Input{"{\"kind\":\"form\"}"}}};
+          Command{"c", "r", "form", 3, Input{"{\"kind\":\"form\"}"}},
+          Describe{7}};
 }
 
 // A message as another program builds it: in as many segments as `words` a segment make.
@@ -124,6 +129,12 @@ TEST(GatewayCodec, says_what_is_wrong_without_quoting_it) {
               HasSubstr("variables are no JSON object"));
   EXPECT_THAT(decode_to_gateway(encode(ToGateway(Register{kVersion, "", 4, {}}))).error().message(),
               HasSubstr("a worker id is empty"));
+  // It is handed on to browsers, which know no NaN.
+  for (const char* json : {"", "{}", "[", "[NaN]"}) {
+    EXPECT_THAT(decode_to_gateway(encode(ToGateway(Described{1, json, ""}))).error().message(),
+                HasSubstr("a description is no JSON array"))
+        << json;
+  }
 }
 
 TEST(GatewayCodec, refuses_more_frames_than_there_may_be) {

@@ -273,6 +273,26 @@ TEST_F(RelayInCapnp, NonsenseIsAnErrorThatSaysSo) {
   EXPECT_TRUE(std::holds_alternative<Ignored>(received_[0]));
 }
 
+TEST_F(RelayInCapnp, TellsOfWorkflowsWhenAsked) {
+  connect();
+  (void)fill();
+  EXPECT_TRUE(relay_->received(wire::encode(wire::ToDaemon(wire::Describe{7}))));
+  EXPECT_THAT(questions_, ElementsAre(7U));
+  const int wakes = wakes_;
+  relay_->described({7, "[]", ""});
+  EXPECT_GT(wakes_, wakes);
+  const auto messages = fill();
+  ASSERT_EQ(messages.size(), 1U);
+  const auto answer = std::get<wire::Described>(decoded(messages[0]));
+  EXPECT_EQ(answer.id, 7U);
+  EXPECT_EQ(answer.workflows, "[]");
+  // An answer that comes behind its connection is not given to the next one.
+  relay_->described({8, "[]", ""});
+  relay_->link_down("gone");
+  connect();
+  EXPECT_THAT(brief(fill()), ElementsAre("register"));
+}
+
 TEST_F(RelayInCapnp, HeartbeatCountsWhatGatewaysSee) {
   connect();
   add_run("running");

@@ -38,6 +38,7 @@ class RelayTest : public ::testing::Test {
       confirmed_[run->id] = run->delivery.confirmed_seq;
     };
     hooks.up = [] {};
+    hooks.describe = [this](std::uint64_t question) { questions_.push_back(question); };
     relay_.emplace(Relay::Settings{"worker", 4, replay}, *layout_, *registry_, std::move(hooks));
   }
 
@@ -110,6 +111,7 @@ class RelayTest : public ::testing::Test {
   std::map<std::string, ipc::JournalSummary> summaries_;
   std::map<std::string, std::uint64_t> confirmed_;
   std::vector<Inbound> received_;
+  std::vector<std::uint64_t> questions_;
   std::uint64_t order_ = 0;
   std::uint64_t batch_ = 0;
   int wakes_ = 0;

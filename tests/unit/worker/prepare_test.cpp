@@ -286,5 +286,38 @@ TEST_F(Prepare, ProgramRefusesWhatIsNoRequest) {
   EXPECT_EQ(reply->code, "internal_error");
 }
 
+TEST_F(Prepare, DescribesTheWorkflowsOfAProject) {
+  write("workflows/broken/manifest.yml", "id: broken\n");
+  write("workflows/broken/plan.yml", kPlan);
+  write("workflows/no-plan/manifest.yml", kManifest);
+  write("workflows/odd name/manifest.yml",
+        "id: odd\nname: O\nversion: '1'\ndescription: \"d\\u00e9\"\n"
+        "inputs: {many: {type: array, description: d, default: [1, .inf]}}\n");
+  write("workflows/odd name/plan.yml", "this is no plan\n");
+  write("workflows/file", "");
+  ipc::PrepareRequest request;
+  request.kind = ipc::PrepareRequest::Kind::describe;
+  request.project_root = root_;
+  const ipc::PrepareReply reply = prepare(request);
+  ASSERT_TRUE(reply.ok) << reply.message;
+  const auto all = parse_json(reply.state_head);
+  ASSERT_TRUE(all && all->is_array()) << reply.state_head;
+  ASSERT_EQ(all->as_array().size(), 3U) << reply.state_head;
+  EXPECT_THAT(reply.state_head, StartsWith(R"([{"folder":"broken","error":")"));
+  EXPECT_THAT(reply.state_head,
+              HasSubstr(R"({"id":"w","name":"W","description":"d","inputs":[)"
+                        R"({"name":"who","type":"string","description":"d","required":true},)"
+                        R"({"name":"times","type":"number","description":"d","required":false,)"
+                        R"("default":3}]})"));
+  // What goes on to browsers is JSON as they read it.
+  EXPECT_THAT(reply.state_head, ::testing::Not(HasSubstr("Infinity")));
+  EXPECT_TRUE(unchanged(reply.reads));
+  write("workflows/new/plan.yml", kPlan);
+  write("workflows/new/manifest.yml", kManifest);
+  EXPECT_FALSE(unchanged(reply.reads)) << "a new workflow must be noticed";
+  fs::remove_all(root_ / "workflows");
+  EXPECT_EQ(prepare(request).state_head, "[]");
+}
+
 }  // namespace
 }  // namespace charter::worker
