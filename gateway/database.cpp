@@ -46,6 +46,8 @@ Database::Database(const std::string& path) {
     // log's index needs no shared memory file that could fail to grow.
     execute("PRAGMA locking_mode=EXCLUSIVE");
     execute("PRAGMA page_size=8192");  // a clustered row of a usual event fits beside its siblings
+    // What runs leave behind can go back to the disk in steps. Of effect only while a file is made.
+    execute("PRAGMA auto_vacuum=INCREMENTAL");
     execute("PRAGMA journal_mode=WAL");
     // Every commit is synced: an acknowledged event is forgotten by its daemon, so it has to
     // outlive the power, not only this process.

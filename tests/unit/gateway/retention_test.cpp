@@ -81,6 +81,51 @@ TEST_F(RetentionTest, MoreThanOneBatchIsSaid) {
   EXPECT_EQ(count("events"), 0);
 }
 
+// Large runs: a transaction must not hold everybody up.
+TEST_F(RetentionTest, BatchIsBoundedInBytesToo) {
+  const std::string large =
+      R"({"kind":"RunFailedEvent","error":")" + std::string(9 << 20, 'x') + "\"}";
+  for (const char* id : {"a", "b", "c"}) take({announced_text(id), event_text(id, 0, large)});
+  now += kSecond;
+  EXPECT_TRUE(clean({seconds(0), std::int64_t{1} << 30}));
+  EXPECT_THAT(runs(), ElementsAre("c"));
+  EXPECT_FALSE(clean({seconds(0), std::int64_t{1} << 30}));
+  EXPECT_TRUE(runs().empty());
+}
+
+TEST_F(RetentionTest, SpaceOfRemovedRunsGoesBackInSteps) {
+  const auto pages = [this] {
+    Statement query(store.database, "PRAGMA page_count");
+    query.step();
+    return query.integer(0);
+  };
+  const auto step = [this] {
+    store.database.begin();
+    const bool more = give_back(store.database);
+    store.database.commit();
+    return more;
+  };
+  const std::string event = R"({"kind":"Other","text":")" + std::string(4000, 'x') + "\"}";
+  std::vector<std::string> all{announced_text("old")};
+  for (int seq = 0; seq < 3000; ++seq) all.push_back(event_text("old", seq, event));
+  all.push_back(event_text("old", 3000, kFailed));
+  take(all);
+  now += 100 * kSecond;
+  take({announced_text("lives"), event_text("lives", 0, kStepStart)});
+  const auto full = pages();
+  EXPECT_FALSE(step()) << "nothing is unused yet";
+  EXPECT_FALSE(clean({seconds(60), std::int64_t{1} << 30}));
+  EXPECT_EQ(pages(), full) << "removing alone gives nothing back";
+  EXPECT_TRUE(step());
+  const auto once = pages();
+  EXPECT_LT(once, full);
+  EXPECT_GT(once, full / 2) << "one step is small";
+  while (step()) {
+  }
+  EXPECT_LT(pages(), full / 2);
+  EXPECT_EQ(count("events"), 1);
+}
+
 // A daemon that did not hear of it may send the history once more.
 TEST_F(RetentionTest, RunThatWasRemovedIsTakenAgain) {
   ended_run("again");
