@@ -24,7 +24,9 @@ On a server both run by themselves, usually as services: the gateway once a host
     charter-daemon gateway --listen 127.0.0.1:8765
     charter-daemon start --project-path /srv/shop --gateway http://127.0.0.1:8765
 
-Where something does not work, see 'charter-daemon status' and the log on the daemon's standard error.)";
+Where something does not work:
+
+    charter-daemon doctor)";
 
 constexpr std::string_view kRuns =
     R"(A run is one execution of a workflow, with an id that names it for
@@ -98,6 +100,20 @@ Level 1 needs Landlock, Linux 5.13 or newer; level 2 a mount namespace besides, 
 project's. 'status' says which level can be had and what is missing. Where not even the first can be had, runs
 that ask for it are refused; nothing ever runs outside because of it.)";
 
+constexpr std::string_view kTroubleshooting =
+    R"(This looks at project, daemon, host and the way to the gateway,
+and says what to do; called with the daemon's options, environment or --config it sees what the daemon sees:
+
+    charter-daemon doctor
+
+What the daemon knows of itself, and of one run with its steps:
+
+    charter-daemon status
+    charter-daemon status RUN
+
+The daemon logs on its standard error, for a service in the journal; what workers and integrations say is in
+.charter/daemon/workers.log. A daemon that 'holds' says why under 'holding' in 'status'; 'adopt' lets it go on.)";
+
 constexpr std::string_view kExitCodes =
     R"(The same code means the same for every command. Of a command that
 waits for runs it is theirs: 0 when all completed, 1 when one failed or was cancelled. Where a signal ended the
@@ -143,6 +159,7 @@ constexpr std::array kTopics{
     Topic{"gateways", "The connection to a gateway, and running one", kGateway},
     Topic{"limits", "What a run may take", kLimits},
     Topic{"sandbox", "Keeping a run's steps in the project", kSandbox},
+    Topic{"troubleshooting", "Finding out what is wrong", kTroubleshooting},
     Topic{"json", "Output for scripts", kJson},
     Topic{"exit-codes", "What exit codes mean", kExitCodes, TopicTail::exit_codes},
     Topic{"files", "Where everything is", kFiles},

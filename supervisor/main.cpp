@@ -18,6 +18,7 @@
 #include "ipc/clean_world.h"
 #include "ipc/option_table.h"
 #include "ipc/versions.h"
+#include "supervisor/doctor/doctor.h"
 #include "supervisor/start.h"
 #include "supervisor/start_options.h"
 
@@ -80,6 +81,7 @@ std::vector<Part> parts() {
   for (const CommandSpec* command : charter::client::client_commands()) {
     all.push_back({command, charter::client::client_main});
   }
+  all.push_back({&charter::supervisor::doctor_command(), charter::supervisor::doctor_main});
   all.push_back({&charter::client::kCompletionTable, charter::client::completion_main});
   all.push_back({&charter::client::kManualTable, manual_main});
   return all;
