@@ -30,7 +30,8 @@ class Scale:
         return LEFT + min(max(share, 0), 1) * (WIDTH - LEFT - RIGHT)
 
 
-def render(figures: dict) -> str:
+def render(figures: dict, about: str = "") -> str:
+    """`about`: how it was measured, for the last line."""
     found = {name: better(name, sides) for name, sides in figures.items()}
     ratios = {name: ratio for name, ratio in found.items() if ratio}
     height = TOP + ROW * len(ratios) + 40
@@ -45,7 +46,7 @@ def render(figures: dict) -> str:
         for index, (name, ratio) in enumerate(ratios.items()):
             parts += bar(scale, TOP + ROW * index, name, ratio, reached(name, figures[name], ratio))
     parts.append(f'<text class="small" x="16" y="{height - 10}">medians of alternating rounds; '
-                 'solid mark: at least, dashed mark: aim; red: missed, or worse</text>')
+                 f'solid mark: at least, dashed mark: aim; red: missed, or worse{escape(about)}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 

@@ -214,7 +214,10 @@ class Scene:
         self.wait_until(f"{runs} completed runs of '{prefix}'", there)
 
     def close(self) -> None:
-        left = [os.pidfd_open(pid) for pid in below(self._daemon.pid)]
+        left = []
+        for pid in below(self._daemon.pid):
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                left.append(os.pidfd_open(pid))
         if self.side.name == "ours":
             # Its runs would outlive it, and take processors from the next measurement.
             subprocess.run([self.side.daemon, "stop", "--runs", "--project-path", self.project,
