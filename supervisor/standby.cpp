@@ -15,7 +15,10 @@ namespace charter::supervisor {
 namespace {
 
 constexpr std::chrono::seconds kIdle{50};
-constexpr std::size_t kReady = 2;
+constexpr std::size_t kReady = 3;
+// From a run's end until its worker is replaced: the run right behind it takes one that is there,
+// and has the processors for itself.
+constexpr std::chrono::milliseconds kPause{15};
 constexpr std::chrono::seconds kPatience{5};  // of a run that waits for its worker
 
 std::optional<std::array<ipc::UniqueFd, 2>> connected_pair() {
@@ -35,12 +38,13 @@ Standby::Standby(boost::asio::any_io_executor executor, const WorkerProgram& wor
       layout_(layout),
       spawner_(spawner),
       idle_(executor_),
+      refill_(executor_),
       late_(executor_) {}
 
 Standby::~Standby() { *alive_ = false; }
 
 void Standby::warm() {
-  if (nursery_) return ask(kReady);
+  if (nursery_) return refill();
   if (coming_) return;
   auto ends = connected_pair();
   if (!ends) return;
@@ -59,6 +63,17 @@ void Standby::warm() {
                  [this, socket, alive = alive_](ipc::Result<SpawnedProcess> process) {
                    if (*alive) spawned(std::move(*socket), std::move(process));
                  });
+}
+
+void Standby::refill() {
+  if (refilling_) return;
+  refilling_ = true;
+  refill_.expires_after(kPause);
+  refill_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
+    if (error || !*alive) return;
+    refilling_ = false;
+    ask(kReady + waiting_.size());
+  });
 }
 
 void Standby::spawned(ipc::UniqueFd socket, ipc::Result<SpawnedProcess> process) {
@@ -166,6 +181,8 @@ void Standby::stay() {
 // ended; whoever waits begins by itself.
 void Standby::leave() {
   idle_.cancel();
+  refill_.cancel();
+  refilling_ = false;
   late_.cancel();
   ready_.clear();
   if (const auto nursery = std::exchange(nursery_, nullptr);

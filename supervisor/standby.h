@@ -67,6 +67,7 @@ class Standby {
   };
 
   void spawned(ipc::UniqueFd socket, ipc::Result<SpawnedProcess> process);
+  void refill();
   void ask(std::size_t wanted);
   void listen();
   void answered();
@@ -81,6 +82,8 @@ class Standby {
   const ipc::Layout& layout_;
   Spawner& spawner_;
   Timer idle_;
+  Timer refill_;
+  bool refilling_ = false;
   Timer late_;  // for whoever waits
   bool coming_ = false;
   std::unique_ptr<Nursery> nursery_;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -15,7 +16,9 @@ namespace {
 
 using Last = ipc::JournalSummary::Last;
 
+// On average; after a quiet time this many go without waiting for one another.
 constexpr std::chrono::milliseconds kGroupSpacing{3};
+constexpr int kGroupsAtOnce = 4;
 
 void apply_event(Run& run, const ipc::Event& event) {
   if (event.kind == "GatePendingEvent") run.waits_at = PauseKind::gate;
@@ -170,8 +173,9 @@ void Tailer::sync(const RunPtr& run) {
   sync_next_group();
 }
 
-// The first of a quiet time goes at once; those that follow closely share a group, so that a run of
-// many short steps does not keep the disk from everyone.
+// The first few of a quiet time go at once, so that a short run does not wait for its end; those
+// that follow closely share a group, so that a run of many short steps does not keep the disk from
+// everyone.
 void Tailer::sync_next_group() {
   if (group_under_way_ || timer_set_ || due_.empty()) return;
   const auto now = BootClock::now();
@@ -194,7 +198,8 @@ void Tailer::sync_next_group() {
   }
   if (runs.empty()) return;
   group_under_way_ = true;
-  next_group_at_ = now + kGroupSpacing;
+  next_group_at_ =
+      std::max(next_group_at_, now - (kGroupsAtOnce - 1) * kGroupSpacing) + kGroupSpacing;
   disk_.submit(std::make_unique<Group>(*this, std::move(runs)));
 }
 

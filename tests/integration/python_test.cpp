@@ -101,17 +101,24 @@ class PythonRuns : public ::testing::Test {
     EXPECT_EQ(left, "");
   }
   std::string there() const { return scene->project.scratch("there"); }
-  void hand_over(const std::string& run, const std::string& workflow) const {
+  static boost::json::object capability(const std::string& spec) {
+    return {{"kind", "python"},
+            {"spec", spec},
+            {"config", boost::json::object{}},
+            {"env", nullptr},
+            {"config_secret_refs", nullptr},
+            {"secrets_registry", boost::json::object{}}};
+  }
+  void hand_over(const std::string& run, const std::string& workflow,
+                 const std::vector<std::string>& further = {}) const {
     HandOff request;
     request.run_id = run;
     request.workflow_id = workflow;
     request.workflow_path = scene->project.plan(workflow);
-    request.capabilities["capability/t"] = {{"kind", "python"},
-                                            {"spec", "tools:Tool"},
-                                            {"config", boost::json::object{}},
-                                            {"env", nullptr},
-                                            {"config_secret_refs", nullptr},
-                                            {"secrets_registry", boost::json::object{}}};
+    request.capabilities["capability/t"] = capability("tools:Tool");
+    for (const std::string& spec : further) {
+      request.capabilities["capability/" + spec] = capability(spec);
+    }
     const Answer answer = hand_off(scene->daemon.socket(), request);
     ASSERT_TRUE(answer.ok) << answer.raw;
   }
@@ -160,6 +167,34 @@ TEST_F(PythonRuns, NextOneBeginsInTheInterpreterThatWaitsAndSeesChangedSources) 
   say("two");
   says("second", "two");
   EXPECT_EQ(scene->gateway.order_faults("second"), "");
+}
+
+// The interpreter is told everything up to the last set-up at once.
+TEST_F(PythonRuns, NothingIsSetUpBehindWhatCouldNotBeLoaded) {
+  write_file(scene->project / "both.py",
+             "from charter_integration_sdk import WorkflowIntegration\n"
+             "class Sets(WorkflowIntegration):\n"
+             "    def __init__(self): pass\n"
+             "    async def setup(self, run_id): open('" +
+                 there() +
+                 "', 'a').write('set up\\n')\n"
+                 "    async def teardown(self): open('" +
+                 there() +
+                 "', 'a').write('torn down\\n')\n"
+                 "    async def execute(self, step, context): return 'nothing'\n"
+                 "class Fails(Sets):\n"
+                 "    def __init__(self): raise RuntimeError('is not made')\n");
+  for (const std::string run : {"cold", "warm"}) {
+    hand_over(run + "-fails", "say", {"both:Sets", "both:Fails"});
+    ASSERT_EQ(scene->gateway.wait_for_end(run + "-fails"), "RunFailedEvent");
+    EXPECT_THAT(text_of(scene->gateway.events(run + "-fails").back(), "error"),
+                HasSubstr("is not made"));
+    EXPECT_FALSE(exists(there())) << run << ": " << read_file(there());
+    ASSERT_TRUE(stands_by());
+  }
+  hand_over("sets", "say", {"both:Sets"});
+  said("sets", "one");
+  EXPECT_EQ(read_file(there()), "set up\ntorn down\n");
 }
 
 TEST_F(PythonRuns, CrashOfTheWaitingInterpreterIsTheRunsFailureWithItsSignal) {

@@ -30,6 +30,11 @@ ipc::Result<std::vector<std::string>> words_of(const std::string& uses, const Va
   return words;
 }
 
+constexpr std::size_t kMostForetold = 1 << 16;  // bytes
+
+// What names the class of such a capability.
+const char* member_of(const std::string& kind) { return kind == "python" ? "spec" : "name"; }
+
 }  // namespace
 
 // The run's own interpreter, which is started for this if need be.
@@ -90,8 +95,8 @@ ipc::Result<void> Capabilities::define_command(const std::string& uses, const Ob
 
 ipc::Result<void> Capabilities::define_python(const std::string& uses, const Object& fields,
                                               const std::string& kind, const Making& making) {
-  const std::string named = kind == "python" ? "spec" : "name";
-  if (fields.find(named) == nullptr) return ipc::plain_error("'" + named + "'");
+  const char* named = member_of(kind);
+  if (fields.find(named) == nullptr) return ipc::plain_error("'" + std::string(named) + "'");
   HostBackends backends(*this, making);
   auto secrets = config_secrets(uses, fields, backends);
   if (!secrets) return ipc::plain_error(secrets.error().text);
@@ -102,17 +107,8 @@ ipc::Result<void> Capabilities::define_python(const std::string& uses, const Obj
   }
   auto interpreter = host(making);
   if (!interpreter) return interpreter.error();
-  Object capability;
-  capability.set("kind", Value(kind));
-  capability.set(named, get(fields, named));
-  const Value& config = get(fields, "config");
-  Object load;
-  load.set("uses", Value(uses));
-  load.set("capability", Value(std::move(capability)));
-  load.set("config", truthy(config) ? config : Value(Object()));
-  load.set("secrets", Value(std::move(values)));
-  auto integration =
-      std::make_unique<PythonIntegration>(uses, dump(Value(std::move(load))), **interpreter);
+  auto integration = std::make_unique<PythonIntegration>(
+      uses, PythonIntegration::load_params(uses, fields, named, std::move(values)), **interpreter);
   auto loaded = integration->load(kNever);
   (*interpreter)->add(*integration);
   integrations_.push_back(std::move(integration));
@@ -135,8 +131,34 @@ ipc::Result<PythonHost*> Capabilities::host(const Making& making) {
       PythonHost::Definition{std::move(runtime->interpreter), std::move(runtime->toolchain),
                              std::move(search), std::move(*own), making.run_id, limits_},
       attention_, reaper_, making.started);
+  for (auto& [method, params] : std::exchange(foretold_, {})) {
+    host_->foretell(std::move(method), std::move(params));
+  }
   if (auto opened = host_->open(kNever, std::move(python_.warm)); !opened) return opened.error();
   return host_.get();
+}
+
+// Where all are Python and none needs a secret, there is nothing to decide between opening the
+// interpreter and the last set-up.
+void Capabilities::foretell(const Object& capabilities) {
+  std::vector<std::pair<std::string, std::string>> all;
+  std::size_t size = 0;
+  for (const auto& [uses, capability] : capabilities) {
+    if (!capability.is_object()) return;
+    const Object& fields = capability.as_object();
+    const Value& kind = get(fields, "kind");
+    if (kind != Value("python") && kind != Value("entry_point")) return;
+    const char* named = member_of(kind.as_string());
+    if (fields.find(named) == nullptr || truthy(get(fields, "config_secret_refs"))) return;
+    all.emplace_back("load", PythonIntegration::load_params(uses, fields, named, {}));
+    size += all.back().second.size();
+  }
+  if (all.empty() || size > kMostForetold) return;
+  all.emplace_back("depend", "{}");
+  for (const auto& [uses, capability] : capabilities) {
+    all.emplace_back("setup", PythonIntegration::own_params(uses));
+  }
+  foretold_ = std::move(all);
 }
 
 ipc::Result<PythonHost*> Capabilities::interpreter(const RunState& state,
@@ -158,6 +180,7 @@ ipc::Result<void> Capabilities::set_up(const RunState& state, const Environment&
     const Making making{state.run_id(), str(get(fields, "project_root")), environment, started};
     const Value& capabilities = get(fields, "resolved_capabilities");
     if (capabilities.is_object()) {
+      if (!host_) foretell(capabilities.as_object());
       for (const auto& [uses, capability] : capabilities.as_object()) {
         if (auto defined = define(uses, capability, making); !defined) return defined;
       }

@@ -72,13 +72,15 @@ class Capabilities {
   ipc::Result<void> define_python(const std::string& uses, const Object& fields,
                                   const std::string& kind, const Making& making);
   ipc::Result<PythonHost*> host(const Making& making);
+  void foretell(const Object& capabilities);
 
   Attention& attention_;
   Reaper& reaper_;
   Limits limits_;
   PythonStart python_;
   Mask mask_;
-  std::unique_ptr<PythonHost> host_;  // once something needs Python
+  std::unique_ptr<PythonHost> host_;                           // once something needs Python
+  std::vector<std::pair<std::string, std::string>> foretold_;  // methods and params
   bool defined_ = false;
   std::vector<std::unique_ptr<Integration>> integrations_;
   std::vector<std::string> secrets_;

@@ -68,15 +68,16 @@ void Channel::adopt(pid_t pid, ipc::UniqueFd process, ipc::UniqueFd input, ipc::
   (void)::fcntl(output_.get(), F_SETFL, O_NONBLOCK);
 }
 
-Channel::Outcome Channel::exchange(std::string line, std::int64_t deadline_ms,
+Channel::Outcome Channel::exchange(std::string_view lines, std::int64_t deadline_ms,
                                    std::string& answer) {
-  std::size_t written = 0;
+  unsent_.erase(0, std::exchange(sent_, 0));
+  unsent_.append(lines);
   while (!take_line(answer)) {
     std::array<pollfd, 3> entries{{{output_.get(), POLLIN, 0},
-                                   {written < line.size() ? input_.get() : -1, POLLOUT, 0},
+                                   {sent_ < unsent_.size() ? input_.get() : -1, POLLOUT, 0},
                                    {process_.get(), POLLIN, 0}}};
     (void)attention_.wait(entries, deadline_ms);
-    if (entries[1].revents != 0) write_some(line, written);
+    if (entries[1].revents != 0) write_some();
     const Read got = entries[0].revents != 0 || entries[2].revents != 0 ? read_some() : Read::some;
     if (received_.size() > most_bytes_ && received_.find('\n') > most_bytes_) {
       return Outcome::too_long;
@@ -104,12 +105,12 @@ bool Channel::take_line(std::string& answer) {
 }
 
 // A process that reads no more shows that by its end or its silence.
-void Channel::write_some(std::string_view line, std::size_t& written) {
-  const ssize_t put = ::write(input_.get(), line.data() + written, line.size() - written);
+void Channel::write_some() {
+  const ssize_t put = ::write(input_.get(), unsent_.data() + sent_, unsent_.size() - sent_);
   if (put >= 0) {
-    written += static_cast<std::size_t>(put);
+    sent_ += static_cast<std::size_t>(put);
   } else if (errno != EINTR && errno != EAGAIN) {
-    written = line.size();
+    sent_ = unsent_.size();
   }
 }
 

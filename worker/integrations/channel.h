@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ipc/error.h"
@@ -34,9 +35,10 @@ class Channel {
   // Takes a process over that has been started already.
   void adopt(pid_t pid, ipc::UniqueFd process, ipc::UniqueFd input, ipc::UniqueFd output);
 
-  // Sends a line and waits for one, which it puts into `answer`. A process that has ended, or
-  // closed its output, has closed the channel.
-  Outcome exchange(std::string line, std::int64_t deadline_ms, std::string& answer);
+  // Sends lines, or none, and waits for one, which it puts into `answer`; what it has not taken yet
+  // by then goes with the next. A process that has ended, or closed its output, has closed the
+  // channel.
+  Outcome exchange(std::string_view lines, std::int64_t deadline_ms, std::string& answer);
 
   // Tells the process that nothing more will come; true when it ends by the deadline.
   bool close(std::int64_t deadline_ms);
@@ -53,7 +55,7 @@ class Channel {
 
  private:
   bool take_line(std::string& answer);
-  void write_some(std::string_view line, std::size_t& written);
+  void write_some();
   enum class Read { some, nothing, end };
   Read read_some();
 
@@ -63,6 +65,8 @@ class Channel {
   ipc::UniqueFd output_;   // of the process, for reading
   ipc::UniqueFd process_;  // pidfd
   pid_t pid_ = 0;
+  std::string unsent_;
+  std::size_t sent_ = 0;  // of it
   std::string received_;
   std::size_t searched_ = 0;  // no line end before this
 };

@@ -39,9 +39,13 @@ class Shape {
 
 }  // namespace
 
-std::string request_line(const std::string& id, std::string_view method, std::string_view params) {
+std::string request_line(const std::string& id, std::string_view method, std::string_view params,
+                         bool chained) {
   std::string line = R"({"jsonrpc":"2.0","id":")" + id + R"(","method":")";
-  line.append(method).append(R"(","params":)").append(params).append("}\n");
+  line.append(method)
+      .append(R"(","params":)")
+      .append(params)
+      .append(chained ? ",\"chained\":true}\n" : "}\n");
   return line;
 }
 

@@ -10,9 +10,10 @@
 
 namespace charter::worker {
 
-// A request line; `params` is JSON.
+// A request line; `params` is JSON. What is `chained` is only for the bridge, which skips it when
+// the request before it has failed or was skipped.
 [[nodiscard]] std::string request_line(const std::string& id, std::string_view method,
-                                       std::string_view params);
+                                       std::string_view params, bool chained = false);
 
 // What a line answered: a result, or the other side's error.
 struct Response {

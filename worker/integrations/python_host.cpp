@@ -41,6 +41,40 @@ PythonHost::~PythonHost() { drop_channel(); }
 void PythonHost::drop_channel() {
   if (channel_) reaper_.forget(channel_->pid());
   channel_.reset();
+  foretold_.clear();
+  skipped_.clear();
+}
+
+void PythonHost::foretell(std::string method, std::string params) {
+  foretold_.push_back({std::move(method), std::move(params), {}});
+}
+
+std::string PythonHost::lines_for(std::string_view method, std::string_view params,
+                                  std::string& id) {
+  std::string lines = std::exchange(unsent_, {});
+  if (!foretold_.empty() && !foretold_.front().id.empty()) {
+    Foretold next = std::move(foretold_.front());
+    foretold_.pop_front();
+    if (next.method == method && next.params == params) {
+      id = std::move(next.id);
+      return lines;
+    }
+    skipped_.push_back(std::move(next.id));
+    skip_foretold();
+  }
+  id = std::to_string(++requests_);
+  lines += request_line(id, method, params);
+  for (Foretold& next : foretold_) {
+    next.id = std::to_string(++requests_);
+    lines += request_line(next.id, next.method, next.params, true);
+  }
+  return lines;
+}
+
+void PythonHost::skip_foretold() {
+  for (Foretold& next : std::exchange(foretold_, {})) {
+    if (!next.id.empty()) skipped_.push_back(std::move(next.id));
+  }
 }
 
 std::string PythonHost::about(const std::string& uses) {
@@ -145,9 +179,10 @@ ipc::Result<Object> PythonHost::exchange(const std::string& whom, std::string_vi
   if (!channel_) return ipc::plain_error(whom + "has no interpreter any more");
   const std::int64_t own = limit_ms > 0 ? ipc::boot_ms() + limit_ms : kNever;
   const std::string quoted = "'" + std::string(method) + "'";
-  const std::string id = std::to_string(++requests_);
-  std::string line = std::exchange(unsent_, {}) + request_line(id, method, params);
-  switch (channel_->exchange(std::move(line), std::min(own, deadline_ms), line)) {
+  std::string id;
+  const std::string lines = lines_for(method, params, id);
+  Response response;
+  switch (await(lines, id, std::min(own, deadline_ms), response)) {
     case Channel::Outcome::line:
       break;
     case Channel::Outcome::closed:
@@ -161,15 +196,29 @@ ipc::Result<Object> PythonHost::exchange(const std::string& whom, std::string_vi
       if (!late_) abandon();
       return ipc::plain_error(whom + "did not answer " + quoted + " within " + in_words(limit_ms));
   }
-  auto response = read_response(line, keep_text);
-  if (!response || response->id != id) {
+  if (response.id != id) {
     abandon();
     return ipc::plain_error(whom + "answered " + quoted + " with a broken line");
   }
-  if (!response->error.empty()) {
-    return ipc::plain_error(str(get(response->error, "message")));
+  if (!response.error.empty()) {
+    skip_foretold();
+    return ipc::plain_error(str(get(response.error, "message")));
   }
-  return std::move(response->result);
+  return std::move(response.result);
+}
+
+// A response without the id is to a broken line.
+Channel::Outcome PythonHost::await(std::string_view lines, const std::string& id,
+                                   std::int64_t deadline_ms, Response& response) {
+  for (;;) {
+    std::string line;
+    const auto outcome = channel_->exchange(std::exchange(lines, {}), deadline_ms, line);
+    if (outcome != Channel::Outcome::line) return outcome;
+    auto read = read_response(line, keep_text);
+    if (!read) return outcome;
+    response = std::move(*read);
+    if (response.id == id || std::erase(skipped_, response.id) == 0) return outcome;
+  }
 }
 
 // Both are answered, the request that is ended first.

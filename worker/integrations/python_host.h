@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "worker/attention.h"
 #include "worker/integrations/channel.h"
 #include "worker/integrations/integration.h"
+#include "worker/integrations/message.h"
 #include "worker/limits.h"
 #include "worker/reaper.h"
 #include "worker/standby.h"
@@ -54,6 +56,10 @@ class PythonHost {
 
   [[nodiscard]] const Definition& definition() const { return definition_; }
 
+  // What will be asked after the next request, in this order, whatever the answers are as long as
+  // none is an error: it is sent along, so that the interpreter does not wait for us between two.
+  // What is asked for otherwise after all has been skipped, or done for nothing.
+  void foretell(std::string method, std::string params);
   // Starts the interpreter, if there is none; `warm` is one that waits already.
   ipc::Result<void> open(std::int64_t deadline_ms, std::unique_ptr<WarmPython> warm = nullptr);
   // Loads what was loaded before, in another interpreter.
@@ -88,6 +94,16 @@ class PythonHost {
 
  private:
   [[nodiscard]] static std::string about(const std::string& uses);
+  struct Foretold {
+    std::string method;
+    std::string params;
+    std::string id;  // empty: not sent yet
+  };
+  // The lines to send for a request, whose id it finds.
+  std::string lines_for(std::string_view method, std::string_view params, std::string& id);
+  void skip_foretold();
+  Channel::Outcome await(std::string_view lines, const std::string& id, std::int64_t deadline_ms,
+                         Response& response);
   ipc::Result<Object> exchange(const std::string& whom, std::string_view method,
                                std::string_view params, std::int64_t deadline_ms,
                                std::int64_t limit_ms);
@@ -104,6 +120,8 @@ class PythonHost {
   std::vector<PythonIntegration*> integrations_;
   std::unique_ptr<Channel> channel_;
   std::string unsent_;  // the program, until the first request
+  std::deque<Foretold> foretold_;
+  std::vector<std::string> skipped_;  // ids of requests that nobody waits for
   std::uint64_t requests_ = 0;
   bool late_ = false;
   bool bare_ = false;  // the integrations of before are not in this interpreter

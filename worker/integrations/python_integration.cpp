@@ -15,8 +15,22 @@ Value foreign(const Value& type) {
 
 }  // namespace
 
-std::string PythonIntegration::own_params() const {
-  return R"({"uses":)" + dump(Value(uses())) + "}";
+std::string PythonIntegration::load_params(const std::string& uses, const Object& definition,
+                                           const char* named, Object secrets) {
+  Object capability;
+  capability.set("kind", get(definition, "kind"));
+  capability.set(named, get(definition, named));
+  const Value& config = get(definition, "config");
+  Object load;
+  load.set("uses", Value(uses));
+  load.set("capability", Value(std::move(capability)));
+  load.set("config", truthy(config) ? config : Value(Object()));
+  load.set("secrets", Value(std::move(secrets)));
+  return dump(Value(std::move(load)));
+}
+
+std::string PythonIntegration::own_params(const std::string& uses) {
+  return R"({"uses":)" + dump(Value(uses)) + "}";
 }
 
 ipc::Result<void> PythonIntegration::load(std::int64_t deadline_ms) {
@@ -28,8 +42,8 @@ ipc::Result<void> PythonIntegration::load(std::int64_t deadline_ms) {
 }
 
 ipc::Result<void> PythonIntegration::set_up(std::int64_t deadline_ms) {
-  const auto consent =
-      host_.call(uses(), "setup", own_params(), deadline_ms, host_.definition().limits.setup_ms);
+  const auto consent = host_.call(uses(), "setup", own_params(uses()), deadline_ms,
+                                  host_.definition().limits.setup_ms);
   return consent ? ipc::Result<void>() : consent.error();
 }
 
@@ -61,8 +75,8 @@ ipc::Result<Value> PythonIntegration::execute(std::string_view params, std::int6
 
 void PythonIntegration::tear_down() {
   if (host_.lost()) return;
-  const auto done =
-      host_.call(uses(), "teardown", own_params(), kNever, host_.definition().limits.teardown_ms);
+  const auto done = host_.call(uses(), "teardown", own_params(uses()), kNever,
+                               host_.definition().limits.teardown_ms);
   if (!done) log_line("teardown: " + done.error().message());
 }
 

@@ -19,6 +19,11 @@ class PythonIntegration : public Integration {
   PythonIntegration(std::string uses, std::string load, PythonHost& host)
       : Integration(std::move(uses)), load_(std::move(load)), host_(host) {}
 
+  // The params of `load` and of what names nothing but the integration.
+  [[nodiscard]] static std::string load_params(const std::string& uses, const Object& definition,
+                                               const char* named, Object secrets);
+  [[nodiscard]] static std::string own_params(const std::string& uses);
+
   // Imports and constructs it.
   ipc::Result<void> load(std::int64_t deadline_ms);
   ipc::Result<void> set_up() override { return set_up(kNever); }
@@ -36,8 +41,6 @@ class PythonIntegration : public Integration {
   [[nodiscard]] bool owns(pid_t pid) const override { return host_.owns(pid); }
 
  private:
-  [[nodiscard]] std::string own_params() const;
-
   std::string load_;
   PythonHost& host_;
   bool requires_outputs_ = false;

@@ -21,9 +21,14 @@ and of the driver's stores, as the run goes on:
     artifact_write {envelope}, artifact_load {artifact_id} -> {value}
     kv_set {key, value}, kv_get {key} -> {value} or {absent}
 
-An error is {message}: the text of the exception. Requests and answers use descriptors of their
+An error is {message}: the text of the exception. A request that is chained is skipped when the one
+before it has failed or was skipped. Requests and answers use descriptors of their
 own; standard output becomes the run's log, standard input is empty. End of input ends the process.
 """
+
+import gc
+
+gc.disable()  # until there is something of the project: importing makes much and leaves nothing
 
 import asyncio
 import atexit
@@ -334,6 +339,10 @@ def returned(step, value):
     return value_of(value)
 
 
+def answer(number, **outcome):
+    return json.dumps({"jsonrpc": "2.0", "id": number, **outcome})
+
+
 class Bridge:
     """Answers one request after the other; only `cancel` overtakes."""
 
@@ -349,6 +358,7 @@ class Bridge:
         self._search = []
         self._secrets = SecretBackends()
         self._run_id = None
+        self._failed = False
         self._integrations = {}
         self._dependencies = Dependencies()
         self._stores = None
@@ -358,7 +368,10 @@ class Bridge:
         asyncio.get_running_loop().add_reader(self._requests, self._read)
         while (line := await self._queue.get()) is not None:
             request = json.loads(line)
-            await self._handle(request["id"], request["method"], request["params"])
+            if self._failed and "chained" in request:
+                self._send(answer(request["id"], error={"message": "skipped"}))
+            else:
+                await self._handle(request["id"], request["method"], request["params"])
 
     def _read(self):
         try:
@@ -381,13 +394,19 @@ class Bridge:
             self._queue.put_nowait(line)
 
     async def _handle(self, number, method, params):
+        if method not in ("open", "load"):
+            gc.enable()
+        self._failed = False
         try:
-            answer = {"result": await getattr(self, "on_" + method)(**params)}
-            text = json.dumps({"jsonrpc": "2.0", "id": number, **answer})
+            text = answer(number, result=await getattr(self, "on_" + method)(**params))
         except Exception as error:
+            self._failed = True
             if method in TRACED or method.startswith(("state_", "event_", "artifact_", "kv_")):
                 traceback.print_exc()  # the answer has its text alone
-            text = json.dumps({"jsonrpc": "2.0", "id": number, "error": {"message": str(error)}})
+            text = answer(number, error={"message": str(error)})
+        self._send(text)
+
+    def _send(self, text):
         sys.stdout.flush()
         rest = memoryview(text.encode() + b"\n")
         while rest:
@@ -409,6 +428,7 @@ class Bridge:
     async def on_load(self, uses, capability, config, secrets):
         if self._loader is None:
             self._sdk = load_toolchain("charter_integration_sdk")
+            gc.enable()
             self._loader = Loader(self._sdk, self._search)
         for pointer, value in secrets.items():
             place(uses, config, pointer, value)
@@ -540,7 +560,6 @@ class Nursery:
 
     def __init__(self, asked, program, origin, environment):
         import fcntl
-        import gc
         import resource
         import signal
         import socket
@@ -556,6 +575,7 @@ class Nursery:
         self._environment = environment
         signal.signal(signal.SIGCHLD, self._reap)
         gc.freeze()  # what is shared with the children is not written to
+        gc.enable()
 
     def _high(self, descriptor):
         """The same file where it is in nobody's way, and not for other programs."""
