@@ -187,9 +187,11 @@ ipc::Result<void> Launcher::spawn_worker(const RunPtr& run, const ipc::Job& job,
   run->launching->number = job.burst;
   run->launching->projecting = projecting;
   run->launching->secret = job.secret;
-  // Who stands by is in no sandbox.
+  // Who stands by is in no sandbox. Nor is a run given to another of them when it was lost with one:
+  // where sources have changed all of them are leaving.
   const bool bare = job.sandbox.level == 0;
-  if (!run->python || projecting || !bare || !run->project_root.empty()) {
+  const bool again = run->fruitless_starts > 0;
+  if (!run->python || projecting || again || !bare || !run->project_root.empty()) {
     begin(run, std::move(journal), std::move(*memory), std::move(done));
     return {};
   }

@@ -146,8 +146,9 @@ class PythonRuns : public ::testing::Test {
                   [&](pid_t pid) { return command_line_of(pid).find(word) == std::string::npos; });
     return all;
   }
+  // Three workers, each a guardian and an engine.
   bool stands_by() const {
-    return eventually(kSoon, [this] { return !workers("standby").empty(); });
+    return eventually(kSoon, [this] { return workers("standby").size() == 6; });
   }
   // Its workers are forks of it, in sessions of their own.
   pid_t nursery() const {
@@ -194,7 +195,8 @@ TEST_F(PythonRuns, NothingIsSetUpBehindWhatCouldNotBeLoaded) {
   }
   hand_over("sets", "say", {"both:Sets"});
   said("sets", "one");
-  EXPECT_EQ(read_file(there()), "set up\ntorn down\n");
+  EXPECT_TRUE(eventually(kSoon, [this] { return read_file(there()) == "set up\ntorn down\n"; }))
+      << read_file(there());
 }
 
 TEST_F(PythonRuns, CrashOfTheWaitingInterpreterIsTheRunsFailureWithItsSignal) {
