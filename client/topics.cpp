@@ -111,6 +111,10 @@ What the daemon knows of itself, and of one run with its steps:
     charter-daemon status
     charter-daemon status RUN
 
+What somebody who is asked for help wants to see, without secrets, in one file:
+
+    charter-daemon support-bundle -o /tmp/for-help.tar.gz
+
 The daemon logs on its standard error, for a service in the journal; what workers and integrations say is in
 .charter/daemon/workers.log. A daemon that 'holds' says why under 'holding' in 'status'; 'adopt' lets it go on.)";
 

@@ -4,6 +4,7 @@ find_package(CapnProto REQUIRED)                                   # frames betw
 find_package(Boost 1.81 REQUIRED COMPONENTS program_options)       # Asio, Beast, JSON, options
 find_package(spdlog REQUIRED)                                      # logs of supervisor and gateway
 find_package(OpenSSL 3.0 REQUIRED)                                 # TLS to the gateway
+find_package(ZLIB REQUIRED)                                        # support bundles
 find_package(SQLite3 REQUIRED)                                     # the embedded gateway's database
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(YAML REQUIRED yaml-0.1)                          # plans and manifests (worker)

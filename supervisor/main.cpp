@@ -82,6 +82,8 @@ std::vector<Part> parts() {
     all.push_back({command, charter::client::client_main});
   }
   all.push_back({&charter::supervisor::doctor_command(), charter::supervisor::doctor_main});
+  all.push_back(
+      {&charter::supervisor::support_bundle_command(), charter::supervisor::support_bundle_main});
   all.push_back({&charter::client::kCompletionTable, charter::client::completion_main});
   all.push_back({&charter::client::kManualTable, manual_main});
   return all;
@@ -101,7 +103,7 @@ void print_help(std::FILE* out, const std::vector<Part>& all) {
       "  its own, and reports them to a gateway.\n\nCommands:\n";
   for (const Part& part : all) {
     std::string name(part.table->name);
-    name.resize(12, ' ');
+    name.resize(16, ' ');
     text += "  " + name + std::string(part.table->summary) + "\n";
   }
   text += "\nTopics of help:\n";

@@ -10,4 +10,7 @@ namespace charter::supervisor {
 // `argv[1]` is the command's name, the rest its options. Gives the exit code.
 [[nodiscard]] int doctor_main(int argc, char** argv);
 
+[[nodiscard]] const ipc::CommandSpec& support_bundle_command();
+[[nodiscard]] int support_bundle_main(int argc, char** argv);
+
 }  // namespace charter::supervisor

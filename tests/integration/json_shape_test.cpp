@@ -140,6 +140,7 @@ TEST_F(JsonShape, OfARunThatOnlyAFileTellsOf) {
 TEST_F(JsonShape, OfTheDaemonAndItsEnd) {
   fits_one("status", {"status"});
   fits_one("doctor", {"doctor", "--gateway", scene.gateway.url()});
+  fits_one("support-bundle", {"support-bundle", "-o", scene.project.scratch("bundle.tar.gz")});
   fits_one("drain", {"drain", "--stay"});
   fits_one("status", {"status"});
   fits_one("stop", {"stop"});
