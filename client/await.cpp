@@ -97,7 +97,8 @@ Expected<Runs> runs_of(const Target& target, const AwaitOrder& order, ProgressLi
 
 // The state file follows the first events; without it the number of steps is not known.
 void show_progress(ProgressLine& progress, const Target& target, Watched& watched) {
-  if (!progress.possible()) return;
+  // Of a run that only its file tells of there are no events.
+  if (!progress.possible() || watched.run->follower() == nullptr) return;
   if (!watched.steps.planned()) {
     const auto state = read_state_file(ipc::Layout(target.root), watched.run->id());
     if (state) watched.steps.plan(*state);
@@ -126,7 +127,7 @@ std::string late(const Runs& runs, const AwaitOrder& order) {
 
 Expected<int> await_runs(const Target& target, const AwaitOrder& order) {
   const Screen screen = standard_output();
-  ProgressLine progress(order.show_events && !order.json && order.runs.size() == 1);
+  ProgressLine progress(!order.json && order.runs.size() == 1);
   auto runs = runs_of(target, order, progress);
   if (!runs) return runs.error();
   if (order.show_events && !order.json) print(event_heading(screen));

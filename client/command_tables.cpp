@@ -1,30 +1,13 @@
-// What every command of the client takes and says of itself.
+// What the commands of the client take and say of themselves.
 #include <array>
 
 #include "client/commands.h"
+#include "client/common_options.h"
 
 namespace charter::client {
 namespace {
 
-using ipc::ArgumentSpec;
-using ipc::CommandSpec;
-using ipc::Example;
-using ipc::ExitCode;
-using ipc::OptionKind;
-using ipc::OptionSpec;
-
-constexpr OptionSpec kProjectPath{.name = "project-path",
-                                  .variable = "CHARTER_PROJECT_PATH",
-                                  .metavar = "DIRECTORY",
-                                  .help = "Project root, the directory with charter.yml.",
-                                  .shown_default = "upward from the working directory"};
-constexpr OptionSpec kSocketPath{.name = "socket-path",
-                                 .variable = "CHARTER_DAEMON_SOCKET",
-                                 .metavar = "PATH",
-                                 .help = "Socket of the daemon; relative to the project.",
-                                 .shown_default = ".charter/daemon.sock"};
-constexpr OptionSpec kJson{
-    .name = "json", .help = "Print JSON instead of text.", .kind = OptionKind::flag};
+using namespace tables;
 
 constexpr OptionSpec kRunId{.name = "run-id",
                             .metavar = "ID",
@@ -48,55 +31,6 @@ constexpr OptionSpec kFollow{.name = "follow",
                                  "Print the run's events until it has ended, and its outputs; "
                                  "on a terminal with a line that says how it stands.",
                              .kind = OptionKind::flag};
-
-constexpr OptionSpec kFollowOn{.name = "follow",
-                               .letter = 'f',
-                               .help = "Then print the run's further events until it has ended.",
-                               .kind = OptionKind::flag};
-
-constexpr ExitCode kDone{0, "done"};
-constexpr ExitCode kUsage{2, "bad options, or no project found"};
-constexpr ExitCode kNobody{3, "no daemon serves the project"};
-constexpr ExitCode kGone{3, "no daemon serves the project, or none came back in time"};
-constexpr ExitCode kUnknown{4, "the run is unknown"};
-constexpr ExitCode kRefused{5, "refused by the daemon, with its reason"};
-constexpr ExitCode kOther{7, "any other error"};
-constexpr ExitCode kInterrupted{130, "interrupted; the run goes on"};
-constexpr ExitCode kLeftOpen{130, "interrupted, or a question was left open; the run goes on"};
-
-constexpr std::array kRun{ArgumentSpec{"RUN", "Id of the run."}};
-
-// ---------------------------------------------------------------- dev
-constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
-constexpr std::array kDevOptions{
-    OptionSpec{.name = "open",
-               .help = "Open the page in the desktop's browser, logged in.",
-               .kind = OptionKind::flag},
-    OptionSpec{.name = "port",
-               .metavar = "PORT",
-               .help = "Port of the page on 127.0.0.1; 0 takes a free one.",
-               .kind = OptionKind::integer,
-               .shown_default = "8765, or a free one where that is taken"},
-    OptionSpec{.name = "log-level",
-               .fallback = "warning",
-               .help = "Least severity that both log, on standard error.",
-               .kind = OptionKind::choice,
-               .choices = kLogLevels},
-    kJson,
-    kProjectPath,
-    kSocketPath};
-constexpr std::array kDevExamples{
-    Example{"charter-daemon dev --open",
-            "Serves the project around the working directory and shows its page."},
-    Example{"charter-daemon dev --project-path ~/work/site --port 9000",
-            "Serves another project, on a port of its own."},
-    Example{"charter-daemon run nightly --follow",
-            "From another terminal in the project: a run, on the page as well."}};
-constexpr std::array kDevCodes{
-    ExitCode{0, "ended by Ctrl-C, SIGTERM, SIGHUP or 'charter-daemon stop'"},
-    ExitCode{1, "could not start, or a daemon serves the project already"}, kUsage,
-    ExitCode{3, "the daemon ended by itself, and the gateway was ended"},
-    ExitCode{7, "the gateway ended by itself, and the daemon was ended"}};
 
 // ---------------------------------------------------------------- run
 constexpr std::array kRunArguments{ArgumentSpec{"WORKFLOW", "Id of the workflow."}};
@@ -147,7 +81,6 @@ constexpr std::array kRetryCodes{ExitCode{0, "started; with --wait or --follow: 
                                  kLeftOpen};
 
 // ---------------------------------------------------------------- list, status
-constexpr std::array kPlainOptions{kJson, kProjectPath, kSocketPath};  // of many commands
 constexpr std::array<std::string_view, 15> kStandings{
     "active",  "completed", "failed", "cancelled", "paused",      "queued", "pending",  "starting",
     "running", "executing", "ending", "finished",  "unreachable", "held",   "untracked"};
@@ -234,72 +167,6 @@ constexpr std::array kKillCodes{ExitCode{0, "ended, or had ended before"},
                                 kOther,
                                 ExitCode{130, "interrupted; the kill goes on"}};
 
-// ---------------------------------------------------------------- resume
-constexpr std::array kResumeOptions{
-    OptionSpec{.name = "approve", .help = "Let the run go on.", .kind = OptionKind::flag},
-    OptionSpec{.name = "deny", .help = "End the run as cancelled.", .kind = OptionKind::flag},
-    OptionSpec{.name = "note", .metavar = "TEXT", .help = "Why; it is kept with the decision."},
-    kFollowOn,
-    kJson,
-    kProjectPath,
-    kSocketPath};
-constexpr std::array kResumeExamples{
-    Example{"charter-daemon resume 7d9f… --approve", "Answers the gate at which the run waits."},
-    Example{"charter-daemon resume 7d9f… --deny --note 'numbers are off'", "Refuses it."},
-    Example{"charter-daemon resume 7d9f… --approve --follow",
-            "Approves it, and shows what happens then."}};
-constexpr std::array kResumeCodes{ExitCode{0, "done; with --follow: completed"},
-                                  ExitCode{1, "with --follow: the run failed or was cancelled"},
-                                  kUsage,
-                                  kNobody,
-                                  kUnknown,
-                                  kRefused,
-                                  kOther,
-                                  kLeftOpen};
-
-// ---------------------------------------------------------------- submit
-constexpr std::array kSubmitOptions{
-    OptionSpec{.name = "answers",
-               .metavar = "JSON|@FILE|-",
-               .help = "A JSON object: question id to answer. From a file with @, or from "
-                       "standard input.",
-               .shown_default = "asked, at a terminal"},
-    kFollowOn, kJson, kProjectPath, kSocketPath};
-constexpr std::array kSubmitExamples{
-    Example{R"(charter-daemon submit 7d9f… --answers '{"region": "eu", "checks": ["a", "b"]}')",
-            "Answers the form at which the run waits."},
-    Example{"charter-daemon submit 7d9f…", "Asks its questions at the terminal."}};
-constexpr std::array kSubmitCodes{ExitCode{0, "done; with --follow: completed"},
-                                  ExitCode{1, "with --follow: the run failed or was cancelled"},
-                                  kUsage,
-                                  kNobody,
-                                  kUnknown,
-                                  kRefused,
-                                  kOther,
-                                  ExitCode{130, "a question was left open; the run stays paused"}};
-
-// ---------------------------------------------------------------- wait
-constexpr std::array kWaitArguments{
-    ArgumentSpec{.name = "RUN", .help = "Ids of the runs.", .required = true, .many = true}};
-constexpr std::array kWaitOptions{OptionSpec{.name = "timeout",
-                                             .metavar = "SECONDS",
-                                             .help = "Wait no longer than this.",
-                                             .kind = OptionKind::number,
-                                             .shown_default = "for as long as it takes"},
-                                  kJson, kProjectPath, kSocketPath};
-constexpr std::array kWaitExamples{
-    Example{"charter-daemon wait 7d9f…", "Ends as the run ends."},
-    Example{"charter-daemon wait 7d9f… 81ac… --timeout 600 --json",
-            "Prints a line for each run that ends, for ten minutes at most."}};
-constexpr std::array kWaitCodes{
-    ExitCode{0, "all of them completed"},
-    ExitCode{1, "one failed or was cancelled"},
-    kUsage,
-    kGone,
-    ExitCode{4, "one of them is unknown"},
-    ExitCode{7, "any other error; not ended within --timeout"},
-    ExitCode{130, "interrupted, or a question was left open; the runs go on"}};
-
 // ---------------------------------------------------------------- forget, adopt
 constexpr std::array kForgetOptions{
     OptionSpec{.name = "undelivered",
@@ -350,21 +217,6 @@ constexpr std::array kStopExamples{
 constexpr std::array kStopCodes{kDone, kUsage, kNobody, kRefused, kOther};
 
 }  // namespace
-
-constexpr CommandSpec kDevTable{
-    .name = "dev",
-    .summary = "Run a gateway with its page and the daemon of this project",
-    .description =
-        "Runs a gateway on 127.0.0.1 and the project's daemon, connected to it, in the foreground "
-        "until Ctrl-C, and says where the page is and where data are kept. When one of the two "
-        "ends the other is ended, too; runs that execute go on by themselves, and the next daemon "
-        "takes them over.\n\n"
-        "The page asks for a token, since other users of this machine reach the port, too. It is "
-        "made once for the project, in .charter/dev/token, and --open logs the browser in with it. "
-        "Further options of the daemon, like CHARTER_DAEMON_MAX_RUNS, come from the environment.",
-    .options = kDevOptions,
-    .examples = kDevExamples,
-    .exit_codes = kDevCodes};
 
 constexpr CommandSpec kRunTable{
     .name = "run",
@@ -438,38 +290,6 @@ constexpr CommandSpec kKillTable{
     .arguments = kRun,
     .examples = kKillExamples,
     .exit_codes = kKillCodes};
-
-constexpr CommandSpec kResumeTable{
-    .name = "resume",
-    .summary = "Answer a gate",
-    .description = "Approves or denies the gate at which a run waits.",
-    .options = kResumeOptions,
-    .arguments = kRun,
-    .examples = kResumeExamples,
-    .exit_codes = kResumeCodes};
-
-constexpr CommandSpec kSubmitTable{
-    .name = "submit",
-    .summary = "Answer a form",
-    .description =
-        "Answers the questions of the input step at which a run waits. Without --answers they "
-        "are asked, if standard input and standard error are a terminal.",
-    .options = kSubmitOptions,
-    .arguments = kRun,
-    .examples = kSubmitExamples,
-    .exit_codes = kSubmitCodes};
-
-constexpr CommandSpec kWaitTable{
-    .name = "wait",
-    .summary = "Wait until runs have ended",
-    .description =
-        "Waits until every named run has ended and says how each did. Where one waits at a gate "
-        "or for input, a person at a terminal is asked; otherwise the command says how to answer "
-        "and goes on waiting.",
-    .options = kWaitOptions,
-    .arguments = kWaitArguments,
-    .examples = kWaitExamples,
-    .exit_codes = kWaitCodes};
 
 constexpr CommandSpec kForgetTable{
     .name = "forget",

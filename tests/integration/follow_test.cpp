@@ -64,6 +64,16 @@ TEST_F(Follow, ALineMovesAndGoesAndAGateIsAskedFor) {
   EXPECT_THAT(terminal.shown(), HasSubstr("fetched"));
 }
 
+TEST_F(Follow, WhoOnlyWaitsSeesTheLineAsWell) {
+  ASSERT_EQ(charter_daemon(scene.project, {"run", "build", "--run-id", "r1"}).code, kFine);
+  auto waiting = at_terminal({"wait", "r1", "--timeout", "60"});
+  ASSERT_TRUE(terminal.shows("1/4  compile  ")) << terminal.shown();
+  EXPECT_THAT(terminal.shown(), Not(HasSubstr("started"))) << "and no events";
+  ASSERT_EQ(charter_daemon(scene.project, {"kill", "r1"}).code, kFine);
+  ASSERT_TRUE(terminal.shows("Run r1 was cancelled", kRunTime)) << terminal.shown();
+  EXPECT_EQ(waiting.wait().value_or(Ending{}).code, kRunFailed);
+}
+
 TEST_F(Follow, WithoutColourTheLineMovesAsWell) {
   let_go();
   auto run = at_terminal({"run", "fails", "--follow"}, {{"NO_COLOR", "1"}});

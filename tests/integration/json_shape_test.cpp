@@ -222,6 +222,44 @@ TEST_F(JsonShape, WhatIsWrongIsSaidOnStandardError) {
   }
 }
 
+// And what is data is on standard output alone.
+TEST_F(JsonShape, WhatIsAskedForIsSaidOnStandardOutput) {
+  at_gate("r1");
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"list"},
+                                             {"status"},
+                                             {"status", "r1"},
+                                             {"events", "r1"},
+                                             {"resume", "r1", "--approve"},
+                                             {"run", "hello", "--run-id", "r2"},
+                                             {"kill", "r1"},
+                                             {"forget", "r1", "--undelivered"},
+                                             {"doctor", "--gateway", scene.gateway.url()},
+                                             {"help"},
+                                             {"help", "runs"},
+                                             {"manual"},
+                                             {"completion", "bash"},
+                                             {"drain", "--stay"},
+                                             {"drain", "--off"},
+                                             {"stop"}}) {
+    const Finished done = charter(command);
+    EXPECT_EQ(done.code, kFine) << command[0] << ": " << done.err;
+    EXPECT_NE(done.out, "") << command[0];
+    EXPECT_EQ(done.err, "") << command[0];
+  }
+}
+
+// How a run ended is said to people; scripts have the exit code, or --json.
+TEST_F(JsonShape, HowARunEndedIsSaidOnStandardError) {
+  const Finished started = charter({"run", "fails", "--run-id", "r1", "--wait"});
+  EXPECT_EQ(started.code, kRunFailed);
+  EXPECT_EQ(started.out, "r1\n");
+  EXPECT_THAT(started.err, HasSubstr("Run r1 failed"));
+  const Finished waited = charter({"wait", "r1"});
+  EXPECT_EQ(waited.out, "");
+  EXPECT_THAT(waited.err, HasSubstr("Run r1 failed"));
+}
+
 // The comparison itself sees what is missing, what is new and what is of another kind.
 TEST(JsonTables, TellEveryDifference) {
   const JsonTables tables(
