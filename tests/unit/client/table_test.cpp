@@ -100,7 +100,9 @@ TEST(EventText, LinesStandBelowEachOtherAndFitTheScreen) {
   const auto event = view_event(message);
   EXPECT_EQ(event_line(*event, {}),
             "   12  2026-01-02 03:04:05  7                     failed after 5 ms: a\\x1b[2Jb\n");
-  EXPECT_EQ(columns_of(event_line(*event, {.width = 60})) - 1, 60U);
+  EXPECT_EQ(columns_of(event_line(*event, {.width = 75})) - 1, 75U) << "cut";
+  EXPECT_EQ(columns_of(event_line(*event, {.width = 40})) - 1, 40U)
+      << "cut, and of a narrow screen";
   EXPECT_EQ(event_heading({}).find("EVENT"), event_line(*event, {}).find("failed"));
 }
 
