@@ -48,7 +48,7 @@ class Fields {
     return object(field);
   }
 
-  // Each capability is an object; what it must hold is for whoever uses it.
+  // Each capability is an object; what else it must hold is for whoever uses it.
   std::string_view capabilities() {
     const auto text = object("capabilities");
     if (text.empty()) return {};
@@ -58,10 +58,43 @@ class Fields {
     const auto members = ipc::scan_object(text, limits);
     if (!members) return {};
     for (const JsonMember& member : *members) {
-      if (member.kind == JsonKind::object) continue;
-      errors_.add("capabilities." + member.key, ipc::kWantsDictionary, ipc::shown_json(member.raw));
+      if (member.kind == JsonKind::object) {
+        capability("capabilities." + member.key + ".", member.raw, limits);
+      } else {
+        errors_.add("capabilities." + member.key, ipc::kWantsDictionary,
+                    ipc::shown_json(member.raw));
+      }
     }
     return text;
+  }
+
+  // What the reference makes dictionaries of, which nothing comes of otherwise.
+  void capability(const std::string& path, std::string_view text, const ipc::JsonLimits& limits) {
+    const auto members = ipc::scan_object(text, limits);
+    if (!members) return;
+    for (const std::string_view field :
+         {"config", "env", "config_secret_refs", "env_secret_refs", "secrets_registry"}) {
+      const JsonMember* member = ipc::find(*members, field);
+      if (member == nullptr || member->kind == JsonKind::object || is_empty(*member)) continue;
+      errors_.add(path + std::string(field), ipc::kWantsDictionary, ipc::shown_json(member->raw));
+    }
+  }
+
+  // As Python has it, but for numbers.
+  static bool is_empty(const JsonMember& member) {
+    const auto blank = [](std::string_view inside) {
+      return inside.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    };
+    switch (member.kind) {
+      case JsonKind::null:
+        return true;
+      case JsonKind::string:
+        return member.raw.size() == 2;
+      case JsonKind::array:
+        return blank(member.raw.substr(1, member.raw.size() - 2));
+      default:
+        return member.raw == "false" && member.key == "config";
+    }
   }
 
   [[nodiscard]] const ipc::ValidationErrors& errors() const { return errors_; }

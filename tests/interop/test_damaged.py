@@ -3,8 +3,7 @@
     build/reference/bin/python tests/interop/test_damaged.py [--seed S] [--count N] [--first N]
         [--forever] [--keep]
 
-A case is called damaged_WHAT_SEED_NUMBER; the options are those of test_generated.py. Their syntax
-errors must be equal to the letter.
+A case is called damaged_WHAT_SEED_NUMBER; the options are those of test_generated.py.
 """
 
 import asyncio

@@ -2,6 +2,8 @@
 
 import json
 
+import sys
+
 from oracle.scenario import acts, case
 
 STEP = "  - {id: a, type: shell, run: echo x, outputs: {stdout: string}}\n"
@@ -235,6 +237,18 @@ async def handoff_capability_kind_odd(s):
 @acts(STEP, needs="command")
 async def handoff_capability_without_kind(s):
     await s.run(capabilities={"capability/x": {}})
+
+
+# What is to become a dictionary, and is none.
+for field in ("config", "env", "config_secret_refs", "env_secret_refs", "secrets_registry"):
+    for kind, made in (("subprocess", {"command": [sys.executable, "integration.py"]}),
+                       ("python", {"spec": "tools:Plain"})):
+        for number, odd in enumerate(["", [], "x", [["a", 1]], [1], 5, False]):
+            async def no_dictionary(s, odd={"kind": kind, **made, field: odd}):
+                await s.run(capabilities={"capability/x": odd})
+
+            case(f"handoff_no_dictionary_{kind}_{field}_{number}", STEP, act=no_dictionary,
+                 needs="command", world="python" if kind == "python" else "common")
 
 
 @acts("  - {id: a, type: shell, run: 'true'}\n")
