@@ -19,7 +19,7 @@ From another terminal in the project, a workflow is started and followed, and al
     charter-daemon run nightly --var days=7 --follow
     charter-daemon list
 
-On a server both run by themselves, usually as services: the gateway once a host, the daemon once a project.
+On a server both run by themselves, the gateway once a host and the daemon, usually as a service, once a project.
 
     charter-daemon gateway --listen 127.0.0.1:8765
     charter-daemon start --project-path /srv/shop --gateway http://127.0.0.1:8765
@@ -100,6 +100,19 @@ Level 1 needs Landlock, Linux 5.13 or newer; level 2 a mount namespace besides, 
 project's. 'status' says which level can be had and what is missing. Where not even the first can be had, runs
 that ask for it are refused; nothing ever runs outside because of it.)";
 
+constexpr std::string_view kServices =
+    R"(Stopping the daemon leaves its runs alone: they go on, and the next
+daemon finds them. So it is stopped, upgraded and started again at any time:
+
+    charter-daemon stop
+
+Before a host goes down it is better to let what executes come to its end, and to begin nothing more:
+
+    charter-daemon drain --wait
+
+An installed package has units for systemd, of which each instance is the daemon of one project, with options as
+variables in /etc/charter-daemon/INSTANCE.env; docs/OPERATING.md, which comes with it, says how they are set up.)";
+
 constexpr std::string_view kTroubleshooting =
     R"(This looks at project, daemon, host and the way to the gateway,
 and says what to do; called with the daemon's options, environment or --config it sees what the daemon sees:
@@ -163,6 +176,7 @@ constexpr std::array kTopics{
     Topic{"gateways", "The connection to a gateway, and running one", kGateway},
     Topic{"limits", "What a run may take", kLimits},
     Topic{"sandbox", "Keeping a run's steps in the project", kSandbox},
+    Topic{"services", "Stopping, draining and upgrading a daemon", kServices},
     Topic{"troubleshooting", "Finding out what is wrong", kTroubleshooting},
     Topic{"json", "Output for scripts", kJson},
     Topic{"exit-codes", "What exit codes mean", kExitCodes, TopicTail::exit_codes},

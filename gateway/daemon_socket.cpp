@@ -8,6 +8,7 @@
 #include <chrono>
 #include <deque>
 
+#include "gateway/http_date.h"
 #include "gateway/pong_gate.h"
 #include "ipc/gateway_message.h"
 
@@ -69,13 +70,14 @@ struct DaemonSocket::Impl {
     ws.read_message_max(kMaxMessageBytes);
     ws.auto_fragment(false);
     ws.binary(protocol == Protocol::capnp);
-    if (protocol == Protocol::capnp) {
-      ws.set_option(websocket::stream_base::decorator([](websocket::response_type& response) {
-        const std::string_view name = ipc::wire::kSubprotocol;
-        response.set(beast::http::field::sec_websocket_protocol,
-                     beast::string_view(name.data(), name.size()));
-      }));
-    }
+    const bool chosen = protocol == Protocol::capnp;
+    ws.set_option(websocket::stream_base::decorator([chosen](websocket::response_type& response) {
+      response.set(beast::http::field::date, http_date());
+      if (!chosen) return;
+      const std::string_view name = ipc::wire::kSubprotocol;
+      response.set(beast::http::field::sec_websocket_protocol,
+                   beast::string_view(name.data(), name.size()));
+    }));
     ws.control_callback([this](websocket::frame_type type, beast::string_view payload) {
       on_control(type, std::string(payload));
     });

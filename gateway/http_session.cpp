@@ -8,6 +8,7 @@
 
 #include "gateway/daemon_socket.h"
 #include "gateway/event_stream.h"
+#include "gateway/http_date.h"
 #include "gateway/run_stream.h"
 #include "ipc/gateway_message.h"
 
@@ -204,6 +205,7 @@ void HttpSession::answer(ApiResponse response) {
   const unsigned version = known ? parser_->get().version() : kHttp11;
   response_ = {static_cast<http::status>(response.status), version};
   response_.set(http::field::server, "charter-daemon");
+  response_.set(http::field::date, http_date());
   response_.set(http::field::content_type, response.content_type);
   response_.set("X-Content-Type-Options", "nosniff");
   response_.set("Referrer-Policy", "no-referrer");

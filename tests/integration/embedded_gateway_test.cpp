@@ -214,6 +214,16 @@ TEST_P(EmbeddedGateway, IsForLoopbackUnlessItHasAToken) {
   EXPECT_THAT(end.err, HasSubstr("token"));
 }
 
+// It tells the time, so that doctor can compare clocks.
+TEST_P(EmbeddedGateway, IsAllOfTheWayThatDoctorLooksAt) {
+  DaemonProcess daemon(project, options());
+  const auto done =
+      charter_daemon(project, {"doctor", "--gateway", "http://127.0.0.1:" + std::to_string(port)});
+  EXPECT_EQ(done.code, 0) << done.out;
+  EXPECT_THAT(done.out, HasSubstr("the gateway lets this daemon in\n"));
+  EXPECT_THAT(done.out, HasSubstr("ok    clock       within 5 s of the gateway's\n"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Protocols, EmbeddedGateway, ::testing::Values("auto", "json"));
 
 }  // namespace
