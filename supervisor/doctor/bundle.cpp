@@ -192,19 +192,34 @@ std::string tail_of(int file) {
   return text;
 }
 
-// The daemon logs on standard error: a file can be read, a pipe or the journal cannot from here.
-std::string log_of(const Subject& subject, const Scrubber& scrubber) {
-  const pid_t pid = daemon_pid(subject);
-  if (pid <= 0) return "no daemon runs here\n";
-  const std::string path = "/proc/" + std::to_string(pid) + "/fd/2";
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return "the daemon's standard error cannot be looked at\n";
-  if (!S_ISREG(info.st_mode)) {
-    return "the daemon's log does not go to a file; for a service: journalctl _PID=" +
-           std::to_string(pid) + "\n";
+// The file of --log-file, where there is such an option and it was given.
+std::string named_log(const Subject& subject) {
+  for (const ipc::OptionSpec& option : start_command().options) {
+    if (option.name == "log-file") return subject.values.text(option.name);
   }
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return "the daemon's log cannot be read\n";
+  return {};
+}
+
+// Where no file is named the daemon logs on its standard error: a file there can be read, a pipe or
+// the journal cannot from here.
+std::string log_of(const Subject& subject, const Scrubber& scrubber) {
+  std::string path = named_log(subject);
+  if (path.empty()) {
+    const pid_t pid = daemon_pid(subject);
+    if (pid <= 0) return "no daemon runs here\n";
+    path = "/proc/" + std::to_string(pid) + "/fd/2";
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) return "its standard error cannot be looked at\n";
+    if (!S_ISREG(info.st_mode)) {
+      return "the daemon's log does not go to a file; for a service: journalctl _PID=" +
+             std::to_string(pid) + "\n";
+    }
+  }
+  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat opened {};
+  if (!file || ::fstat(file.get(), &opened) != 0 || !S_ISREG(opened.st_mode)) {
+    return "the daemon's log cannot be read\n";
+  }
   return scrubber.clean_log(tail_of(file.get()));
 }
 

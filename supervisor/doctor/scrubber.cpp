@@ -25,15 +25,24 @@ constexpr std::array<std::string_view, 4> kLevels{"DEBUG ", "INFO ", "WARNING ",
 constexpr std::array<std::string_view, 3> kQuoting{
     "Refused a run: ", "Refused a request: ", "Ignoring a gateway message: "};
 
-// 2026-01-31 12:00:00,123 INFO …: a file may hold what other programs have written as well.
-bool is_the_daemons(std::string_view line) {
-  constexpr std::string_view kForm = "0000-00-00 00:00:00,000 ";
-  if (line.size() < kForm.size()) return false;
-  for (std::size_t i = 0; i < kForm.size(); ++i) {
+// Whether the line looks like `form`, in which 0 stands for any digit.
+bool has_form(std::string_view line, std::string_view form) {
+  if (line.size() < form.size()) return false;
+  for (std::size_t i = 0; i < form.size(); ++i) {
     const bool digit = line[i] >= '0' && line[i] <= '9';
-    if (kForm[i] == '0' ? !digit : line[i] != kForm[i]) return false;
+    if (form[i] == '0' ? !digit : line[i] != form[i]) return false;
   }
-  line.remove_prefix(kForm.size());
+  return true;
+}
+
+// 2026-01-31 12:00:00,123 INFO …, {"time":"2026-01-31T12:00:00.123456Z","level":"INFO",…, or <6>…:
+// a file may hold what other programs have written as well.
+bool is_the_daemons(std::string_view line) {
+  constexpr std::string_view kText = "0000-00-00 00:00:00,000 ";
+  constexpr std::string_view kJson = R"({"time":"0000-00-00T00:00:00.000000Z","level":")";
+  if (has_form(line, "<0>") || has_form(line, kJson)) return true;
+  if (!has_form(line, kText)) return false;
+  line.remove_prefix(kText.size());
   return std::ranges::any_of(kLevels,
                              [line](std::string_view level) { return line.starts_with(level); });
 }
@@ -120,6 +129,7 @@ std::string Scrubber::clean_log(std::string_view lines) const {
       const auto at = line.find(marker);
       if (at == std::string_view::npos) continue;
       out += std::string(line.substr(0, at + marker.size())) + std::string(kRemoved);
+      if (line.starts_with('{')) out += "\"}";
       line = {};
     }
     out += std::string(line) + "\n";

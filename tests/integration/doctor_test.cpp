@@ -1,10 +1,15 @@
 // `charter-daemon doctor` on projects and hosts that lack something.
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
+#include "ipc/unique_fd.h"
 #include "tests/support/started.h"
 
 namespace charter::tests {
@@ -95,6 +100,35 @@ TEST_F(Doctor, OfADaemonThatDoesNotAnswer) {
   const auto found = with_gateway();
   scene.daemon.signal(SIGCONT);
   EXPECT_THAT(found.at("daemon"), HasSubstr("warn: "));
+  EXPECT_LT(since(begun), kSoon);
+}
+
+// The system's resolver waits for tens of seconds; only root can give it a server that is silent.
+TEST_F(Doctor, OfANameServerThatDoesNotAnswer) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs a mount namespace and port 53";
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(53);
+  ::inet_pton(AF_INET, "127.77.53.1", &address.sin_addr);
+  const ipc::UniqueFd silent(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(silent.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  const std::string servers = scene.project.scratch("resolv.conf");
+  write_file(servers, "nameserver 127.77.53.1\n");
+  ChildSpec spec;
+  spec.argv = {"unshare",
+               "--mount",
+               "sh",
+               "-c",
+               "mount --bind \"$1\" /etc/resolv.conf || exit 77\n"
+               "exec \"$0\" doctor --gateway http://gateway.example --connect-timeout 0.3",
+               daemon_binary(),
+               servers};
+  spec.directory = scene.project.root();
+  const auto begun = Clock::now();
+  const Finished done = run_to_end(spec);
+  if (done.code == 77) GTEST_SKIP() << done.err;
+  EXPECT_EQ(done.code, kFailed);
+  EXPECT_THAT(done.out, HasSubstr("fail  dns         look up gateway.example: no answer in time"));
   EXPECT_LT(since(begun), kSoon);
 }
 
