@@ -28,6 +28,8 @@ TEST_F(Installed, LayoutHasProgramsAndDocuments) {
   for (const char* page : {"charter-daemon", "charter-daemon-start", "charter-daemon-kill"}) {
     EXPECT_TRUE(exists(prefix / ("share/man/man1/" + std::string(page) + ".1.gz"))) << page;
   }
+  EXPECT_TRUE(exists(prefix / "share/man/man1/charter-daemon-doctor.1.gz"));
+  EXPECT_TRUE(exists(prefix / "share/man/man7/charter-daemon.7.gz"));
   EXPECT_TRUE(exists(prefix / "share/bash-completion/completions/charter-daemon"));
   EXPECT_TRUE(exists(prefix / "share/zsh/site-functions/_charter-daemon"));
   EXPECT_TRUE(exists(prefix / "share/fish/vendor_completions.d/charter-daemon.fish"));
