@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::milliseconds kCommandMs{3000};
+constexpr std::chrono::milliseconds kCommandMs{5000};
 
 std::string own_directory() {
   std::array<char, PATH_MAX> path{};

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/support/pseudo_terminal.h"
 #include "tests/support/started.h"
 
@@ -38,6 +40,16 @@ class Follow : public ::testing::Test {
     if (spec.set.contains("NO_COLOR")) spec.unset.clear();
     return terminal.run(spec);
   }
+  // What has stood behind the text, up to the line's being drawn anew, each once.
+  std::set<std::string> drawn(const std::string& text) {
+    std::set<std::string> found;
+    const std::string& shown = terminal.shown();
+    for (auto at = shown.find(text); at != std::string::npos; at = shown.find(text, at + 1)) {
+      const auto end = shown.find('\r', at);
+      if (end != std::string::npos) found.insert(shown.substr(at, end - at));
+    }
+    return found;
+  }
   void let_go() const { write_file(release, ""); }
 
   Started scene;
@@ -49,7 +61,8 @@ TEST_F(Follow, ALineMovesAndGoesAndAGateIsAskedFor) {
   terminal.resize(100);
   auto run = at_terminal({"run", "build", "--run-id", "r1", "--follow"});
   ASSERT_TRUE(terminal.shows("1/4  compile  ")) << terminal.shown();
-  ASSERT_TRUE(terminal.shows("1/4  compile  1.")) << "time passes: " << terminal.shown();
+  ASSERT_TRUE(eventually(kSoon, [this] { return drawn("1/4  compile  ").size() > 2; }))
+      << "time passes: " << terminal.shown();
   let_go();
   ASSERT_TRUE(terminal.shows("Approve or deny? ")) << terminal.shown();
   EXPECT_THAT(terminal.shown(), Not(EndsWith("waits for approval"))) << "nothing below a question";
@@ -106,11 +119,7 @@ TEST_F(Follow, AWindowMadeNarrowerGetsAShorterLine) {
   auto run = at_terminal({"run", "build", "--run-id", "r1", "--follow"});
   ASSERT_TRUE(terminal.shows("1/4  compile  "));
   terminal.resize(14);
-  ASSERT_TRUE(terminal.shows("1/4  c")) << terminal.shown();
-  ASSERT_TRUE(terminal.shows("1/4  c"));
-  const std::string shown = terminal.shown();
-  const std::string line = shown.substr(shown.rfind("1/4"));
-  EXPECT_THAT(line, Not(HasSubstr("compile  "))) << line;
+  EXPECT_TRUE(terminal.shows("1/4  com…")) << terminal.shown();
 }
 
 TEST_F(Follow, CtrlCTakesTheLineAwayAndLeavesTheRun) {
