@@ -213,6 +213,7 @@ struct Job {
   limits @21 :RunLimits;
   workerId @22 :Text;          # as gateways and event stores know the daemon
   sandbox @23 :Sandbox;        # of its steps and integrations
+  logMax @24 :UInt64;          # bytes kept of what steps print; 0: nothing is
 }
 
 struct RunLimits {             # 0: no limit
@@ -228,6 +229,17 @@ struct RunLimits {             # 0: no limit
 struct Sandbox {
   level @0 :UInt8;             # 0: none; see ipc/sandbox.h
   hidden @1 :List(Text);       # paths that are not there at level 2
+}
+
+# One frame of what the steps of a run print, beside the run's journal; see ipc/output_log.h.
+struct OutputPiece {
+  at @0 :Int64;                # microseconds since the Unix epoch
+  position @1 :UInt64;         # bytes of output before it, since the run began
+  stepId @2 :Text;             # empty: an integration's, outside of any step
+  attempt @3 :UInt32;          # 0: the same
+  stream @4 :UInt8;            # 0: stdout, 1: stderr, 2: an integration's stderr
+  source @5 :Text;             # the integration's capability
+  bytes @6 :Data;              # masked already
 }
 
 struct Hello {

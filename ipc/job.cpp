@@ -68,6 +68,7 @@ Result<Job> read_job(schema::Job::Reader in) {
   if (in.hasLimits()) out.limits = read_limits(in.getLimits());
   out.worker_id = str(in.getWorkerId());
   out.sandbox = read_sandbox(in.getSandbox());
+  out.log_max = in.getLogMax();
   out.next_seq = in.getNextSeq();
   out.reason = str(in.getReason());
   out.pauses = in.getPauses();
@@ -112,6 +113,7 @@ std::string encode(const Job& job) {
     out.setRetryOf(text(job.retry_of));
     write_limits(job.limits, out.initLimits());
     if (job.sandbox.level > 0) write_sandbox(job.sandbox, out.initSandbox());
+    out.setLogMax(job.log_max);
     out.setNextSeq(job.next_seq);
     out.setReason(text(job.reason));
     out.setPauses(job.pauses);

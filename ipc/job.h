@@ -42,8 +42,9 @@ struct Job {
   bool resume_lost = false;               // a crash is no end: the supervisor lets the run go on
   std::string retry_of;                   // whose artifacts the state refers to, or empty
   RunLimits limits;
-  std::string worker_id;                  // as gateways and event stores know the daemon
-  Sandbox sandbox;                        // of its steps and integrations
+  std::string worker_id;      // as gateways and event stores know the daemon
+  Sandbox sandbox;            // of its steps and integrations
+  std::uint64_t log_max = 0;  // bytes kept of what steps print; 0: nothing is
 };
 
 [[nodiscard]] std::string encode(const Job& job);

@@ -144,6 +144,12 @@ std::string Layout::kill_note(std::string_view run) const {
 std::string Layout::run_log(std::string_view run) const {
   return joined(journals_dir(), run, ".log");
 }
+std::string Layout::output_segment(std::string_view run, unsigned which) const {
+  return joined(journals_dir(), run, which == 0 ? ".out0" : ".out1");
+}
+std::string Layout::output_draft(std::string_view run) const {
+  return joined(journals_dir(), run, ".out.new");
+}
 std::string Layout::requests_dir() const { return joined(data_dir_, "requests"); }
 
 Result<std::string> Layout::runtime_dir() const {

@@ -36,7 +36,11 @@ class Layout {
   [[nodiscard]] std::string blobs_dir(std::string_view run) const;  // journals/<run>.blobs
   [[nodiscard]] std::string kill_note(std::string_view run) const;  // journals/<run>.kill
   [[nodiscard]] std::string run_log(std::string_view run) const;    // journals/<run>.log
-  [[nodiscard]] std::string requests_dir() const;                   // <data>/requests
+  // One of the two segments of what the run's steps print: journals/<run>.out0 and .out1.
+  [[nodiscard]] std::string output_segment(std::string_view run, unsigned which) const;
+  // Where the next of them is made: journals/<run>.out.new.
+  [[nodiscard]] std::string output_draft(std::string_view run) const;
+  [[nodiscard]] std::string requests_dir() const;  // <data>/requests
 
   // A short private directory for the doorbell: $XDG_RUNTIME_DIR/charter-daemon/<hash> or
   // /tmp/charter-daemon-<uid>/<hash>. Creates it, mode 0700, and refuses one of another owner.

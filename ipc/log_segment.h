@@ -26,7 +26,7 @@ inline constexpr std::size_t kLogHeaderSize = 64;
 // Of one frame's payload: a run state grows to three times its 64 MiB request in ASCII form.
 inline constexpr std::size_t kMaxFrameBytes = 256U << 20;
 
-enum class LogKind : std::uint32_t { ledger = 1, journal = 2 };
+enum class LogKind : std::uint32_t { ledger = 1, journal = 2, output = 3 };
 
 // Where a frame lies in its file.
 struct FramePlace {

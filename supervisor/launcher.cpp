@@ -156,6 +156,7 @@ ipc::Result<ipc::Job> Launcher::make_job(const Run& run, const LaunchOrder& orde
   job.setup_timeout_ms = static_cast<std::uint64_t>(settings_.setup_timeout.count());
   job.teardown_timeout_ms = static_cast<std::uint64_t>(settings_.teardown_timeout.count());
   job.step_output_max = settings_.step_output_max;
+  job.log_max = settings_.run_log_max;
   job.run_time_max_ms = static_cast<std::uint64_t>(settings_.run_time_max.count());
   if (settings_.limits != nullptr) job.limits = settings_.limits->of(run.id, number);
   job.sandbox = sandbox_.of(run.sandbox, run.layout(layout_));

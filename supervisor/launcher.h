@@ -37,6 +37,7 @@ class Launcher {
     std::chrono::milliseconds setup_timeout{60'000};     // of an integration
     std::chrono::milliseconds teardown_timeout{10'000};  // the same
     std::uint64_t step_output_max = 64U << 20;           // bytes
+    std::uint64_t run_log_max = 16U << 20;               // bytes
     std::chrono::milliseconds run_time_max{0};           // of a burst; 0: no limit
     const RunLimits* limits = nullptr;                   // outlives this; null: none
     std::string worker_id = {};

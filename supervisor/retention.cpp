@@ -19,7 +19,8 @@ namespace {
 constexpr std::size_t kBatch = 32;
 constexpr std::chrono::milliseconds kBatchPause{200};
 constexpr std::chrono::milliseconds kFirstLook{1000};
-constexpr std::string_view kSuffixes[] = {".cj", ".blobs", ".kill", ".kill.new", ".log"};
+constexpr std::string_view kSuffixes[] = {".cj",  ".blobs", ".kill", ".kill.new",
+                                          ".log", ".out0",  ".out1", ".out.new"};
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }

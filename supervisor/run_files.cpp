@@ -48,7 +48,8 @@ ipc::Result<void> remove_run_files(const ipc::Layout& layout, std::string_view r
   if (error) return ipc::Error{error, "remove " + blobs};
   const std::string request = layout.requests_dir() + "/" + std::string(run) + ".json";
   for (const std::string& path :
-       {request, layout.kill_note(run), layout.run_log(run), layout.journal(run)}) {
+       {request, layout.kill_note(run), layout.run_log(run), layout.output_draft(run),
+        layout.output_segment(run, 0), layout.output_segment(run, 1), layout.journal(run)}) {
     if (auto removed = remove_file(path); !removed) return removed;
   }
   return {};

@@ -13,6 +13,7 @@
 
 #include "ipc/layout.h"
 #include "ipc/option_bytes.h"
+#include "ipc/output_log.h"
 #include "supervisor/link/credentials.h"
 #include "supervisor/link/gateway_address.h"
 #include "supervisor/run.h"
@@ -33,6 +34,7 @@ constexpr std::int64_t kMostRequestBytes = std::int64_t{1} << 30;
 constexpr std::int64_t kLeastStepOutput = 1024;
 // A state file holds outputs, at up to six bytes for one printed, and is read up to 1 GiB.
 constexpr std::int64_t kMostStepOutput = std::int64_t{128} << 20;
+constexpr std::uint64_t kMostRunLog = std::uint64_t{64} << 30;
 
 bool wipe_token(std::string& token) {
   char* value = std::getenv(kTokenVariable);
@@ -80,6 +82,11 @@ Result<void> read_numbers(const OptionValues& values, StartOptions& options) {
     return values.invalid("step-output-max", "must be from 1024 to 134217728");
   }
   options.step_output_max = static_cast<std::uint64_t>(output);
+  const auto log = ipc::read_bytes(values.text("run-log-max"));
+  if (!log || *log > kMostRunLog || (*log > 0 && *log < ipc::kLeastOutputBytes)) {
+    return values.invalid("run-log-max", "must be 0 or from 256K to 64G");
+  }
+  options.run_log_max = *log;
   const std::int64_t bytes = values.integer("max-request-bytes");
   if (bytes < kLeastRequestBytes || bytes > kMostRequestBytes) {
     return values.invalid("max-request-bytes", "must be from 4096 to 1073741824");

@@ -31,6 +31,7 @@ struct StartOptions {
   std::chrono::milliseconds setup_timeout{60'000};  // of an integration
   std::chrono::milliseconds teardown_timeout{10'000};
   std::uint64_t step_output_max = 64U << 20;  // bytes
+  std::uint64_t run_log_max = 16U << 20;      // bytes kept of what a run prints; 0: none
   std::chrono::milliseconds run_time_max{0};  // of a stretch of execution; 0: no limit
   std::uint64_t run_memory_max = 0;           // bytes; 0: no limit, here and below
   std::uint64_t run_pids_max = 0;             // processes and threads

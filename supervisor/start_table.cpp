@@ -94,6 +94,12 @@ constexpr std::array kOptions{
                     .help = "What a step may print, or an integration answer, before the step "
                             "fails for it.",
                     .kind = OptionKind::integer},
+    ipc::OptionSpec{.name = "run-log-max",
+                    .variable = "CHARTER_DAEMON_RUN_LOG_MAX",
+                    .fallback = "16M",
+                    .metavar = "BYTES",
+                    .help = "How much is kept for 'logs' of what a run's steps and integrations "
+                            "print, as in 512K or 64M; the oldest goes first. 0 for nothing."},
     ipc::OptionSpec{.name = "run-time-max",
                     .variable = "CHARTER_DAEMON_RUN_TIME_MAX",
                     .fallback = "0",
@@ -175,13 +181,14 @@ constexpr std::array kOptions{
                     .variable = "CHARTER_DAEMON_RETAIN",
                     .fallback = "7d",
                     .metavar = "TIME",
-                    .help = "How long the journal of a delivered run is kept: a number with s, m, "
-                            "h or d. State files and artifacts always stay."},
+                    .help = "How long the journal of a delivered run is kept, and what its steps "
+                            "have printed: a number with s, m, h or d. State files and artifacts "
+                            "always stay."},
     ipc::OptionSpec{.name = "retain-bytes",
                     .variable = "CHARTER_DAEMON_RETAIN_BYTES",
                     .fallback = "1073741824",
                     .metavar = "BYTES",
-                    .help = "Most that such journals take together; the oldest go first.",
+                    .help = "Most that such journals and logs take together; the oldest go first.",
                     .kind = OptionKind::integer},
     ipc::OptionSpec{.name = "insecure-token",
                     .variable = "CHARTER_DAEMON_INSECURE_TOKEN",

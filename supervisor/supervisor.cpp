@@ -34,14 +34,15 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       tailer_(context.get_executor(), disk_, tailer_hooks()),
       limits_(base_.layout, {base_.options.run_memory_max, base_.options.run_pids_max,
                              base_.options.run_cpu_max}),
-      launcher_(context.get_executor(), base_.worker, base_.layout, spawner_, base_.sandbox,
-                {base_.doorbell, base_.options.kill_grace, base_.options.setup_timeout,
-                 base_.options.teardown_timeout, base_.options.step_output_max,
-                 base_.options.run_time_max, &limits_, base_.options.worker_id},
-                [this](const RunPtr& run, std::optional<int> status) {
-                  if (status.value_or(0) != 0) sweep_groups_soon();
-                  conductor_.worker_ended(run, status);
-                }),
+      launcher_(
+          context.get_executor(), base_.worker, base_.layout, spawner_, base_.sandbox,
+          {base_.doorbell, base_.options.kill_grace, base_.options.setup_timeout,
+           base_.options.teardown_timeout, base_.options.step_output_max, base_.options.run_log_max,
+           base_.options.run_time_max, &limits_, base_.options.worker_id},
+          [this](const RunPtr& run, std::optional<int> status) {
+            if (status.value_or(0) != 0) sweep_groups_soon();
+            conductor_.worker_ended(run, status);
+          }),
       conductor_(
           {context.get_executor(), base_.layout, ledger_, disk_, launcher_, tailer_, children_},
           static_cast<std::size_t>(base_.options.max_runs), conductor_hooks()),

@@ -17,18 +17,11 @@
 namespace charter::worker {
 namespace {
 
-constexpr std::size_t kMostEntries = 4;
+constexpr std::size_t kOwn = 2;  // signals and chores
 constexpr std::int64_t kLongestWaitMs = 3'600'000;
 
 bool asks_to_end(std::uint32_t signal) {
   return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT;
-}
-
-// Reads and forgets; a closed pipe is not polled again.
-void discard(pollfd& entry) {
-  std::array<char, 65536> buffer;
-  if (entry.revents == 0) return;
-  if (::read(entry.fd, buffer.data(), buffer.size()) <= 0) entry.fd = -1;
 }
 
 }  // namespace
@@ -47,27 +40,62 @@ Attention::Attention(pid_t guardian, Reaper& reaper) : guardian_(guardian), reap
   if (!signals_) throw std::runtime_error("signalfd");
 }
 
+// Where the own ones are still to be filled in.
+std::span<pollfd> Attention::gather(std::span<pollfd> entries) {
+  set_.assign(kOwn, pollfd{-1, 0, 0});
+  set_.insert(set_.end(), entries.begin(), entries.end());
+  if (listener_ != nullptr) {
+    const auto sources = listener_->sources();
+    set_.insert(set_.end(), sources.begin(), sources.end());
+  }
+  return set_;
+}
+
+// What was found, to those whose descriptors they are.
+void Attention::spread(std::span<pollfd> entries, int ready) {
+  for (std::size_t at = 0; at < entries.size(); ++at) {
+    entries[at].revents = ready > 0 ? set_[kOwn + at].revents : short{0};
+  }
+  if (listener_ == nullptr || ready <= 0) return;
+  bool any = false;
+  std::size_t at = kOwn + entries.size();
+  for (pollfd& source : listener_->sources()) {
+    source.revents = set_[at++].revents;
+    any = any || source.revents != 0;
+  }
+  if (any) listener_->listen();
+}
+
+void Attention::empty(std::span<pollfd> entries) {
+  std::array<char, 65536> buffer;
+  for (pollfd& entry : entries) {
+    if (entry.revents == 0) continue;
+    const ssize_t got = ::read(entry.fd, buffer.data(), buffer.size());
+    if (got > 0 && listener_ != nullptr) {
+      listener_->overhear(entry.fd, {buffer.data(), static_cast<std::size_t>(got)});
+    }
+    if (got <= 0) entry.fd = -1;
+  }
+}
+
 Attention::Wake Attention::wait(std::span<pollfd> entries, std::int64_t deadline_ms) {
   for (;;) {
     std::int64_t next = deadline_ms;
-    std::array<pollfd, kMostEntries + 2> set{};
+    if (chores_ != nullptr && chores_->due() <= ipc::boot_ms()) chores_->work();
+    const auto set = gather(entries);
+    set[0] = {signals_.get(), POLLIN, 0};
     if (chores_ != nullptr) {
-      if (chores_->due() <= ipc::boot_ms()) chores_->work();
       next = std::min(next, chores_->due());
       set[1] = {chores_->hang_up(), 0, 0};
-    } else {
-      set[1].fd = -1;
     }
-    set[0] = {signals_.get(), POLLIN, 0};
-    std::copy(entries.begin(), entries.end(), set.begin() + 2);
     const std::int64_t now = ipc::boot_ms();
     const std::int64_t left = std::clamp<std::int64_t>(next - now, 0, kLongestWaitMs);
-    const int ready = ::poll(set.data(), entries.size() + 2, static_cast<int>(left));
-    for (std::size_t at = 0; at < entries.size(); ++at) {
-      entries[at].revents = ready > 0 ? set[at + 2].revents : short{0};
-    }
-    const bool reaped = ready > 0 && set[0].revents != 0 && attend(entries);
-    if (ready > 0 && set[1].revents != 0) chores_->work();
+    const int ready = ::poll(set.data(), set.size(), static_cast<int>(left));
+    const bool signalled = ready > 0 && set[0].revents != 0;
+    const bool hung_up = ready > 0 && set[1].revents != 0;
+    spread(entries, ready);
+    const bool reaped = signalled && attend(entries);
+    if (hung_up) chores_->work();
     const bool any = std::any_of(entries.begin(), entries.end(),
                                  [](const pollfd& entry) { return entry.revents != 0; });
     if (any || reaped) return Wake::ready;
@@ -112,24 +140,22 @@ void Attention::pass_on(std::uint32_t asker) {
 
 void Attention::stand_down(std::span<pollfd> entries) {
   while (reaper_.reap()) {
-    std::array<pollfd, kMostEntries + 1> set{};
+    const auto set = gather(entries);
     set[0] = {signals_.get(), POLLIN, 0};
-    std::copy(entries.begin(), entries.end(), set.begin() + 1);
-    (void)::poll(set.data(), entries.size() + 1, -1);
-    for (std::size_t at = 0; at < entries.size(); ++at) {
-      discard(set[at + 1]);
-      entries[at].fd = set[at + 1].fd;
-    }
+    spread(entries, ::poll(set.data(), set.size(), -1));
+    empty(entries);
     signalfd_siginfo info{};
     while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
       if (asks_to_end(info.ssi_signo) && ::getppid() != guardian_) end_as_orphan();
     }
   }
+  if (listener_ != nullptr) listener_->finish();
   ::_exit(kExitStopped);
 }
 
 void Attention::end_as_orphan() {
   (void)kill_tree(reaper_);
+  if (listener_ != nullptr) listener_->finish();
   ::_exit(kExitOrphaned);
 }
 

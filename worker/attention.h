@@ -16,6 +16,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <vector>
 
 #include "ipc/unique_fd.h"
 #include "worker/clock.h"
@@ -34,6 +36,20 @@ class Chores {
   [[nodiscard]] virtual int hang_up() const = 0;
 };
 
+// Who hears what the run's processes print while the engine waits for something else.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  // Descriptors that are looked at in every wait; none of them ends one.
+  [[nodiscard]] virtual std::span<pollfd> sources() = 0;
+  // Some of them have something, as their `revents` say.
+  virtual void listen() = 0;
+  // What a step prints that is being ended, and that nobody else takes.
+  virtual void overhear(int descriptor, std::string_view bytes) = 0;
+  // The engine ends from inside a wait.
+  virtual void finish() = 0;
+};
+
 class Attention {
  public:
   enum class Wake { ready, deadline };
@@ -42,15 +58,21 @@ class Attention {
   Attention(pid_t guardian, Reaper& reaper);
 
   void set_chores(Chores* chores) { chores_ = chores; }
+  void set_listener(Listener* listener) { listener_ = listener; }
 
-  // Waits until one of `entries` (at most four; a negative descriptor is skipped) has something,
+  // Waits until one of `entries` (a negative descriptor is skipped) has something,
   // a child has ended, or the deadline (boot clock) has come.
   Wake wait(std::span<pollfd> entries, std::int64_t deadline_ms);
 
   // Attends to what has already happened, without waiting.
   void check() { (void)attend({}); }
 
+  // Reads what has come on these, for nobody but the listener; a closed one is not read again.
+  void empty(std::span<pollfd> entries);
+
  private:
+  std::span<pollfd> gather(std::span<pollfd> entries);
+  void spread(std::span<pollfd> entries, int ready);
   bool attend(std::span<pollfd> entries);
   void pass_on(std::uint32_t asker);
   [[noreturn]] void stand_down(std::span<pollfd> entries);
@@ -59,6 +81,8 @@ class Attention {
   pid_t guardian_;
   Reaper& reaper_;
   Chores* chores_ = nullptr;
+  Listener* listener_ = nullptr;
+  std::vector<pollfd> set_;  // what is waited for: signals, chores, entries, the listener's sources
   ipc::UniqueFd signals_;
 };
 

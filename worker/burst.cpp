@@ -34,16 +34,24 @@ Burst::Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Re
       workflow_(std::move(workflow)),
       limits_(limits),
       groups_(groups),
+      output_(layout, state_.run_id(), limits.log_bytes,
+              [this] { return sensitive_texts(workflow_, state_, other_secrets()); }),
       file_(layout.state_file(state_.run_id()), spares_directory(layout), state_),
       artifacts_({layout.artifacts_dir(state_.run_id()), state_.run_id()}, workflow_),
       environment_(layout, state_.run_id()),
-      capabilities_(attention, reaper, limits, std::move(python),
-                    [this](const std::string& text) { return masked(text).text; }),
+      capabilities_(
+          attention, reaper, limits, std::move(python),
+          [this](const std::string& text) { return masked(text).text; },
+          [this](const std::string& source) { return output_.listen_to(source); }),
       worker_id_(std::move(worker_id)) {
   attention_.set_chores(this);
+  attention_.set_listener(&output_);
 }
 
-Burst::~Burst() { attention_.set_chores(nullptr); }
+Burst::~Burst() {
+  attention_.set_chores(nullptr);
+  attention_.set_listener(nullptr);
+}
 
 std::int64_t Burst::due() const {
   const std::int64_t call = recorder_.doorbell() < 0 ? call_again_ : kNever;
@@ -292,16 +300,21 @@ void Burst::fail(const std::string& error) {
   end("failed");
 }
 
-MaskedText Burst::masked(const std::string& text) const {
-  if (driver_.expanded.empty()) return mask(text, workflow_, state_, capabilities_.secrets());
+// Beside those that workflow and state tell of.
+std::vector<std::string> Burst::other_secrets() const {
   std::vector<std::string> secrets = capabilities_.secrets();
   secrets.insert(secrets.end(), driver_.expanded.begin(), driver_.expanded.end());
-  return mask(text, workflow_, state_, secrets);
+  return secrets;
+}
+
+MaskedText Burst::masked(const std::string& text) const {
+  return mask(text, workflow_, state_, other_secrets());
 }
 
 void Burst::clear_up() {
   capabilities_.tear_down();
   end_tree(attention_, reaper_, {}, {});
+  output_.finish();
 }
 
 }  // namespace charter::worker

@@ -33,6 +33,7 @@
 #include "worker/reaper.h"
 #include "worker/recorder.h"
 #include "worker/run_groups.h"
+#include "worker/run_output.h"
 #include "worker/steps/artifacts.h"
 #include "worker/steps/environment.h"
 #include "worker/steps/shell.h"
@@ -107,6 +108,7 @@ class Burst : private Chores {
   ipc::Result<Object> attempt_export(const Step& step);
   ipc::Result<Object> attempt_integration(const Step& step, long long number);
   [[nodiscard]] ProcessTree::Spare others_than(const std::string& mark) const;
+  [[nodiscard]] std::vector<std::string> other_secrets() const;
   [[nodiscard]] MaskedText masked(const std::string& text) const;
   ipc::Result<void> begin_attempt(const Step& step, const std::string& mark, long long number,
                                   ShellAttempt& shell, std::int64_t deadline_ms);
@@ -138,6 +140,7 @@ class Burst : private Chores {
   Workflow workflow_;
   Limits limits_;
   RunGroups& groups_;
+  RunOutput output_;
   StateFile file_;
   Artifacts artifacts_;
   Environment environment_;

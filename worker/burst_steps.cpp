@@ -125,7 +125,9 @@ ipc::Result<Object> Burst::attempt_all(const Step& step) {
   const long long attempts = step.retry ? step.retry->attempts : 1;
   for (long long number = 1;; ++number) {
     groups_.mark();
+    output_.enter(step, number);
     auto outputs = attempt(step, number);
+    output_.leave();
     if (!outputs) {
       outputs = ipc::plain_error(
           groups_.explained(outputs.error().message(), "step '" + step.id_text() + "'"));
@@ -190,7 +192,7 @@ ipc::Result<Object> Burst::attempt_export(const Step& step) {
 ipc::Result<Object> Burst::attempt_shell(const Step& step, long long number) {
   const std::string mark = state_.run_id() + ":" + step.id_text() + ":" + std::to_string(number);
   const std::int64_t deadline = deadline_of(step);
-  ShellAttempt shell(step, attention_, reaper_, limits_.output_bytes);
+  ShellAttempt shell(step, attention_, reaper_, output_, limits_.output_bytes);
   auto begun = begin_attempt(step, mark, number, shell, deadline);
   if (!begun) return begun.error();
   auto outputs = shell.finish(deadline);

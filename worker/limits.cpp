@@ -7,6 +7,7 @@ namespace charter::worker {
 Limits limits_of(const ipc::Job& job) {
   Limits limits;
   if (job.step_output_max > 0) limits.output_bytes = job.step_output_max;
+  limits.log_bytes = job.log_max;
   if (job.setup_timeout_ms > 0) limits.setup_ms = static_cast<std::int64_t>(job.setup_timeout_ms);
   if (job.teardown_timeout_ms > 0) {
     limits.teardown_ms = static_cast<std::int64_t>(job.teardown_timeout_ms);

@@ -15,6 +15,7 @@ struct Limits {
   std::size_t output_bytes = std::size_t{64} << 20;  // printed by a step, or one line of an answer
   std::int64_t setup_ms = 60'000;                    // of an integration
   std::int64_t teardown_ms = 10'000;
+  std::uint64_t log_bytes = 0;  // kept of what steps print; 0: nothing is
 };
 
 // The job's, with the defaults above where it names none.

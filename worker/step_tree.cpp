@@ -1,8 +1,5 @@
 #include "worker/step_tree.h"
 
-#include <unistd.h>
-
-#include <array>
 #include <cstdint>
 
 #include "ipc/peer.h"
@@ -14,14 +11,6 @@ namespace {
 
 constexpr std::int64_t kGraceMs = 1000;
 constexpr std::int64_t kLookMs = 20;  // between looks for processes that have not ended
-
-void empty(std::span<pollfd> pipes) {
-  std::array<char, 65536> buffer;
-  for (pollfd& pipe : pipes) {
-    if (pipe.revents == 0) continue;
-    if (::read(pipe.fd, buffer.data(), buffer.size()) <= 0) pipe.fd = -1;
-  }
-}
 
 bool all_gone(Reaper& reaper, const ProcessTree::Spare& spare) {
   if (!reaper.reap()) return true;
@@ -39,7 +28,7 @@ void end_tree(Attention& attention, Reaper& reaper, ProcessTree::Spare spare,
   const std::int64_t give_up = ipc::boot_ms() + kGraceMs;
   while (ipc::boot_ms() < give_up) {
     (void)attention.wait(pipes, std::min(give_up, ipc::boot_ms() + kLookMs));
-    empty(pipes);
+    attention.empty(pipes);
     if (all_gone(reaper, spare)) return;
   }
   for (const auto& left : kill_tree(reaper, std::move(spare)).left) {

@@ -88,7 +88,7 @@ ipc::Result<void> Capabilities::define_command(const std::string& uses, const Ob
   integrations_.push_back(std::make_unique<CommandIntegration>(
       uses,
       CommandIntegration::Definition{std::move(*words), std::move(*own), making.run_id, limits_,
-                                     mask_},
+                                     mask_, errors_},
       attention_, making.started));
   return {};
 }
@@ -129,7 +129,7 @@ ipc::Result<PythonHost*> Capabilities::host(const Making& making) {
   if (python_.warm && !python_.warm->fits(*runtime)) python_.warm.reset();
   host_ = std::make_unique<PythonHost>(
       PythonHost::Definition{std::move(runtime->interpreter), std::move(runtime->toolchain),
-                             std::move(search), std::move(*own), making.run_id, limits_},
+                             std::move(search), std::move(*own), making.run_id, limits_, errors_},
       attention_, reaper_, making.started);
   for (auto& [method, params] : std::exchange(foretold_, {})) {
     host_->foretell(std::move(method), std::move(params));

@@ -31,14 +31,15 @@ struct PythonStart {
 
 class Capabilities {
  public:
-  // `mask` is for what errors quote.
+  // `mask` is for what errors quote, `errors` where processes complain; it may be empty.
   Capabilities(Attention& attention, Reaper& reaper, const Limits& limits, PythonStart python,
-               Mask mask)
+               Mask mask, Integration::Errors errors)
       : attention_(attention),
         reaper_(reaper),
         limits_(limits),
         python_(std::move(python)),
-        mask_(std::move(mask)) {}
+        mask_(std::move(mask)),
+        errors_(std::move(errors)) {}
 
   // Starts what the state's metadata names. Errors are the run's.
   ipc::Result<void> set_up(const RunState& state, const Environment& environment,
@@ -79,6 +80,7 @@ class Capabilities {
   Limits limits_;
   PythonStart python_;
   Mask mask_;
+  Integration::Errors errors_;
   std::unique_ptr<PythonHost> host_;                           // once something needs Python
   std::vector<std::pair<std::string, std::string>> foretold_;  // methods and params
   bool defined_ = false;

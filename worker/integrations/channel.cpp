@@ -29,7 +29,8 @@ std::string in_words(std::int64_t milliseconds) {
 }
 
 ipc::Result<pid_t> Channel::start(std::vector<std::string> arguments,
-                                  std::vector<std::string> environment) {
+                                  std::vector<std::string> environment,
+                                  const ipc::UniqueFd& errors) {
   for (const std::string& argument : arguments) {
     if (argument.find('\0') != std::string::npos) return ipc::plain_error("embedded null byte");
   }
@@ -47,7 +48,7 @@ ipc::Result<pid_t> Channel::start(std::vector<std::string> arguments,
   request.environment = std::move(environment);
   request.input = child_input.get();
   request.output = child_output.get();
-  request.errors = STDERR_FILENO;
+  request.errors = errors ? errors.get() : STDERR_FILENO;
   const auto spawned = spawn(request);
   if (const auto* failure = std::get_if<SpawnFailure>(&spawned)) {
     return ipc::plain_error(describe(*failure, program));

@@ -27,10 +27,10 @@ class Channel {
   Channel(Attention& attention, std::size_t most_bytes)
       : attention_(attention), most_bytes_(most_bytes) {}
 
-  // Starts the program, its standard error being this process's own. `arguments` has the program
-  // first, as it was asked for. Errors are the step's.
-  ipc::Result<pid_t> start(std::vector<std::string> arguments,
-                           std::vector<std::string> environment);
+  // Starts the program, its standard error being `errors`, or this process's own when that is none.
+  // `arguments` has the program first, as it was asked for. Errors are the step's.
+  ipc::Result<pid_t> start(std::vector<std::string> arguments, std::vector<std::string> environment,
+                           const ipc::UniqueFd& errors);
 
   // Takes a process over that has been started already.
   void adopt(pid_t pid, ipc::UniqueFd process, ipc::UniqueFd input, ipc::UniqueFd output);

@@ -14,7 +14,9 @@ ipc::Error CommandIntegration::about(const std::string& what) const {
 
 ipc::Result<void> CommandIntegration::start(std::int64_t deadline_ms) {
   channel_ = std::make_unique<Channel>(attention_, definition_.limits.output_bytes);
-  const auto pid = channel_->start(definition_.command, definition_.environment);
+  const auto pid =
+      channel_->start(definition_.command, definition_.environment,
+                      definition_.errors ? definition_.errors(uses()) : ipc::UniqueFd());
   if (!pid) {
     channel_.reset();
     return pid.error();

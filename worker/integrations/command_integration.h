@@ -30,6 +30,7 @@ class CommandIntegration : public Integration {
     std::string run_id;
     Limits limits;
     Mask mask;
+    Errors errors;
   };
 
   CommandIntegration(std::string uses, Definition definition, Attention& attention, Started started)

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "ipc/error.h"
+#include "ipc/unique_fd.h"
 #include "worker/json/value.h"
 
 namespace charter::worker {
@@ -19,6 +20,9 @@ class Integration {
  public:
   // Told of every process that is started, by the name in its mark.
   using Started = std::function<void(const std::string& name, pid_t pid)>;
+
+  // Asked for the standard error of each, by its name for people; none: it has this process's own.
+  using Errors = std::function<ipc::UniqueFd(const std::string& source)>;
 
   explicit Integration(std::string uses) : uses_(std::move(uses)) {}
   virtual ~Integration() = default;

@@ -1,6 +1,7 @@
 #include "worker/integrations/python_host.h"
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -16,9 +17,10 @@
 namespace charter::worker {
 namespace {
 
-constexpr std::int64_t kCancelMs = 1000;  // an execute has, to end when it is cancelled
-constexpr std::int64_t kEndMs = 2000;     // an interpreter has, that has closed its output
-constexpr std::int64_t kOwnEndMs = 200;   // see ShellAttempt
+constexpr const char* kSource = "python";  // whose standard error the interpreter's is
+constexpr std::int64_t kCancelMs = 1000;   // an execute has, to end when it is cancelled
+constexpr std::int64_t kEndMs = 2000;      // an interpreter has, that has closed its output
+constexpr std::int64_t kOwnEndMs = 200;    // see ShellAttempt
 
 Value texts(const std::vector<std::string>& items) {
   Array array;
@@ -83,7 +85,8 @@ std::string PythonHost::about(const std::string& uses) {
 }
 
 // The program has been read by an interpreter that waits.
-ipc::Result<pid_t> PythonHost::begin(std::unique_ptr<WarmPython> warm) {
+ipc::Result<pid_t> PythonHost::begin(std::unique_ptr<WarmPython> warm,
+                                     const ipc::UniqueFd& errors) {
   if (warm) {
     const pid_t pid = warm->pid;
     reaper_.keep(pid);
@@ -92,7 +95,7 @@ ipc::Result<pid_t> PythonHost::begin(std::unique_ptr<WarmPython> warm) {
     return pid;
   }
   const auto pid =
-      channel_->start(bridge_command(definition_.interpreter), definition_.environment);
+      channel_->start(bridge_command(definition_.interpreter), definition_.environment, errors);
   if (!pid) return pid.error();
   reaper_.keep(*pid);
   unsent_ = kBridgeProgram;
@@ -102,7 +105,9 @@ ipc::Result<pid_t> PythonHost::begin(std::unique_ptr<WarmPython> warm) {
 ipc::Result<void> PythonHost::open(std::int64_t deadline_ms, std::unique_ptr<WarmPython> warm) {
   if (channel_) return {};
   channel_ = std::make_unique<Channel>(attention_, definition_.limits.output_bytes);
-  const auto pid = begin(std::move(warm));
+  const auto errors = definition_.errors ? definition_.errors(kSource) : ipc::UniqueFd();
+  const bool waited = warm != nullptr;
+  const auto pid = begin(std::move(warm), errors);
   if (!pid) {
     channel_.reset();
     return pid.error();
@@ -113,6 +118,11 @@ ipc::Result<void> PythonHost::open(std::int64_t deadline_ms, std::unique_ptr<War
   params.set("toolchain", texts(definition_.toolchain));
   params.set("run_id", Value(definition_.run_id));
   params.set("environment", texts(definition_.environment));
+  // One that waited was started before there was a run, and has another standard error.
+  if (waited && errors) {
+    params.set("errors", Value("/proc/" + std::to_string(::getpid()) + "/fd/" +
+                               std::to_string(errors.get())));
+  }
   const auto opened =
       call("", "open", dump(Value(std::move(params))), deadline_ms, definition_.limits.setup_ms);
   if (opened) return {};

@@ -39,6 +39,7 @@ class PythonHost {
     std::vector<std::string> environment;
     std::string run_id;
     Limits limits;
+    Integration::Errors errors;
   };
 
   // The name in the interpreter's mark.
@@ -109,7 +110,7 @@ class PythonHost {
                                std::int64_t limit_ms);
   ipc::Result<void> open_again(std::int64_t deadline_ms);
   [[nodiscard]] std::string ending();
-  ipc::Result<pid_t> begin(std::unique_ptr<WarmPython> warm);
+  ipc::Result<pid_t> begin(std::unique_ptr<WarmPython> warm, const ipc::UniqueFd& errors);
   void abandon();
   void drop_channel();
 

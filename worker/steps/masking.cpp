@@ -11,15 +11,13 @@
 namespace charter::worker {
 namespace {
 
-constexpr std::size_t kLeastLength = 4;
-
 void collect_text(const std::string& text, std::vector<std::string>& secrets) {
   const std::string trimmed = trim_lines(text);
-  if (trimmed.size() >= kLeastLength) secrets.push_back(trimmed);
+  if (trimmed.size() >= kLeastSecret) secrets.push_back(trimmed);
   // As it looks inside JSON, without the quotes.
   std::string escaped = dump(Value(trimmed));
   escaped = escaped.substr(1, escaped.size() - 2);
-  if (escaped != trimmed && escaped.size() >= kLeastLength) secrets.push_back(std::move(escaped));
+  if (escaped != trimmed && escaped.size() >= kLeastSecret) secrets.push_back(std::move(escaped));
 }
 
 // The value as a step's environment has it, and every text inside it.
@@ -37,9 +35,11 @@ void collect(const Value& value, std::vector<std::string>& secrets) {
   }
 }
 
+}  // namespace
+
 // Longest first, so that one value inside another does not spoil it.
-std::vector<std::string> secrets_of(const Workflow& workflow, const RunState& state,
-                                    const std::vector<std::string>& others) {
+std::vector<std::string> sensitive_texts(const Workflow& workflow, const RunState& state,
+                                         const std::vector<std::string>& others) {
   std::vector<std::string> secrets;
   for (const std::string& other : others) collect_text(other, secrets);
   for (const Step& step : workflow.steps) {
@@ -60,12 +60,10 @@ std::vector<std::string> secrets_of(const Workflow& workflow, const RunState& st
   return secrets;
 }
 
-}  // namespace
-
 MaskedText mask(const std::string& text, const Workflow& workflow, const RunState& state,
                 const std::vector<std::string>& others) {
   MaskedText masked{text, false};
-  for (const std::string& secret : secrets_of(workflow, state, others)) {
+  for (const std::string& secret : sensitive_texts(workflow, state, others)) {
     for (std::size_t at = masked.text.find(secret); at != std::string::npos;
          at = masked.text.find(secret, at + kRedacted.size())) {
       masked.text.replace(at, secret.size(), kRedacted);

@@ -2,6 +2,7 @@
 // run's error, and may hold what the workflow declared sensitive.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,17 @@
 
 namespace charter::worker {
 
-// Replaces every sensitive value of four characters or more that the run knows: inputs declared
-// sensitive, as far as they can be resolved, outputs declared sensitive, and the others given.
+// Shorter values are no secrets: they are in every text.
+inline constexpr std::size_t kLeastSecret = 4;
+
+// The texts that must not be shown, longest first: every sensitive value of four characters or more
+// that the run knows, as it is and as it looks inside JSON: inputs declared sensitive, as far as
+// they can be resolved, outputs declared sensitive, and the others given.
+[[nodiscard]] std::vector<std::string> sensitive_texts(const Workflow& workflow,
+                                                       const RunState& state,
+                                                       const std::vector<std::string>& others = {});
+
+// Replaces all of them in a text.
 [[nodiscard]] MaskedText mask(const std::string& text, const Workflow& workflow,
                               const RunState& state, const std::vector<std::string>& others = {});
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <string_view>
 #include <utility>
 
 #include "ipc/peer.h"
@@ -60,6 +61,7 @@ ipc::Result<pid_t> ShellAttempt::begin() {
     entries_[which].fd = pipe[0];
     child_ends[which].reset(pipe[1]);
   }
+  output_.expect(entries_[0].fd, entries_[1].fd);
   request_.output = child_ends[0].get();
   request_.errors = child_ends[1].get();
   const auto spawned = spawn(request_);
@@ -118,7 +120,9 @@ ipc::Result<void> ShellAttempt::take(std::size_t which) {
     ends_[which].reset();
     return {};
   }
-  text.append(buffer.data(), static_cast<std::size_t>(got));
+  const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
+  output_.take(which == 0 ? ipc::OutputStream::out : ipc::OutputStream::err, bytes);
+  text.append(bytes);
   if (texts_[0].size() + texts_[1].size() <= most_bytes_) return {};
   return ipc::plain_error("Step '" + step_.id_text() + "' printed more than " +
                           bytes_text(most_bytes_));

@@ -17,6 +17,7 @@
 #include "worker/json/value.h"
 #include "worker/plan/workflow.h"
 #include "worker/reaper.h"
+#include "worker/run_output.h"
 #include "worker/spawn.h"
 
 namespace charter::worker {
@@ -24,8 +25,13 @@ namespace charter::worker {
 class ShellAttempt {
  public:
   // All of them outlive this. `most_bytes`: what the step may print before it fails for it.
-  ShellAttempt(const Step& step, Attention& attention, Reaper& reaper, std::size_t most_bytes)
-      : step_(step), attention_(attention), reaper_(reaper), most_bytes_(most_bytes) {}
+  ShellAttempt(const Step& step, Attention& attention, Reaper& reaper, RunOutput& output,
+               std::size_t most_bytes)
+      : step_(step),
+        attention_(attention),
+        reaper_(reaper),
+        output_(output),
+        most_bytes_(most_bytes) {}
 
   // Everything that can fail without a process. Errors are the step's, here and below.
   ipc::Result<void> prepare(std::vector<std::string> environment);
@@ -50,6 +56,7 @@ class ShellAttempt {
   const Step& step_;
   Attention& attention_;
   Reaper& reaper_;
+  RunOutput& output_;
   std::size_t most_bytes_;
   SpawnRequest request_;
   std::string program_;

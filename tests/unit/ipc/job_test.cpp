@@ -35,6 +35,7 @@ Job some_job() {
   job.setup_timeout_ms = 3;
   job.teardown_timeout_ms = 4;
   job.step_output_max = 5;
+  job.log_max = 1U << 20;
   job.run_time_max_ms = 6;
   job.resume_lost = true;
   job.retry_of = "old";
@@ -67,6 +68,7 @@ TEST(JobCodec, gives_back_every_field) {
   EXPECT_EQ(again->setup_timeout_ms, job.setup_timeout_ms);
   EXPECT_EQ(again->teardown_timeout_ms, job.teardown_timeout_ms);
   EXPECT_EQ(again->step_output_max, job.step_output_max);
+  EXPECT_EQ(again->log_max, job.log_max);
   EXPECT_EQ(again->run_time_max_ms, job.run_time_max_ms);
   EXPECT_TRUE(again->resume_lost);
   EXPECT_EQ(again->retry_of, job.retry_of);

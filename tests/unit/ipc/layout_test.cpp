@@ -60,6 +60,9 @@ TEST(LayoutPaths, follow_root_and_data_directory) {
   EXPECT_EQ(standard.blobs_dir("r"), "/p/.charter/daemon/journals/r.blobs");
   EXPECT_EQ(standard.kill_note("r"), "/p/.charter/daemon/journals/r.kill");
   EXPECT_EQ(standard.run_log("r"), "/p/.charter/daemon/journals/r.log");
+  EXPECT_EQ(standard.output_segment("r", 0), "/p/.charter/daemon/journals/r.out0");
+  EXPECT_EQ(standard.output_segment("r", 1), "/p/.charter/daemon/journals/r.out1");
+  EXPECT_EQ(standard.output_draft("r"), "/p/.charter/daemon/journals/r.out.new");
 
   const Layout apart("/p", "/var/data/");
   EXPECT_EQ(apart.daemon_lock(), "/var/data/lock");

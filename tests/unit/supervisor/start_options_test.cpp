@@ -64,6 +64,7 @@ TEST_F(StartOptionsOf, DefaultsAreTheReferences) {
   EXPECT_EQ(options.max_request_bytes, 64U << 20);
   EXPECT_EQ(options.step_output_max, 64U << 20);
   EXPECT_EQ(options.run_time_max, milliseconds(0));
+  EXPECT_EQ(options.run_log_max, 16U << 20);
   EXPECT_EQ(options.run_memory_max, 0U);
   EXPECT_EQ(options.run_pids_max, 0U);
   EXPECT_EQ(options.run_cpu_max, 0U);
@@ -97,6 +98,10 @@ TEST_F(StartOptionsOf, ValuesOutOfRangeAreRefusedInTheReferencesWords) {
   EXPECT_EQ(usage_error({"--step-output-max", "1023"}),
             "Invalid value for '--step-output-max': must be from 1024 to 134217728");
   EXPECT_THAT(usage_error({"--step-output-max", "134217729"}), HasSubstr("--step-output-max"));
+  for (const char* bytes : {"1", "255K", "65G", "-1", "many"}) {
+    EXPECT_EQ(usage_error({"--run-log-max", bytes}),
+              "Invalid value for '--run-log-max': must be 0 or from 256K to 64G");
+  }
   EXPECT_EQ(usage_error({"--integration-setup-timeout", "0"}),
             "Invalid value for '--integration-setup-timeout': must be positive");
   EXPECT_EQ(usage_error({"--integration-teardown-timeout", "-1"}),

@@ -5,7 +5,8 @@ The engine starts one interpreter for all of them, for one burst of the run, and
 with it, one object a line, as with an integration that is a command: but a request names the
 integration it is for, and there are methods more, in the order the engine calls them:
 
-    open {search, toolchain, run_id, environment}   what to import from, and for whom
+    open {search, toolchain, run_id, environment}   what to import from, and for whom;
+                                             with `errors`, a file to print and complain to
     storage {driver, options} -> {event, artifact, kv}   binds the driver: which stores it has
     load {uses, kind, spec|name, config, secrets}   -> {requires_outputs}, one an integration
     depend {}                                their Depends attributes, once for all
@@ -412,7 +413,9 @@ class Bridge:
         while rest:
             rest = rest[os.write(self._answers, rest):]
 
-    async def on_open(self, search, toolchain, run_id, environment):
+    async def on_open(self, search, toolchain, run_id, environment, errors=None):
+        if errors is not None:
+            print_to(errors)
         if environment is not None:
             # One that waited was started before there was a run.
             os.environ.clear()
@@ -536,6 +539,15 @@ def private_descriptors():
     os.close(nothing)
     os.dup2(2, 1)
     return requests, answers
+
+
+def print_to(path):
+    """Where that cannot be opened, everything goes where it went before."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_WRONLY)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        os.close(descriptor)
 
 
 def import_ahead(toolchain):
