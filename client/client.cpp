@@ -21,11 +21,12 @@ struct Entry {
 constexpr std::array kEntries{
     Entry{&kDevTable, dev_command},       Entry{&kRunTable, run_command},
     Entry{&kListTable, list_command},     Entry{&kStatusTable, status_command},
-    Entry{&kEventsTable, events_command}, Entry{&kWaitTable, wait_command},
-    Entry{&kKillTable, kill_command},     Entry{&kResumeTable, resume_command},
-    Entry{&kSubmitTable, submit_command}, Entry{&kRetryTable, retry_command},
-    Entry{&kForgetTable, forget_command}, Entry{&kAdoptTable, adopt_command},
-    Entry{&kDrainTable, drain_command},   Entry{&kStopTable, stop_command}};
+    Entry{&kEventsTable, events_command}, Entry{&kLogsTable, logs_command},
+    Entry{&kWaitTable, wait_command},     Entry{&kKillTable, kill_command},
+    Entry{&kResumeTable, resume_command}, Entry{&kSubmitTable, submit_command},
+    Entry{&kRetryTable, retry_command},   Entry{&kForgetTable, forget_command},
+    Entry{&kAdoptTable, adopt_command},   Entry{&kDrainTable, drain_command},
+    Entry{&kStopTable, stop_command}};
 
 // What was printed is flushed line by line, so nothing is lost by leaving here.
 void leave_interrupted(int) {

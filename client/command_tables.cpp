@@ -146,11 +146,7 @@ constexpr std::array kKillOptions{
                .kind = OptionKind::number,
                .shown_default = "the daemon's --kill-grace, or 10 without a daemon"},
     OptionSpec{.name = "note", .metavar = "TEXT", .help = "Why; it is kept with the run."},
-    OptionSpec{.name = "data-dir",
-               .variable = "CHARTER_DAEMON_DATA_DIR",
-               .metavar = "DIRECTORY",
-               .help = "The daemon's --data-dir, for when it does not answer.",
-               .shown_default = ".charter/daemon"},
+    kDataDir,
     kJson,
     kProjectPath,
     kSocketPath};

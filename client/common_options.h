@@ -27,6 +27,13 @@ inline constexpr OptionSpec kSocketPath{.name = "socket-path",
 inline constexpr OptionSpec kJson{
     .name = "json", .help = "Print JSON instead of text.", .kind = OptionKind::flag};
 
+inline constexpr OptionSpec kDataDir{
+    .name = "data-dir",
+    .variable = "CHARTER_DAEMON_DATA_DIR",
+    .metavar = "DIRECTORY",
+    .help = "The daemon's --data-dir, for when it does not answer.",
+    .shown_default = ".charter/daemon"};
+
 inline constexpr ExitCode kDone{0, "done"};
 inline constexpr ExitCode kUsage{2, "bad options, or no project found"};
 inline constexpr ExitCode kNobody{3, "no daemon serves the project"};

@@ -84,9 +84,7 @@ void append_control(std::string& out, char32_t c) {
   }
 }
 
-}  // namespace
-
-std::string printable(std::string_view text) {
+std::string escaped(std::string_view text, bool keep_lines) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
@@ -94,6 +92,8 @@ std::string printable(std::string_view text) {
     const char32_t c = take(text);
     if (c == kInvalid) {
       out += "\uFFFD";
+    } else if (keep_lines && (c == '\n' || c == '\t')) {
+      out += static_cast<char>(c);
     } else if (c < 0x20 || (c >= 0x7F && c < 0xA0)) {
       append_control(out, c);
     } else {
@@ -102,6 +102,12 @@ std::string printable(std::string_view text) {
   }
   return out;
 }
+
+}  // namespace
+
+std::string printable(std::string_view text) { return escaped(text, false); }
+
+std::string printable_lines(std::string_view text) { return escaped(text, true); }
 
 std::size_t columns_of(std::string_view text) {
   std::size_t columns = 0;

@@ -11,6 +11,9 @@ namespace charter::client {
 // `text` with control characters (C0, DEL, C1) as \n, \t or \xNN and invalid UTF-8 as U+FFFD.
 [[nodiscard]] std::string printable(std::string_view text);
 
+// The same of text of several lines: line feeds and tabs stay.
+[[nodiscard]] std::string printable_lines(std::string_view text);
+
 // How many columns valid UTF-8 without control characters takes; East Asian wide characters and
 // emoji count two, combining marks none.
 [[nodiscard]] std::size_t columns_of(std::string_view text);

@@ -37,6 +37,7 @@ upgraded finds its runs again.
     charter-daemon list --status active
     charter-daemon status 2026-01-31
     charter-daemon events 2026-01-31 --follow
+    charter-daemon logs 2026-01-31 --follow
     charter-daemon kill 2026-01-31 --note 'wrong inputs'
 
 More runs than --max-runs wait in a queue. A run whose worker is lost, by a crash or with the machine, has
@@ -78,7 +79,7 @@ The gateway that is part of this program keeps workers, runs and events in a dat
 constexpr std::string_view kLimits =
     R"(What a run may take, all its processes together: --run-memory-max,
 --run-pids-max and --run-cpu-max; how long it may execute: --run-time-max; what one step may print:
---step-output-max; how many runs execute at once: --max-runs.
+--step-output-max; how much of that is kept for 'logs': --run-log-max; how many runs execute at once: --max-runs.
 
     charter-daemon start --project-path . --run-memory-max 2G --run-pids-max 512 --run-time-max 3600
 
@@ -143,8 +144,8 @@ constexpr std::string_view kFiles = R"(All below the project, the directory with
     .charter/runs/RUN.json                how a run stands, with its outputs
     .charter/runs/RUN.artifacts/          what it has made
     .charter/kv.json                      what state steps keep
-    .charter/daemon/                      the daemon's own (--data-dir): ledger, journals
-    .charter/daemon/workers.log           what workers and integrations say on standard error
+    .charter/daemon/                      the daemon's own (--data-dir): ledger, journals, logs of runs
+    .charter/daemon/workers.log           what workers say on standard error
     .charter/dev/                         of 'dev': the gateway's data and the page's token
 
 The daemon's own files must be on a local file system; where the project is not, --data-dir puts them elsewhere.

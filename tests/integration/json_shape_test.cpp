@@ -98,6 +98,7 @@ TEST_F(JsonShape, OfARunFromItsStartToItsEnd) {
   for (std::size_t i = 1; i + 1 < lines.size(); ++i) fits("an event", lines[i]);
   fits("an end", lines.back());
   for (const auto& event : said({"events", "r1"})) fits("an event", event);
+  for (const auto& line : said({"logs", "r1"})) fits("logs", line);
   fits_one("an end", {"wait", "r1"});
   fits_one("list", {"list"});
   fits_one("status RUN", {"status", "r1"});

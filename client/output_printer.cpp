@@ -1,0 +1,136 @@
+#include "client/output_printer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "client/outcome.h"
+#include "client/text.h"
+#include "ipc/journal.h"
+#include "ipc/json_scan.h"
+
+namespace charter::client {
+namespace {
+
+constexpr std::size_t kLongestLine = std::size_t{64} << 10;  // what is longer is cut into lines
+
+// How many bytes at the end of a text are the beginning of a character of UTF-8.
+std::size_t begun_character(std::string_view text) {
+  for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
+    const auto byte = static_cast<unsigned char>(text[text.size() - back]);
+    if ((byte & 0xC0U) == 0x80) continue;
+    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+    return length > back ? back : 0;
+  }
+  return 0;
+}
+
+std::string_view name_of(ipc::OutputStream stream) {
+  switch (stream) {
+    case ipc::OutputStream::out:
+      return "stdout";
+    case ipc::OutputStream::err:
+      return "stderr";
+    case ipc::OutputStream::integration:
+      break;
+  }
+  return "integration";
+}
+
+std::string text_or_null(const std::string& text) {
+  return text.empty() ? "null" : ipc::quoted(text);
+}
+
+}  // namespace
+
+void OutputPrinter::show(const std::string& run, const ipc::OutputPiece& piece) {
+  const Stream stream{run, piece.stream, piece.source};
+  Begun& begun = begun_[stream];
+  if (begun.step_id != piece.step_id || begun.attempt != piece.attempt) {
+    end(stream, begun);
+    begun = {piece.step_id, piece.attempt, 0, {}};
+  }
+  if (by_line()) {
+    show_lines(stream, begun, piece.bytes, piece.at_us);
+  } else {
+    show_bytes(begun, piece.bytes);
+  }
+}
+
+// On standard error, where it cannot be taken for output; in JSON a line of its own kind.
+void OutputPrinter::show_gap(const std::string& run, std::uint64_t bytes) {
+  finish(run);
+  const std::string count = std::to_string(bytes);
+  if (form_.json) {
+    print(R"({"run_id":)" + ipc::quoted(run) + R"(,"dropped":)" + count + "}\n");
+  } else {
+    tell((form_.runs ? run + ": " : std::string()) + count +
+         " bytes of output before this are not kept any more.");
+  }
+}
+
+void OutputPrinter::finish(const std::string& run) {
+  for (auto at = begun_.lower_bound({run, ipc::OutputStream::out, ""});
+       at != begun_.end() && std::get<0>(at->first) == run; ++at) {
+    end(at->first, at->second);
+  }
+}
+
+void OutputPrinter::show_bytes(Begun& begun, std::string_view bytes) {
+  if (!form_.terminal) return print(bytes);
+  std::string text = std::exchange(begun.text, {}) + std::string(bytes);
+  begun.text = text.substr(text.size() - begun_character(text));
+  text.resize(text.size() - begun.text.size());
+  print(printable_lines(text));
+}
+
+void OutputPrinter::show_lines(const Stream& stream, Begun& begun, std::string_view bytes,
+                               std::int64_t at_us) {
+  while (!bytes.empty()) {
+    if (begun.text.empty()) begun.at_us = at_us;
+    const std::size_t room = kLongestLine - begun.text.size();
+    const std::size_t line_end = bytes.substr(0, room).find('\n');
+    const bool whole = line_end != std::string_view::npos;
+    const std::size_t size = whole ? line_end : std::min(room, bytes.size());
+    begun.text += bytes.substr(0, size);
+    bytes.remove_prefix(whole ? size + 1 : size);
+    if (!whole && begun.text.size() < kLongestLine) return;
+    show_line(stream, begun);
+    begun.text.clear();
+  }
+}
+
+void OutputPrinter::end(const Stream& stream, Begun& begun) const {
+  if (begun.text.empty()) return;
+  if (by_line()) {
+    show_line(stream, begun);
+  } else {
+    print(printable_lines(begun.text));
+  }
+  begun.text.clear();
+}
+
+std::string OutputPrinter::json_of(const Stream& stream, const Begun& line) const {
+  return R"({"run_id":)" + ipc::quoted(std::get<0>(stream)) + R"(,"time":)" +
+         ipc::quoted(ipc::wire_time(line.at_us)) + R"(,"step":)" + text_or_null(line.step_id) +
+         R"(,"attempt":)" + (line.attempt == 0 ? "null" : std::to_string(line.attempt)) +
+         R"(,"stream":)" + ipc::quoted(name_of(std::get<1>(stream))) + R"(,"source":)" +
+         text_or_null(std::get<2>(stream)) + R"(,"text":)" + ipc::quoted(line.text) + "}\n";
+}
+
+void OutputPrinter::show_line(const Stream& stream, const Begun& line) const {
+  if (form_.json) return print(json_of(stream, line));
+  const auto& [run, kind, source] = stream;
+  std::string front = form_.runs ? run + " " : "";
+  if (form_.details) {
+    front += ipc::wire_time(line.at_us) + " " + (line.step_id.empty() ? "-" : line.step_id);
+    if (line.attempt > 1) front += "#" + std::to_string(line.attempt);
+    front += " " + (source.empty() ? std::string(name_of(kind)) : source) + " ";
+  }
+  front = printable(front) + "| ";
+  // A line that ends as on other systems is no attack.
+  std::string_view text = line.text;
+  if (form_.terminal && text.ends_with('\r')) text.remove_suffix(1);
+  print(front + (form_.terminal ? printable_lines(text) : std::string(text)) + "\n");
+}
+
+}  // namespace charter::client
