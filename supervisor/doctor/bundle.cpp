@@ -42,8 +42,8 @@ constexpr std::string_view kReadme =
     "daemon.log    the end of the daemon's log, where it goes to a file\n"
     "\n"
     "What is not in it: tokens, passwords and secrets (<removed>), inputs and outputs of steps,\n"
-    "artifacts, plans, the contents of state files, of the ledger, of journals, and of\n"
-    "workers.log, and the environment. Names of workflows, ids of runs and paths are in it.\n";
+    "artifacts, plans, the contents of state files, of the ledger, of journals, of runs' logs and\n"
+    "of workers.log, and the environment. Names of workflows, ids of runs and paths are in it.\n";
 
 std::string small_file(const std::string& path) {
   const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
