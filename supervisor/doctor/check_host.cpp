@@ -65,6 +65,10 @@ void check_disk(const std::string& data, Report& report) {
   if (::statvfs(place.c_str(), &space) != 0 || ::statfs(place.c_str(), &kind) != 0) {
     return report.fail("disk", place + ": " + std::strerror(errno), "see to the file system");
   }
+  if (::access(place.c_str(), W_OK | X_OK) != 0) {
+    return report.fail("disk", place + " cannot be written: " + std::strerror(errno),
+                       "let the daemon's user write there, or move --data-dir");
+  }
   const std::uint64_t free = std::uint64_t{space.f_bavail} * space.f_frsize;
   std::string what = std::to_string(free / kMebi) + " MiB free";
   if (space.f_files > 0) what += ", " + std::to_string(space.f_favail) + " inodes";

@@ -168,6 +168,28 @@ TEST_F(Doctor, OfDataThatIsGoneWithTheMachine) {
   EXPECT_FALSE(exists("/dev/shm/charter-doctor-test")) << "nothing is made";
 }
 
+// A disk that the kernel has made read-only after an error looks like this.
+TEST_F(Doctor, OfADiskThatTakesNothing) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs a mount namespace";
+  const std::string data = scene.project.scratch("data");
+  std::filesystem::create_directories(data);
+  ChildSpec spec;
+  spec.argv = {"unshare",
+               "--mount",
+               "sh",
+               "-c",
+               "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" || exit 77\n"
+               "exec \"$0\" doctor --data-dir \"$1\" --gateway \"$2\"",
+               daemon_binary(),
+               data,
+               scene.gateway.url()};
+  spec.directory = scene.project.root();
+  const Finished done = run_to_end(spec);
+  if (done.code == 77) GTEST_SKIP() << done.err;
+  EXPECT_EQ(done.code, kFailed);
+  EXPECT_THAT(done.out, HasSubstr("fail  disk        " + data + " cannot be written: Read-only"));
+}
+
 TEST_F(Doctor, OfAnInterpreterThatDoesNotWork) {
   write_file(scene.project / ".charter/.venv/bin/python", "#!/bin/sh\nexit 3\n");
   ::chmod((scene.project / ".charter/.venv/bin/python").c_str(), 0755);
