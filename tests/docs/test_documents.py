@@ -7,6 +7,7 @@ and a daemon; those marked `sh run PLACE` in the directory PLACE beside it, with
 """
 
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -163,6 +164,9 @@ class Stage:
     def ask(self, project: Path, *words: str) -> subprocess.CompletedProcess:
         return subprocess.run([PROGRAM, *words], cwd=project, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT)
 
+    def run(self, project: Path, name: str) -> dict:
+        return json.loads(self.ask(project, "status", name, "--json").stdout)["run"]
+
     def run_block(self, script: str, project: Path) -> str:
         self.serve(project)
         path = f"{BIN}:{ENVIRONMENT['PATH']}"
@@ -232,7 +236,7 @@ def a_restored_backup_holds_until_it_is_adopted() -> None:
     with stage() as it:
         it.serve(it.project)
         assert it.ask(it.project, "run", "release", "--var", "version=1.0", "--run-id", "waits").returncode == 0
-        until(lambda: '"state":"paused"' in it.ask(it.project, "status", "waits", "--json").stdout, "the gate")
+        until(lambda: it.run(it.project, "waits")["state"] == "paused", "the gate")
         outputs = []
         for where, body in blocks_of("docs/BACKUP.md"):
             if where and where not in {project.name for project in it.serving}:
@@ -246,7 +250,7 @@ def a_restored_backup_holds_until_it_is_adopted() -> None:
         assert "waits" in outputs[2] and "waits" in outputs[3], outputs
         restored = it.place / "restored"
         assert it.ask(restored, "resume", "waits", "--approve").returncode == 0
-        until(lambda: '"status":"completed"' in it.ask(restored, "status", "waits", "--json").stdout, "the end of the restored run")
+        until(lambda: it.run(restored, "waits")["status"] == "completed", "the end of the restored run")
 
 
 TESTS = [commands_exist_with_their_options, the_readme_names_every_command, variables_exist, links_lead_somewhere,

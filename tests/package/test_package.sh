@@ -95,8 +95,12 @@ as_user=(chroot "$root" env -i PATH=/usr/bin:/bin HOME=/srv/charter
 program=
 ours() { "${as_user[@]}" "$program" "$@"; }
 answers() { ours status >/dev/null 2>&1; }
-# What it does, or how it has ended.
-state_is() { [[ $(ours status "$1" --json) =~ \"stat(e|us)\":\"$2\" ]]; }
+# What it does, or how it has ended; steps have such members, too, behind those of the run.
+state_is() {
+  local run
+  run=$(ours status "$1" --json)
+  [[ ${run%%\"steps\"*} =~ \"stat(e|us)\":\"$2\" ]]
+}
 # Events from the first to number $2, each once.
 events_are() { [[ $(ours events "$1" --json | grep -o '"seq":[0-9]*' | cut -d: -f2) == "$(seq 0 "$2")" ]]; }
 files() {
