@@ -171,6 +171,24 @@ TEST_F(FullDisk, RunsAreRefusedBeforeItAndTakenOnAfterIt) {
   expect_delivered("later", "RunCompleteEvent");
 }
 
+// What steps print is no promise: it leaves the space to what is one, and what is missing is told.
+TEST_F(FullDisk, LogsLeaveItsRestAlone) {
+  project_.add_workflow("talks", shell_step("one", "echo lost") + hold_step("two", release_) +
+                                     shell_step("three", "echo kept"));
+  const std::string segment = project_ / ".charter/daemon/journals/r1.out0";
+  fill(10U << 20);
+  ASSERT_TRUE(run("r1", "talks").ok);
+  ASSERT_TRUE(gateway_.wait_for_event("r1", "StepCompleteEvent"));
+  EXPECT_FALSE(exists(segment));
+  make_space();
+  ASSERT_GT(free_bytes(), 16U << 20) << "the disk is too small for this";
+  write_file(release_, "");
+  expect_delivered("r1", "RunCompleteEvent");
+  const Finished shown = charter_daemon(project_, {"logs", "r1"});
+  EXPECT_EQ(shown.out, "kept\n");
+  EXPECT_THAT(shown.err, HasSubstr("5 bytes of output"));
+}
+
 TEST_F(FullDisk, LastWordsAreWrittenOnIt) {
   ASSERT_TRUE(run("held", "hold").ok);
   ASSERT_TRUE(run("large", "large").ok);

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "ipc/doorbell.h"
 #include "ipc/job.h"
+#include "ipc/output_log.h"
 #include "ipc/prepare.h"
 
 namespace {
@@ -59,6 +60,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       break;
     case 5:
       check_round_trip(message, decode_prepare_reply);
+      break;
+    case 6:
+      check_round_trip(message, decode_output_piece);
       break;
     default:
       (void)decode_ring(message);

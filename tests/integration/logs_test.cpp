@@ -369,7 +369,7 @@ TEST_F(Logs, AreKeptOfSandboxedRuns) {
 
 // The interpreter that waits was begun before there was a run, with another standard error.
 TEST_F(Logs, PythonIntegrationsAreHeardWarmOrCold) {
-  if (!fs::exists(toolchain_python())) GTEST_SKIP() << "no toolchain; see scripts/reference";
+  if (!exists(toolchain_python())) GTEST_SKIP() << "no toolchain; see scripts/reference";
   DaemonOptions options;
   options.environment["CHARTER_DAEMON_TOOLCHAIN_PYTHON"] = toolchain_python();
   begin(options);
