@@ -405,6 +405,36 @@ TEST_F(Logs, PythonIntegrationsAreHeardWarmOrCold) {
   EXPECT_TRUE(warm) << "none of them was warm, so this has shown half of it";
 }
 
+// Not only once they are done: Python keeps back what it prints to anything but a terminal.
+TEST_F(Logs, PythonIntegrationsAreHeardWhileTheyWork) {
+  if (!exists(toolchain_python())) GTEST_SKIP() << "no toolchain; see scripts/reference";
+  DaemonOptions options;
+  options.environment["CHARTER_DAEMON_TOOLCHAIN_PYTHON"] = toolchain_python();
+  options.environment["PYTHONUNBUFFERED"] = "";  // whatever the test has
+  begin(options);
+  add_environment(scene->project);
+  write_file(scene->project / "tools.py",
+             "import os, time\n"
+             "from charter_integration_sdk import WorkflowIntegration\n"
+             "class Tool(WorkflowIntegration):\n"
+             "    def __init__(self): pass\n"
+             "    async def execute(self, step, context):\n"
+             "        print('at work')\n"
+             "        while not os.path.exists('" +
+                 release() + "'): time.sleep(0.02)\n");
+  scene->project.add_workflow("py", "  - {id: a, type: step, uses: capability/t}\n");
+  HandOff request;
+  request.run_id = "r1";
+  request.workflow_id = "py";
+  request.workflow_path = scene->project.plan("py");
+  request.capabilities = {
+      {"capability/t", object{{"kind", "python"}, {"spec", "tools:Tool"}, {"config", object{}}}}};
+  ASSERT_TRUE(hand_off(scene->daemon.socket(), request).ok);
+  EXPECT_TRUE(eventually(kSoon, [&] { return charter({"logs", "r1"}).out == "at work\n"; }));
+  write_file(release(), "");
+  EXPECT_EQ(scene->gateway.wait_for_end("r1"), "RunCompleteEvent");
+}
+
 // How much keeping it costs, beside the same without. What else the machine does meets both, so
 // the best of a few rounds counts.
 TEST_F(Logs, PrintingStepIsHardlySlower) {
