@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 
 #include "ipc/lock.h"
 #include "supervisor/burst.h"
+#include "supervisor/freed_memory.h"
 #include "supervisor/log.h"
 #include "supervisor/orphans.h"
 #include "supervisor/paused_state.h"
@@ -65,7 +65,7 @@ void Recovery::read(LedgerState state, bool all_journals) {
   for (const auto& [number, id] : order) take_run(id, state.runs[id]);
   // The ledger's memory is given back as a whole: no run keeps a piece of it.
   state = {};
-  ::malloc_trim(0);
+  give_back_freed_memory();
   if (all_journals) take_unknown_journals();
 }
 

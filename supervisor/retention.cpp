@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "ipc/journal.h"
+#include "supervisor/freed_memory.h"
 #include "supervisor/log.h"
 #include "supervisor/run_files.h"
 
@@ -97,6 +98,8 @@ void Retention::look() {
         }
         found->reserve(runs.size());
         for (auto& [run, kept] : runs) found->push_back(std::move(kept));
+        runs.clear();
+        give_back_freed_memory();
       },
       [this, found] { judge(std::move(*found)); });
 }
@@ -130,12 +133,13 @@ void Retention::remove_some() {
   });
   auto problem = std::make_shared<std::string>();
   disk_.run(
-      [this, runs = std::move(runs), problem] {
+      [this, runs = std::move(runs), problem, last = due_.empty()] {
         for (const std::string& run : runs) {
           if (auto removed = remove_run_files(layout_, run); !removed) {
             *problem = removed.error().message();
           }
         }
+        if (last) give_back_freed_memory();
       },
       [this, problem] {
         if (!problem->empty()) log::warning("Cannot remove an old journal: {}", *problem);
