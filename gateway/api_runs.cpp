@@ -96,7 +96,7 @@ void Api::run(const ApiRequest& request, const Respond& respond) {
       [run_id = request.path[2], worker = std::string(request.parameter("worker"))](Store& store) {
         std::optional<RunWithPause> found;
         if (auto run = store.runs.latest(run_id, worker)) {
-          found.emplace(std::move(*run), std::nullopt);
+          found = RunWithPause{std::move(*run), std::nullopt};
           const RunRow& row = found->run;
           if (row.wait_seq) found->waiting = store.events.event(row.id, *row.wait_seq);
         }
@@ -124,7 +124,7 @@ void Api::events(const ApiRequest& request, const Respond& respond) {
         std::optional<RunWithEvents> found;
         if (auto run = store.runs.latest(run_id, worker)) {
           EventPage page = store.events.page(run->id, first, wanted, kPageBytes);
-          found.emplace(std::move(*run), std::move(page));
+          found = RunWithEvents{std::move(*run), std::move(page)};
         }
         return found;
       },

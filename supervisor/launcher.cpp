@@ -188,8 +188,8 @@ ipc::Result<void> Launcher::spawn_worker(const RunPtr& run, const ipc::Job& job,
   run->launching->number = job.burst;
   run->launching->projecting = projecting;
   run->launching->secret = job.secret;
-  // Who stands by is in no sandbox. Nor is a run given to another of them when it was lost with one:
-  // where sources have changed all of them are leaving.
+  // Who stands by is in no sandbox. Nor is a run given to another of them when it was lost with
+  // one: where sources have changed all of them are leaving.
   const bool bare = job.sandbox.level == 0;
   const bool again = run->fruitless_starts > 0;
   if (!run->python || projecting || again || !bare || !run->project_root.empty()) {
@@ -200,7 +200,7 @@ ipc::Result<void> Launcher::spawn_worker(const RunPtr& run, const ipc::Job& job,
     ipc::UniqueFd journal;
     ipc::UniqueFd job;
   };
-  auto handed = std::make_shared<Handed>(std::move(journal), std::move(*memory));
+  auto handed = std::make_shared<Handed>(Handed{std::move(journal), std::move(*memory)});
   standby_.hand_over(handed->journal.get(), handed->job.get(),
                      [this, run, handed, done = std::move(done)](auto guardian) mutable {
                        if (!guardian) {

@@ -14,7 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   const auto inbound = supervisor::parse_inbound(text);
   const ipc::JsonLimits pythons{size + 2, 1000, true};
   if (const auto* start = std::get_if<supervisor::RunStart>(&inbound)) {
-    CHARTER_CHECK(!start->command_id.empty() || text.find("command_id") != text.npos);
+    const auto members = ipc::scan_object(text, pythons);
+    CHARTER_CHECK(members && ipc::find(*members, "command_id") != nullptr);
+    CHARTER_CHECK(ipc::json_string(ipc::find(*members, "command_id")->raw) == start->command_id);
     CHARTER_CHECK(ipc::scan_object(start->variables, pythons));
   } else if (const auto* input = std::get_if<supervisor::RunInput>(&inbound)) {
     CHARTER_CHECK(ipc::scan_object(input->input, pythons));
