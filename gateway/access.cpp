@@ -1,7 +1,6 @@
 #include "gateway/access.h"
 
-#include <algorithm>
-#include <boost/asio/ip/address.hpp>
+#include "ipc/local_host.h"
 
 namespace charter::gateway {
 namespace {
@@ -14,32 +13,9 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-bool all_digits(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-}
-
-// The host without its port; nothing when it has no such form.
-std::optional<std::string_view> without_port(std::string_view host) {
-  const auto bracket = host.find(']');
-  const std::size_t from = host.starts_with('[') ? bracket : 0;
-  if (from == std::string_view::npos) return std::nullopt;
-  const auto colon = host.find(':', from);
-  if (colon == std::string_view::npos) return host;
-  if (!all_digits(host.substr(colon + 1))) return std::nullopt;
-  return host.substr(0, colon);
-}
-
 }  // namespace
 
-bool local_host(std::string_view host) {
-  auto name = without_port(host);
-  if (!name) return false;
-  if (lower(*name) == "localhost") return true;
-  if (name->starts_with('[') && name->ends_with(']')) *name = name->substr(1, name->size() - 2);
-  boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(std::string(*name), error);
-  return !error && address.is_loopback();
-}
+bool local_host(std::string_view host) { return ipc::local_host(host); }
 
 bool same_origin(std::string_view origin, std::string_view host) {
   for (const std::string_view scheme : {"http://", "https://"}) {

@@ -1,5 +1,6 @@
 #include "worker/run_groups.h"
 
+#include "ipc/limit_texts.h"
 #include "worker/limits.h"
 #include "worker/spawn.h"
 
@@ -37,11 +38,11 @@ std::string RunGroups::explained(const std::string& error, const std::string& wh
   const ipc::GroupCounts now = ipc::count_groups(limits_);
   std::string text;
   if (now.memory_kills > before_.memory_kills) {
-    text += "out of memory: " + whose + " was ended by the kernel" +
+    text += ipc::kOutOfMemory + whose + " was ended by the kernel" +
             memory_text(limits_.memory, now.memory_peak) + ": ";
   }
   if (const auto refused = now.pids_refused - before_.pids_refused; refused > 0) {
-    text += "too many processes: " + whose + " was refused a new one " + std::to_string(refused) +
+    text += ipc::kTooManyProcesses + whose + " was refused a new one " + std::to_string(refused) +
             (refused == 1 ? " time" : " times") + ", limit " + std::to_string(limits_.pids) +
             " (run-pids-max): ";
   }

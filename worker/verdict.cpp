@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include "ipc/json_scan.h"
+#include "ipc/limit_texts.h"
 #include "worker/endings.h"
 #include "worker/run_groups.h"
 
@@ -45,7 +46,7 @@ bool is_cancellation(const std::string& kind) {
 
 std::string reason_of(const ipc::Exit& exit) {
   if (exit.out_of_memory) {
-    return "out of memory: the run's engine was ended by the kernel" +
+    return ipc::kOutOfMemory + std::string("the run's engine was ended by the kernel") +
            memory_text(exit.memory_limit, exit.memory_peak);
   }
   if (exit.cause == "signal") {
@@ -59,7 +60,7 @@ std::string reason_of(const ipc::Exit& exit) {
   }
   if (exit.cause == kTimeLimit) {
     const std::uint64_t ms = exit.limit_ms;
-    return "time limit: the run executed for longer than " +
+    return ipc::kOverTime + std::string("the run executed for longer than ") +
            (ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms") +
            " (run-time-max)";
   }
