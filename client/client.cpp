@@ -26,7 +26,7 @@ constexpr std::array kEntries{
     Entry{&kResumeTable, resume_command}, Entry{&kSubmitTable, submit_command},
     Entry{&kRetryTable, retry_command},   Entry{&kForgetTable, forget_command},
     Entry{&kAdoptTable, adopt_command},   Entry{&kDrainTable, drain_command},
-    Entry{&kStopTable, stop_command}};
+    Entry{&kReloadTable, reload_command}, Entry{&kStopTable, stop_command}};
 
 // What was printed is flushed line by line, so nothing is lost by leaving here.
 void leave_interrupted(int) {

@@ -7,7 +7,7 @@
 
 namespace charter::client {
 
-// run, list, status, events, wait, kill, resume, submit, forget, adopt, drain and stop: argv[1] is
+// run, list, status, events, wait, kill, resume, submit, forget, adopt, drain, reload and stop: argv[1] is
 // the command's name, the rest its options. Returns the exit code.
 [[nodiscard]] int client_main(int argc, char** argv);
 

@@ -177,6 +177,12 @@ constexpr std::array kAdoptExamples{
     Example{"charter-daemon adopt", "Lets it start runs again."}};
 constexpr std::array kAdoptCodes{kDone, kUsage, kNobody, kRefused, kOther};
 
+// ---------------------------------------------------------------- reload
+constexpr std::array kReloadExamples{
+    Example{"charter-daemon reload", "Takes on what the configuration file says now."}};
+constexpr std::array kReloadCodes{
+    kDone, kUsage, kNobody, ExitCode{5, "the options are wrong, and nothing was changed"}, kOther};
+
 // ---------------------------------------------------------------- drain, stop
 constexpr std::array kDrainOptions{
     OptionSpec{.name = "wait",
@@ -322,6 +328,20 @@ constexpr CommandSpec kDrainTable{
     .options = kDrainOptions,
     .examples = kDrainExamples,
     .exit_codes = kDrainCodes};
+
+constexpr CommandSpec kReloadTable{
+    .name = "reload",
+    .summary = "Have the daemon read its configuration anew",
+    .description =
+        "The daemon reads the file of its --config, its token file and certificates anew, connects "
+        "to the gateway with what they hold, opens its logs anew, and says what is another: "
+        "max-runs, log-level, run-time-max, step-output-max, run-memory-max, run-pids-max, "
+        "run-cpu-max, token-file, ca-file, client-cert and client-key count at once, for runs that "
+        "begin from now on; what needs a restart is named. When something is wrong nothing "
+        "changes. SIGHUP does the same, and the log tells.",
+    .options = kListOptions,
+    .examples = kReloadExamples,
+    .exit_codes = kReloadCodes};
 
 constexpr CommandSpec kStopTable{
     .name = "stop",

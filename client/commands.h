@@ -20,6 +20,7 @@ extern const ipc::CommandSpec kRetryTable;
 extern const ipc::CommandSpec kForgetTable;
 extern const ipc::CommandSpec kAdoptTable;
 extern const ipc::CommandSpec kDrainTable;
+extern const ipc::CommandSpec kReloadTable;
 extern const ipc::CommandSpec kStopTable;
 
 // Each does its command and returns the exit code.
@@ -37,6 +38,7 @@ extern const ipc::CommandSpec kStopTable;
 [[nodiscard]] Expected<int> forget_command(const ipc::OptionValues& values);
 [[nodiscard]] Expected<int> adopt_command(const ipc::OptionValues& values);
 [[nodiscard]] Expected<int> drain_command(const ipc::OptionValues& values);
+[[nodiscard]] Expected<int> reload_command(const ipc::OptionValues& values);
 [[nodiscard]] Expected<int> stop_command(const ipc::OptionValues& values);
 
 }  // namespace charter::client

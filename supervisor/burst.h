@@ -1,6 +1,7 @@
 // What exists only while a worker of a run lives: its guardian, the open journal, the doorbell.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -33,7 +34,9 @@ struct Burst {
 
   int doorbell = 0;  // connections that said this run's hello
   BootClock::time_point begun = BootClock::now();
-  std::uint64_t began_at = 0;  // the journal's end when this burst was spawned or adopted
+  std::chrono::steady_clock::time_point making_since = std::chrono::steady_clock::now();
+  std::int64_t step_began_us = 0;  // the open step, as its event says; 0: none, or not known
+  std::uint64_t began_at = 0;      // the journal's end when this burst was spawned or adopted
   bool kill_sent = false;
   // What is done once everything that was read is durable.
   enum class Closing { no, finish, pause };

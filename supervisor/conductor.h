@@ -68,6 +68,11 @@ class Conductor {
   void set_holding(bool holding);
   // No burst begins while the disk is nearly full; ends are written.
   void set_starved(bool starved);
+  // How many runs may execute at once, from now on.
+  void set_slots(std::size_t slots) {
+    slots_.set_slots(slots);
+    fill_slots();
+  }
   // No burst begins; ends are written, and what executes goes on.
   void set_draining(bool draining);
   [[nodiscard]] bool holding() const { return holding_; }

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include "ipc/codec.h"
@@ -230,6 +231,7 @@ void Launcher::begin(const RunPtr& run, ipc::UniqueFd journal, ipc::UniqueFd job
   spawner_.spawn(std::move(order), [this, run, done = std::move(done)](auto process) {
     if (!process) {
       run->launching.reset();
+      if (settings_.metrics != nullptr) ++settings_.metrics->spawn_failures;
       return done(process.error());
     }
     spawned(run, std::move(*process));
@@ -239,6 +241,9 @@ void Launcher::begin(const RunPtr& run, ipc::UniqueFd journal, ipc::UniqueFd job
 
 void Launcher::spawned(const RunPtr& run, SpawnedProcess process) {
   const auto burst = std::exchange(run->launching, nullptr);
+  if (settings_.metrics != nullptr) {
+    settings_.metrics->spawn_time.add(std::chrono::steady_clock::now() - burst->making_since);
+  }
   // What an earlier burst's reader has read meanwhile is not read again.
   burst->reader = ipc::LogReader(burst->journal->get(), run->progress.end);
   burst->summary = run->burst ? run->burst->summary : summary_between_bursts(*run);

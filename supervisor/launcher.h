@@ -11,6 +11,7 @@
 #include "ipc/error.h"
 #include "ipc/job.h"
 #include "ipc/layout.h"
+#include "supervisor/metrics.h"
 #include "supervisor/run.h"
 #include "supervisor/run_limits.h"
 #include "supervisor/sandbox_policy.h"
@@ -41,6 +42,7 @@ class Launcher {
     std::chrono::milliseconds run_time_max{0};           // of a burst; 0: no limit
     const RunLimits* limits = nullptr;                   // outlives this; null: none
     std::string worker_id = {};
+    Metrics* metrics = nullptr;  // outlives this; null: nobody counts
   };
   using Ended = std::function<void(const RunPtr&, std::optional<int> status)>;
 
@@ -50,6 +52,12 @@ class Launcher {
   Launcher(boost::asio::any_io_executor executor, const WorkerProgram& worker,
            const ipc::Layout& layout, Spawner& spawner, const SandboxPolicy& sandbox,
            Settings settings, Ended ended);
+
+  // For bursts to come: the time of one (0: no limit), and what a step may print, in bytes.
+  void set_limits(std::chrono::milliseconds run_time_max, std::uint64_t step_output_max) {
+    settings_.run_time_max = run_time_max;
+    settings_.step_output_max = step_output_max;
+  }
 
   // Calls `done` later, or at once where nothing could be begun. On success the run has a burst and
   // its worker the lock; until then the burst is in run->launching. On error nothing has changed.

@@ -39,13 +39,18 @@ class Ledger::Group final : public DiskJob {
       }
     }
     if (!payloads.empty()) {
+      const auto begun = std::chrono::steady_clock::now();
       if (auto committed = store_->commit(payloads, durable_); !committed) fail(committed.error());
+      if (durable_) took_ = std::chrono::steady_clock::now() - begun;
     }
     sync_directories();
     wants_compaction_ = store_->wants_compaction();
   }
 
-  void done() override { ledger_.written(std::move(entries_), wants_compaction_); }
+  void done() override {
+    if (took_ && ledger_.metrics_ != nullptr) ledger_.metrics_->ledger_sync_time.add(*took_);
+    ledger_.written(std::move(entries_), wants_compaction_);
+  }
 
  private:
   void fail(const ipc::Error& error) {
@@ -72,6 +77,7 @@ class Ledger::Group final : public DiskJob {
   std::vector<Entry> entries_;
   bool durable_;
   bool wants_compaction_ = false;
+  std::optional<std::chrono::steady_clock::duration> took_;
 };
 
 class Ledger::Compaction final : public DiskJob {

@@ -13,6 +13,7 @@
 #include "ipc/ledger_record.h"
 #include "supervisor/clock.h"
 #include "supervisor/ledger_store.h"
+#include "supervisor/metrics.h"
 #include "supervisor/sync_thread.h"
 
 namespace charter::supervisor {
@@ -43,6 +44,9 @@ class Ledger {
 
   // Calls `done` when everything that waits has been written and synced (or could not be).
   void drain(std::function<void()> done);
+
+  // Where the times of its syncs are counted; it outlives this.
+  void count_in(Metrics& metrics) { metrics_ = &metrics; }
 
   // The last error of a write; empty when writes succeed.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
@@ -79,6 +83,7 @@ class Ledger {
   Timer timer_;
   std::vector<std::function<void()>> drained_;
   std::string trouble_;
+  Metrics* metrics_ = nullptr;
 };
 
 }  // namespace charter::supervisor

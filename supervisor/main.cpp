@@ -47,8 +47,9 @@ int start_main(int argc, char** argv) {
     std::fputs(charter::ipc::help_text(command).c_str(), stdout);
     return 0;
   }
-  const auto options = charter::supervisor::check_start_options(*values);
+  auto options = charter::supervisor::check_start_options(*values);
   if (!options) return fail(options.error());
+  for (const char* one : arguments.subspan(2)) options->arguments.emplace_back(one);
   return charter::supervisor::start(*options);
 }
 

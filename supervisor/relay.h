@@ -42,6 +42,8 @@ class Relay final : public LinkClient {
 
   Relay(Settings settings, const ipc::Layout& layout, const Registry& registry, Hooks hooks);
 
+  // For the next registration.
+  void set_max_runs(std::int64_t max_runs) { settings_.max_runs = max_runs; }
   // An announcement of the run is due.
   void announce(const RunPtr& run);
   // The run has durable events that were not sent yet.

@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "ipc/option_table.h"
 #include "ipc/versions.h"
 #include "supervisor/event_follower.h"
 #include "supervisor/hand_off.h"
@@ -135,6 +136,7 @@ void Requests::control(const SessionPtr& session, const Members& members) {
   if (name == "submit") return submit(session, fields);
   if (name == "stop") return stop(session, fields);
   if (name == "drain") return drain(session, fields);
+  if (name == "reload") return plain(&Requests::reload);
   if (name == "adopt") return plain(&Requests::adopt);
   if (name == "forget") return forget(session, fields);
   refuse(session, "invalid_request", op == nullptr ? "op: is required" : "op: unknown operation");
@@ -341,6 +343,17 @@ void Requests::drain(const SessionPtr& session, Fields& fields) {
     return refuse(session, "invalid_request", "The daemon does not drain");
   }
   send_counts(session);
+}
+
+void Requests::reload(const SessionPtr& session) {
+  const auto answer = hooks_.reload();
+  if (!answer) {
+    return refuse(
+        session, "bad_config",
+        "Nothing was changed: " +
+            (ipc::is_usage_error(answer.error()) ? answer.error().what : answer.error().message()));
+  }
+  session->send_last(*answer);
 }
 
 // What there is of runs that are not over.

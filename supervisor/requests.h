@@ -30,7 +30,8 @@ class Requests {
     std::function<void(const Forgetting::Order&, Forgetting::Done)> forget;
     std::function<void(const RunPtr&)> watched;  // somebody follows this run now
     std::function<void(bool stay)> drain;
-    std::function<bool()> take_drain_back;  // whether there was one
+    std::function<bool()> take_drain_back;             // whether there was one
+    std::function<ipc::Result<std::string>()> reload;  // the answer, or why nothing was changed
   };
 
   Requests(Settings settings, const ipc::Layout& layout, Registry& registry, Intake& intake,
@@ -59,6 +60,7 @@ class Requests {
   void submit(const SessionPtr& session, Fields& fields);
   void stop(const SessionPtr& session, Fields& fields);
   void drain(const SessionPtr& session, Fields& fields);
+  void reload(const SessionPtr& session);
   void send_counts(const SessionPtr& session) const;
   void adopt(const SessionPtr& session);
   void forget(const SessionPtr& session, Fields& fields);

@@ -110,6 +110,22 @@ RunLimits::RunLimits(const ipc::Layout& layout, const Wanted& wanted,
   }
 }
 
+std::vector<std::string> RunLimits::change(const Wanted& wanted) {
+  std::vector<std::string> later;
+  const auto take = [&later](LimitState& limit, std::uint64_t value, const char* name) {
+    const bool looked_for = !limit.means.empty() || !limit.note.empty();
+    if (looked_for) {
+      limit.value = value;
+    } else if (value != limit.value) {
+      later.emplace_back(name);
+    }
+  };
+  take(memory_, wanted.memory, "memory");
+  take(pids_, wanted.pids, "pids");
+  take(cpu_, wanted.cpu, "cpu");
+  return later;
+}
+
 ipc::RunLimits RunLimits::of(std::string_view run, std::uint32_t burst) const {
   const std::string name = "/" + prefix_ + std::string(run) + "-" + std::to_string(burst);
   const auto below = [&name](const std::string& base) { return base.empty() ? base : base + name; };
@@ -117,9 +133,9 @@ ipc::RunLimits RunLimits::of(std::string_view run, std::uint32_t burst) const {
   limits.memory = memory_.means.empty() ? 0 : memory_.value;
   limits.pids = pids_.means.empty() ? 0 : pids_.value;
   limits.cpu = cpu_.means.empty() ? 0 : cpu_.value;
-  limits.memory_group = below(memory_.base);
-  limits.pids_group = below(pids_.base);
-  limits.cpu_group = below(cpu_.base);
+  if (memory_.value > 0) limits.memory_group = below(memory_.base);
+  if (pids_.value > 0) limits.pids_group = below(pids_.base);
+  if (cpu_.value > 0) limits.cpu_group = below(cpu_.base);
   limits.kill_group = below(kill_base_);
   return limits;
 }

@@ -53,6 +53,10 @@ class RunLimits {
             const std::function<GroupTree()>& tree = own_group_tree,
             const Attempt& attempt = RunLimits::attempt);
 
+  // For bursts to come, kept by the means that were found at the start. Returns the names (memory,
+  // pids, cpu) of those for which none was looked for then: they stay without a limit.
+  [[nodiscard]] std::vector<std::string> change(const Wanted& wanted);
+
   // Those of a burst, with the names of its groups.
   [[nodiscard]] ipc::RunLimits of(std::string_view run, std::uint32_t burst) const;
   // Ends what is left in groups of runs that have no worker, here or where an earlier daemon of

@@ -24,6 +24,8 @@ class SlotQueue {
   void occupy(Run& run);
   void release(Run& run);
 
+  // Fewer than are used take nothing away: the next ones wait until enough are free.
+  void set_slots(std::size_t slots) { slots_ = slots; }
   [[nodiscard]] std::size_t used() const { return used_; }
   [[nodiscard]] std::size_t slots() const { return slots_; }
 

@@ -17,6 +17,8 @@
 #include "ipc/doorbell.h"
 #include "ipc/lock.h"
 #include "supervisor/log.h"
+#include "supervisor/log_output.h"
+#include "supervisor/metrics_server.h"
 #include "supervisor/orphans.h"
 #include "supervisor/place.h"
 #include "supervisor/service_manager.h"
@@ -110,8 +112,25 @@ class Service {
         status_timer_(context_),
         supervisor_(context_, std::move(base)) {}
 
+  // Before run(). Serves nothing where no place is given.
+  ipc::Result<void> serve_metrics(const MetricsPlace& place) {
+    if (!place.given()) return {};
+    auto server = MetricsServer::listen(context_.get_executor(), place);
+    if (!server) {
+      socket_.remove();  // nobody will answer there
+      return server.error();
+    }
+    metrics_ = std::move(*server);
+    return {};
+  }
+
   void run(ipc::UniqueFd doorbell, const std::string& socket_path) {
     wait_for_signal();
+    if (metrics_) {
+      metrics_->start(
+          {[this] { return supervisor_.metrics(); }, [this] { return supervisor_.not_ready(); }});
+      log::info("Metrics are served: {}", metrics_->where());
+    }
     supervisor_.on_stop_request([this] { stop(); });
     supervisor_.start(socket_.take_listener(), std::move(doorbell));
     log::info("IPC socket ready: path={}", socket_path);
@@ -139,9 +158,8 @@ class Service {
 
   void reload() {
     if (stopping_) return;
-    log::info("Reloading: token file and certificates are read anew");
     manager_.reloading();
-    supervisor_.reload();
+    (void)supervisor_.reload();  // it logs how that went; there is nobody to tell
     manager_.ready();
   }
 
@@ -178,7 +196,10 @@ class Service {
         counts.executing + counts.unreachable, counts.queued, counts.paused);
     std::fputs(line.c_str(), stdout);
     std::fflush(stdout);
-    supervisor_.stop([this] { context_.stop(); });
+    supervisor_.stop([this] {
+      if (metrics_) metrics_->stop();
+      context_.stop();
+    });
   }
 
   boost::asio::io_context context_{1};
@@ -189,6 +210,7 @@ class Service {
   Timer alive_timer_;
   Timer status_timer_;
   Supervisor supervisor_;
+  std::unique_ptr<MetricsServer> metrics_;
   bool stopping_ = false;
 };
 
@@ -240,6 +262,7 @@ ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
   Service service({options, layout, *gateway, std::move(*worker), *place, std::move(*ledger),
                    std::move(opened), bell, std::move(sandbox), reserve},
                   std::move(*socket), manager);
+  if (auto served = service.serve_metrics(options.metrics); !served) return served.error();
   service.run(std::move(*doorbell), options.socket_path);
   return {};
 }
@@ -247,6 +270,12 @@ ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
 }  // namespace
 
 int start(const StartOptions& options) {
+  if (auto ready = log::write_to(
+          {options.log_format, options.log_file, options.log_max_bytes, options.log_keep});
+      !ready) {
+    std::fprintf(stderr, "Error: %s\n", ready.error().message().c_str());
+    return 1;
+  }
   log::setup(options.log_level);
   std::signal(SIGPIPE, SIG_IGN);
   // Until there is something to reload; what it names will be read later than this anyway.

@@ -121,6 +121,23 @@ Result<void> read_limits(const OptionValues& values, StartOptions& options) {
   return {};
 }
 
+Result<void> read_log(const OptionValues& values, StartOptions& options) {
+  if (const std::string& file = values.text("log-file"); !file.empty()) {
+    options.log_file = fs::absolute(file).lexically_normal().string();
+  }
+  const auto bytes = ipc::read_bytes(values.text("log-max-bytes"));
+  constexpr std::uint64_t kLeastLog = 64U << 10;
+  constexpr std::uint64_t kMostLog = std::uint64_t{1} << 40;
+  if (!bytes || *bytes > kMostLog || (*bytes > 0 && *bytes < kLeastLog)) {
+    return values.invalid("log-max-bytes", "must be 0 or at least 64K, as in 16M");
+  }
+  options.log_max_bytes = *bytes;
+  const std::int64_t keep = values.integer("log-keep");
+  if (keep < 0 || keep > 1000) return values.invalid("log-keep", "must be from 0 to 1000");
+  options.log_keep = static_cast<int>(keep);
+  return {};
+}
+
 Result<void> read_retention(const OptionValues& values, StartOptions& options) {
   const auto age = ipc::read_time(values.text("retain"));
   if (!age) {
@@ -234,6 +251,18 @@ Result<void> read_places(const OptionValues& values, StartOptions& options) {
                             "for daemon and clients alike: " +
                             options.socket_path);
   }
+  if (values.has("metrics-listen") && !values.text("metrics-listen").empty()) {
+    auto place = read_metrics_place(values.text("metrics-listen"));
+    if (!place) return values.invalid("metrics-listen", place.error().message());
+    options.metrics = std::move(*place);
+    std::string& path = options.metrics.path;
+    if (!path.empty() && path.front() != '/') path = from_root(root, path);
+    if (path.size() > ipc::kMaxSocketPath) {
+      return values.invalid("metrics-listen", "the path is longer than the " +
+                                                  std::to_string(ipc::kMaxSocketPath) +
+                                                  " bytes a Unix socket may have");
+    }
+  }
   const std::string& data = values.text("data-dir");
   if (!data.empty()) options.data_dir = from_root(root, data);
   return read_toolchain(values, options);
@@ -257,6 +286,13 @@ Result<StartOptions> check_start_options(const OptionValues& values) {
   StartOptions options;
   const bool token_is_fine = wipe_token(options.token);
   options.log_level = values.text("log-level");
+  options.log_format = values.text("log-format");
+  for (const ipc::OptionSpec& spec : start_command().options) {
+    if (!values.has(spec.name)) continue;
+    for (const std::string& text : values.list(spec.name)) {
+      options.texts[std::string(spec.name)] += text;
+    }
+  }
   options.offer_capnp = values.text("gateway-protocol") == "auto";
   options.replay = values.text("replay") == "active" ? Replay::active : Replay::unconfirmed;
   options.resume_lost = values.text("on-lost") == kResumeLost;
@@ -266,8 +302,8 @@ Result<StartOptions> check_start_options(const OptionValues& values) {
   using Reader = Result<void> (*)(const OptionValues&, StartOptions&);
   // A value that cannot be right counts before a project that is not one.
   for (const Reader read :
-       {read_directory, read_numbers, read_limits, read_retention, read_credentials, read_gateway,
-        read_project, read_places, read_worker_id}) {
+       {read_directory, read_numbers, read_limits, read_log, read_retention, read_credentials,
+        read_gateway, read_project, read_places, read_worker_id}) {
     if (auto done = read(values, options); !done) return done.error();
   }
   if (!token_is_fine) {

@@ -3,12 +3,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "ipc/error.h"
 #include "ipc/option_table.h"
 #include "supervisor/link/tls_settings.h"
+#include "supervisor/metrics_place.h"
 #include "supervisor/retention_settings.h"
 
 namespace charter::supervisor {
@@ -25,8 +28,12 @@ struct StartOptions {
   std::chrono::milliseconds heartbeat_interval{5000};
   std::chrono::milliseconds reconnect_delay{1000};
   std::chrono::milliseconds connect_timeout{5000};
-  std::string socket_path;         // absolute, at most ipc::kMaxSocketPath bytes
-  std::string log_level = "info";  // debug, info, warning, error
+  std::string socket_path;          // absolute, at most ipc::kMaxSocketPath bytes
+  std::string log_level = "info";   // debug, info, warning, error
+  std::string log_format = "text";  // text, json, journald
+  std::string log_file;             // absolute, or empty for standard error
+  std::uint64_t log_max_bytes = 0;  // after which a file is begun anew; 0: never
+  int log_keep = 5;                 // earlier files that are kept
   std::chrono::milliseconds kill_grace{10'000};
   std::chrono::milliseconds setup_timeout{60'000};  // of an integration
   std::chrono::milliseconds teardown_timeout{10'000};
@@ -43,6 +50,7 @@ struct StartOptions {
   Replay replay = Replay::active;
   bool resume_lost = false;  // what becomes of runs whose workers are lost, where none has said so
   RetentionSettings retention;
+  MetricsPlace metrics;     // where they are served; a path is absolute
   bool offer_capnp = true;  // charter.capnp.v1 to the gateway
   bool insecure_token = false;
   std::string token_file;             // read anew at each connection, in place of `token`; or empty
@@ -50,6 +58,8 @@ struct StartOptions {
   std::string token;                  // bearer token for the gateway, empty for none; never log it
   std::string config;                 // the configuration file that was read, or empty
   std::vector<std::string> warnings;  // for the log, once it is there
+  std::vector<std::string> arguments;                     // of the command line, to be read again
+  std::map<std::string, std::string, std::less<>> texts;  // each option as given; never log it
 };
 
 // The table of `start`.

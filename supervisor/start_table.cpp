@@ -11,6 +11,7 @@ namespace {
 using ipc::OptionKind;
 
 constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 3> kLogFormats{"text", "json", "journald"};
 constexpr std::array<std::string_view, 2> kOnLost{kFailLost, kResumeLost};
 constexpr std::array<std::string_view, 2> kReplays{"active", "unconfirmed"};
 
@@ -69,6 +70,37 @@ constexpr std::array kOptions{
                     .help = "Least severity that is logged, on standard error.",
                     .kind = OptionKind::choice,
                     .choices = kLogLevels},
+    ipc::OptionSpec{.name = "log-format",
+                    .variable = "CHARTER_DAEMON_LOG_FORMAT",
+                    .fallback = "text",
+                    .help = "How a log line looks: for people, as one JSON object, or with the "
+                            "priority that systemd's journal reads.",
+                    .kind = OptionKind::choice,
+                    .choices = kLogFormats},
+    ipc::OptionSpec{.name = "log-file",
+                    .variable = "CHARTER_DAEMON_LOG_FILE",
+                    .metavar = "FILE",
+                    .help = "Log there instead; SIGHUP and 'reload' open it anew.",
+                    .shown_default = "standard error"},
+    ipc::OptionSpec{.name = "log-max-bytes",
+                    .variable = "CHARTER_DAEMON_LOG_MAX_BYTES",
+                    .fallback = "0",
+                    .metavar = "BYTES",
+                    .help = "Size at which --log-file is renamed to FILE.1 and begun anew, as in "
+                            "16M; 0 for never."},
+    ipc::OptionSpec{.name = "log-keep",
+                    .variable = "CHARTER_DAEMON_LOG_KEEP",
+                    .fallback = "5",
+                    .metavar = "INTEGER",
+                    .help = "How many of the earlier files are kept.",
+                    .kind = OptionKind::integer},
+    ipc::OptionSpec{.name = "metrics-listen",
+                    .variable = "CHARTER_DAEMON_METRICS_LISTEN",
+                    .metavar = "ADDRESS:PORT|unix:PATH",
+                    .help = "Serve /metrics (for Prometheus), /healthz and /readyz there: on a "
+                            "loopback address, port 0 takes a free one, or on a Unix socket, its "
+                            "path relative to the project.",
+                    .shown_default = "nowhere"},
     ipc::OptionSpec{.name = "kill-grace",
                     .variable = "CHARTER_DAEMON_KILL_GRACE",
                     .fallback = "10.0",

@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "ipc/versions.h"
 #include "supervisor/burst.h"
-#include "supervisor/json_object.h"
 #include "supervisor/log.h"
 #include "supervisor/run_watcher.h"
 
@@ -38,7 +36,7 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
           context.get_executor(), base_.worker, base_.layout, spawner_, base_.sandbox,
           {base_.doorbell, base_.options.kill_grace, base_.options.setup_timeout,
            base_.options.teardown_timeout, base_.options.step_output_max, base_.options.run_log_max,
-           base_.options.run_time_max, &limits_, base_.options.worker_id},
+           base_.options.run_time_max, &limits_, base_.options.worker_id, &metrics_},
           [this](const RunPtr& run, std::optional<int> status) {
             if (status.value_or(0) != 0) sweep_groups_soon();
             conductor_.worker_ended(run, status);
@@ -76,6 +74,7 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
   inbox_ = std::make_unique<Inbox>(
       Inbox::Settings{base_.options.kill_grace}, ledger_, intake_, commands_, started_,
       [this](CommandAnswer answer) { relay_.answer(std::move(answer)); });
+  ledger_.count_in(metrics_);
   LinkSettings settings;
   settings.gateway = base_.gateway;
   settings.token = base_.options.token;
@@ -113,6 +112,7 @@ void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
   recovery_.act(conductor_);
   if (!holding) look_after_old_runs();
   control_.start(std::move(socket));
+  serving_ = true;
   link_->start();
 }
 
@@ -165,6 +165,7 @@ Tailer::Hooks Supervisor::tailer_hooks() {
   hooks.durable = [this](const RunPtr& run) { conductor_.durable(run); };
   hooks.sync_failed = [this](const RunPtr& run) { conductor_.sync_failed(run); };
   hooks.step_begun = [this](const RunPtr& run) { conductor_.step_begun(run); };
+  hooks.metrics = &metrics_;
   return hooks;
 }
 
@@ -174,6 +175,7 @@ Conductor::Hooks Supervisor::conductor_hooks() {
   hooks.events_ready = [this](const RunPtr& run) { relay_.events_ready(run); };
   hooks.finished = [this](const RunPtr& run) {
     scratch_.finished(run->id);
+    metrics_.run_ended(*run);
     close_if_delivered(run);
   };
   hooks.disk_is_short = [this] { return space_.look(); };
@@ -192,6 +194,7 @@ Requests::Hooks Supervisor::request_hooks() {
   };
   hooks.watched = [this](const RunPtr& run) { tailer_.sync(run); };
   hooks.drain = [this](bool stay) { drain_.begin(stay); };
+  hooks.reload = [this] { return reload(); };
   hooks.take_drain_back = [this] { return drain_.take_back(); };
   return hooks;
 }
@@ -233,6 +236,7 @@ void Supervisor::say_what_is_refused() {
 }
 
 void Supervisor::run_accepted(const RunPtr& run) {
+  ++metrics_.runs_accepted;
   if (!run->adopted_paused) {
     conductor_.enqueue(run);
     return;
@@ -348,63 +352,6 @@ void Supervisor::adopt(std::function<void(const CommandRefusal&)> done) {
       done(std::nullopt);
     });
   });
-}
-
-std::string Supervisor::daemon_view() const {
-  const Registry::Counts counts = registry_.counts();
-  const auto number = [](auto value) { return static_cast<std::int64_t>(value); };
-  const std::string runs = JsonObject()
-                               .number("queued", number(counts.queued))
-                               .number("executing", number(counts.executing))
-                               .number("paused", number(counts.paused))
-                               .number("unreachable", number(counts.unreachable))
-                               .number("held", number(counts.held))
-                               .number("finished_undelivered", number(counts.finished_undelivered))
-                               .str();
-  const LinkStatus link = link_->status();
-  const auto time_or_none = [](std::int64_t us) {
-    return us == 0 ? std::string() : ipc::wire_time(us);
-  };
-  const bool capnp = link.protocol == WireProtocol::capnp;
-  const bool pong = link.confirms_by_pong;
-  constexpr std::string_view kStates[] = {"stopped", "connecting", "up", "waiting"};
-  const std::string gateway =
-      JsonObject()
-          .text("url", base_.gateway.url)
-          .text("state", kStates[static_cast<std::size_t>(link.state)])
-          .text_or_null("last_error", link.last_error)
-          .text_or_null("warning", link.warning)
-          .number("connections", number(link.connections))
-          .number("attempts", number(link.attempts))
-          .text_or_null("connected_since", time_or_none(link.up_since_us))
-          .text_or_null("last_heartbeat_at", time_or_none(link.last_heartbeat_us))
-          .text_or_null("last_heard_at", time_or_none(link.last_heard_us))
-          .text("protocol", capnp ? "capnp" : "json")
-          .text("confirms", capnp  ? "ack"
-                            : pong ? "pong"
-                                   : "tcp")
-          .number("backlog_events", number(counts.undelivered_events))
-          .number("backlog_runs", number(counts.undelivered_runs))
-          .number("next_try_ms", number(link.next_try.count()))
-          .str();
-  JsonObject view;
-  view.text("version", ipc::product_version())
-      .number("pid", ::getpid())
-      .text("project", base_.layout.root())
-      .text("worker_id", base_.options.worker_id)
-      .text("socket", base_.options.socket_path)
-      .text("data_dir", base_.layout.data_dir())
-      .text("started_at", started_at_)
-      .number("max_runs", base_.options.max_runs)
-      .raw("limits", limits_.json(base_.options.run_time_max.count()))
-      .raw("sandbox", base_.sandbox.view())
-      .text_or_null("holding", base_.opened.holding)
-      .text_or_null("ledger_trouble", ledger_.trouble())
-      .text_or_null("disk_trouble", space_.trouble())
-      .raw("drain", drain_.view())
-      .raw("runs", runs)
-      .raw("gateway", gateway);
-  return view.str();
 }
 
 }  // namespace charter::supervisor

@@ -20,6 +20,7 @@
 #include "supervisor/launcher.h"
 #include "supervisor/ledger.h"
 #include "supervisor/link/link.h"
+#include "supervisor/metrics.h"
 #include "supervisor/preparer.h"
 #include "supervisor/recovery.h"
 #include "supervisor/registry.h"
@@ -38,6 +39,8 @@
 #include "supervisor/worker_program.h"
 
 namespace charter::supervisor {
+
+struct Reloaded;  // reload.h
 
 class Supervisor {
  public:
@@ -67,8 +70,14 @@ class Supervisor {
   [[nodiscard]] Registry::Counts counts() const { return registry_.counts(); }
   [[nodiscard]] bool link_up() const { return link_->status().state == LinkStatus::State::up; }
   [[nodiscard]] bool draining() const { return drain_.on(); }
-  // Takes token file and certificates anew, by connecting to the gateway again.
-  void reload() { link_->redial(); }
+  // The text of /metrics.
+  [[nodiscard]] std::string metrics() const;
+  // Why no new runs are taken, for /readyz; empty when they are.
+  [[nodiscard]] std::string not_ready() const;
+  // Reads the options anew, and takes on what a running daemon can; connects to the gateway again,
+  // with what token file and certificates hold now, and opens the logs anew. Returns the answer for
+  // who asked; on an error, which is for people, everything is as it was.
+  ipc::Result<std::string> reload();
   // Called when a client asks for the end.
   void on_stop_request(std::function<void()> stop) { stop_requested_ = std::move(stop); }
 
@@ -94,12 +103,14 @@ class Supervisor {
   void stop_by_request(bool runs, std::function<void()> answered);
   void end_runs_then(std::function<void()> done);
   void wait_for_runs(std::chrono::milliseconds left, std::function<void()> done);
+  void take_limits(Reloaded& reloaded);
   void adopt(std::function<void(const CommandRefusal&)> done);
   [[nodiscard]] std::string daemon_view() const;
 
   boost::asio::io_context& context_;
   Base base_;
   std::string started_at_;
+  Metrics metrics_{.began_us = ipc::now_us()};
   ChildTable children_;
   Spawner spawner_;
   SyncThread ledger_disk_;
@@ -133,6 +144,7 @@ class Supervisor {
   bool cursor_timer_set_ = false;
   Timer stop_timer_;
   Timer group_timer_;
+  bool serving_ = false;
   bool stopping_ = false;
   std::function<void()> stop_requested_;
 };

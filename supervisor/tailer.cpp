@@ -117,6 +117,7 @@ void Tailer::read(const RunPtr& run) {
     }
   }
   if (run->progress.end == from) return;
+  if (hooks_.metrics != nullptr) hooks_.metrics->journal_bytes += run->progress.end - from;
   const Last last = burst->summary.last;
   const bool important = last == Last::terminal || last == Last::paused;
   if (important || (run->progress.next_seq > events && hooks_.wanted(*run))) sync(run);
@@ -125,6 +126,7 @@ void Tailer::read(const RunPtr& run) {
 
 void Tailer::take(const RunPtr& run, const ipc::JournalFrame& frame, std::uint64_t end) {
   const bool begun = run->burst->summary.step_begun;
+  if (hooks_.metrics != nullptr) hooks_.metrics->frame_read(*run->burst, frame);
   apply_frame(*run, run->burst->summary, frame, end);
   if (!begun && run->burst->summary.step_begun) hooks_.step_begun(run);
 }
@@ -136,15 +138,20 @@ class Tailer::Group final : public DiskJob {
   Group(Tailer& tailer, std::vector<RunPtr> runs) : tailer_(tailer) {
     entries_.reserve(runs.size());
     for (RunPtr& run : runs) {
-      entries_.push_back({run, run->burst->journal, run->progress, {}});
+      entries_.push_back({run, run->burst->journal, run->progress, {}, {}});
     }
   }
   void work() override {
     for (Entry& entry : entries_) {
+      const auto begun = std::chrono::steady_clock::now();
       if (::fdatasync(entry.journal->get()) != 0) entry.result = ipc::errno_error("sync a journal");
+      entry.took = std::chrono::steady_clock::now() - begun;
     }
   }
   void done() override {
+    if (Metrics* metrics = tailer_.hooks_.metrics) {
+      for (const Entry& entry : entries_) metrics->journal_sync_time.add(entry.took);
+    }
     for (const Entry& entry : entries_) tailer_.synced(entry.run, entry.reached, entry.result);
     tailer_.group_done();
   }
@@ -155,6 +162,7 @@ class Tailer::Group final : public DiskJob {
     std::shared_ptr<ipc::UniqueFd> journal;
     Progress reached;
     ipc::Result<void> result;
+    std::chrono::steady_clock::duration took{};
   };
   Tailer& tailer_;
   std::vector<Entry> entries_;

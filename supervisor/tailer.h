@@ -8,6 +8,7 @@
 
 #include "ipc/journal_frame.h"
 #include "supervisor/clock.h"
+#include "supervisor/metrics.h"
 #include "supervisor/run.h"
 #include "supervisor/sync_thread.h"
 
@@ -21,6 +22,7 @@ class Tailer {
     std::function<void(const RunPtr&)> durable;  // progress.synced_* moved
     std::function<void(const RunPtr&)> sync_failed;
     std::function<void(const RunPtr&)> step_begun;  // the burst's first step has begun
+    Metrics* metrics = nullptr;                     // outlives this; null: nobody counts
   };
 
   Tailer(boost::asio::any_io_executor executor, SyncThread& disk, Hooks hooks)

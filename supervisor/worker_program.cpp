@@ -34,6 +34,8 @@ ipc::Result<ipc::UniqueFd> open_program() {
                           ") nor in ../libexec/charter-daemon");
 }
 
+std::string log_of(const ipc::Layout& layout) { return layout.data_dir() + "/workers.log"; }
+
 ipc::Result<ipc::UniqueFd> open_log(const std::string& path) {
   ipc::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!file) return ipc::errno_error("open " + path);
@@ -54,7 +56,7 @@ ipc::Result<WorkerProgram> WorkerProgram::open(const ipc::Layout& layout,
   worker.program = std::move(*program);
   worker.null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!worker.null) return ipc::errno_error("open /dev/null");
-  auto log = open_log(layout.data_dir() + "/workers.log");
+  auto log = open_log(log_of(layout));
   if (!log) return log.error();
   worker.log = std::move(*log);
   worker.environment = ipc::clean_environment();
@@ -63,6 +65,14 @@ ipc::Result<WorkerProgram> WorkerProgram::open(const ipc::Layout& layout,
     worker.environment.push_back("CHARTER_DAEMON_TOOLCHAIN_PYTHON=" + toolchain_python);
   }
   return worker;
+}
+
+ipc::Result<void> WorkerProgram::reopen_log(const ipc::Layout& layout) {
+  auto fresh = open_log(log_of(layout));
+  if (!fresh) return fresh.error();
+  // In one step, under the same number.
+  if (::dup3(fresh->get(), log.get(), O_CLOEXEC) < 0) return ipc::errno_error("reopen the log");
+  return {};
 }
 
 }  // namespace charter::supervisor

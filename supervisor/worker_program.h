@@ -21,6 +21,10 @@ struct WorkerProgram {
   // `toolchain_python` is for workers to know, or empty.
   static ipc::Result<WorkerProgram> open(const ipc::Layout& layout,
                                          const std::string& toolchain_python);
+
+  // Opens the log anew, for workers to come, where somebody has renamed it or it has become long.
+  // Another thread may make a child meanwhile.
+  ipc::Result<void> reopen_log(const ipc::Layout& layout);
 };
 
 }  // namespace charter::supervisor

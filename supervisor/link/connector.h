@@ -31,6 +31,8 @@ class Connector {
   };
 
   Connector(boost::asio::any_io_executor executor, TlsSettings tls);
+  // From the next connection on.
+  void use(const TlsSettings& tls) { tls_.use(tls); }
   ~Connector();
   Connector(const Connector&) = delete;
   Connector& operator=(const Connector&) = delete;

@@ -68,6 +68,7 @@ class Link::Impl : public std::enable_shared_from_this<Impl>, public WebSocketOw
   void wake() {
     if (exchange_) exchange_->wake();
   }
+  void use(const std::string& token, const std::string& token_file, const TlsSettings& tls);
   void redial();
   void stop(std::function<void()> done);
   // The client hears nothing more, whatever still ends.
@@ -349,6 +350,14 @@ void Link::Impl::arm(Clock::time_point when, void (Impl::*expired)()) {
       });
 }
 
+void Link::Impl::use(const std::string& token, const std::string& token_file,
+                     const TlsSettings& tls) {
+  settings_.token = token;
+  settings_.token_file = token_file;
+  settings_.tls = tls;
+  connector_.use(tls);
+}
+
 void Link::Impl::redial() {
   if (stopping_ || state_ == State::stopped) return;
   const bool was_up = state_ == State::up;
@@ -418,6 +427,10 @@ Link::~Link() { impl_->abandon(); }
 void Link::start() { impl_->start(); }
 
 void Link::wake() { impl_->wake(); }
+
+void Link::use(const std::string& token, const std::string& token_file, const TlsSettings& tls) {
+  impl_->use(token, token_file, tls);
+}
 
 void Link::redial() { impl_->redial(); }
 

@@ -83,6 +83,8 @@ class Link {
   void start();
   // There is something to fill. Cheap; many calls cost one.
   void wake();
+  // From the next connection on.
+  void use(const std::string& token, const std::string& token_file, const TlsSettings& tls);
   // Connects anew, at once, with what token file and certificates hold now.
   void redial();
   // Closes with a close frame if that works within 200 ms, then calls `done` once.

@@ -103,6 +103,11 @@ class TlsClient::Context {
 
 TlsClient::TlsClient(TlsSettings settings) : settings_(std::move(settings)) {}
 
+void TlsClient::use(const TlsSettings& settings) {
+  settings_ = settings;
+  context_.reset();  // a handshake under way has it, too
+}
+
 TlsClient::~TlsClient() = default;
 
 std::shared_ptr<TlsClient::Handshake> TlsClient::secure(asio::ip::tcp::socket socket,

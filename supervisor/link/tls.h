@@ -31,6 +31,9 @@ class TlsClient {
     virtual void cancel() = 0;
   };
 
+  // From the next handshake on.
+  void use(const TlsSettings& settings);
+
   // Shakes hands on a connected socket; `host` is what the certificate must be made out to. Calls
   // `done` once on the socket's executor, never from inside this call, unless cancelled.
   [[nodiscard]] std::shared_ptr<Handshake> secure(boost::asio::ip::tcp::socket socket,

@@ -142,6 +142,7 @@ TEST_F(JsonShape, OfTheDaemonAndItsEnd) {
   fits_one("status", {"status"});
   fits_one("doctor", {"doctor", "--gateway", scene.gateway.url()});
   fits_one("support-bundle", {"support-bundle", "-o", scene.project.scratch("bundle.tar.gz")});
+  fits_one("reload", {"reload"});
   fits_one("drain", {"drain", "--stay"});
   fits_one("status", {"status"});
   fits_one("stop", {"stop"});
@@ -240,6 +241,7 @@ TEST_F(JsonShape, WhatIsAskedForIsSaidOnStandardOutput) {
                                              {"help", "runs"},
                                              {"manual"},
                                              {"completion", "bash"},
+                                             {"reload"},
                                              {"drain", "--stay"},
                                              {"drain", "--off"},
                                              {"stop"}}) {
