@@ -111,6 +111,16 @@ Before a host goes down it is better to let what executes come to its end, and t
 
     charter-daemon drain --wait
 
+A token, certificates, limits and --max-runs that have changed in the --config file or the files it names count
+without a restart after this, or after SIGHUP:
+
+    charter-daemon reload
+
+With --metrics-listen the daemon serves /metrics for Prometheus, /healthz and /readyz on a loopback address or a
+Unix socket.
+
+    charter-daemon start --project-path . --metrics-listen 127.0.0.1:9464
+
 An installed package has units for systemd, of which each instance is the daemon of one project, with options as
 variables in /etc/charter-daemon/INSTANCE.env; docs/OPERATING.md, which comes with it, says how they are set up.)";
 
@@ -177,7 +187,7 @@ constexpr std::array kTopics{
     Topic{"gateways", "The connection to a gateway, and running one", kGateway},
     Topic{"limits", "What a run may take", kLimits},
     Topic{"sandbox", "Keeping a run's steps in the project", kSandbox},
-    Topic{"services", "Stopping, draining and upgrading a daemon", kServices},
+    Topic{"services", "Stopping, draining, reloading and watching a daemon", kServices},
     Topic{"troubleshooting", "Finding out what is wrong", kTroubleshooting},
     Topic{"json", "Output for scripts", kJson},
     Topic{"exit-codes", "What exit codes mean", kExitCodes, TopicTail::exit_codes},

@@ -150,5 +150,21 @@ TEST_F(SupportBundle, IsMadeWithTheDaemonDown) {
   EXPECT_THAT(files.at("files.txt"), HasSubstr("/journals/r1.cj"));
 }
 
+// Its log goes where --log-file says, in whatever form.
+TEST_F(SupportBundle, FindsTheLogThatGoesToAFile) {
+  daemon->stop();
+  const std::string log = project.scratch("named.log");
+  DaemonOptions options;
+  options.arguments = {"--log-file", log, "--log-format", "json"};
+  DaemonProcess logging(project, options);
+  ASSERT_TRUE(eventually(kSoon, [&] {
+    return read_file(log).find("Gateway connection failed") != std::string::npos;
+  }));
+  write_file(log, read_file(log) + "{\"another\":\"" + kInput + "\"}\n");
+  const auto files = unpacked({"--log-file", log});
+  EXPECT_THAT(files.at("daemon.log"), HasSubstr("\"level\":\"WARNING\",\"message\":\"Gateway"));
+  EXPECT_THAT(files.at("daemon.log"), Not(HasSubstr(kInput)));
+}
+
 }  // namespace
 }  // namespace charter::tests
