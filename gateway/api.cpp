@@ -7,6 +7,7 @@
 
 #include "gateway/json_writer.h"
 #include "gateway/views.h"
+#include "ipc/exposition.h"
 #include "ipc/versions.h"
 
 namespace charter::gateway {
@@ -34,6 +35,8 @@ bool matches(const std::array<std::string_view, 4>& pattern, const std::vector<s
 const Api::Route* Api::find(const ApiRequest& request, std::string& allowed) {
   static constexpr std::array kRoutes = {
       Route{"GET", {"healthz"}, &Api::health},
+      Route{"GET", {"readyz"}, &Api::health},
+      Route{"GET", {"metrics"}, &Api::metrics},
       Route{"GET", {"api"}, &Api::index},
       Route{"GET", {"api", "workers"}, &Api::workers},
       Route{"GET", {"api", "workers", "*", "workflows"}, &Api::described},
@@ -76,6 +79,8 @@ void Api::index(const ApiRequest&, const Respond& respond) {
                   "\n\n"
                   "/\n"
                   "/healthz\n"
+                  "/readyz\n"
+                  "/metrics\n"
                   "/api/workers\n"
                   "/api/workers/CONNECTION/workflows\n"
                   "/api/workflows\n"
@@ -95,6 +100,31 @@ void Api::health(const ApiRequest&, const Respond& respond) {
                       .text("version", ipc::product_version())
                       .number("workers", static_cast<std::int64_t>(hub_.workers().size()))
                       .take();
+  respond(std::move(response));
+}
+
+void Api::metrics(const ApiRequest&, const Respond& respond) {
+  const auto workers = hub_.workers();
+  double running = 0;
+  double paused = 0;
+  for (const DaemonSession* worker : workers) {
+    running += static_cast<double>(worker->load().running);
+    paused += static_cast<double>(worker->load().paused);
+  }
+  ipc::Exposition text;
+  text.gauge("charter_build_info", "The program's version")
+      .sample(1, {{"version", ipc::product_version()}});
+  text.gauge("charter_gateway_workers", "Daemons that are connected",
+             static_cast<double>(workers.size()))
+      .gauge("charter_gateway_runs", "Runs of connected daemons, as their last heartbeats say")
+      .sample(running, {{"state", "running"}})
+      .sample(paused, {{"state", "paused"}})
+      .gauge("charter_gateway_storing", "Whether what arrives can be stored",
+             hub_.trouble().empty() ? 1 : 0)
+      .process();
+  ApiResponse response;
+  response.content_type = ipc::Exposition::kContentType;
+  response.body = text.take();
   respond(std::move(response));
 }
 

@@ -28,6 +28,7 @@ class Api {
 
   void index(const ApiRequest& request, const Respond& respond);
   void health(const ApiRequest& request, const Respond& respond);
+  void metrics(const ApiRequest& request, const Respond& respond);
   void workers(const ApiRequest& request, const Respond& respond);
   void described(const ApiRequest& request, const Respond& respond);
   void runs(const ApiRequest& request, const Respond& respond);

@@ -76,7 +76,8 @@ void HttpSession::on_header(Error error) {
   const bool changes = daemon || !safe(request.method());
   // Whoever may not see anything yet must be able to log in on the page.
   const PageFile* page = find_page_file(request.target());
-  const bool open_to_all = page != nullptr || request.target() == "/healthz";
+  const bool open_to_all =
+      page != nullptr || request.target() == "/healthz" || request.target() == "/readyz";
   auto refusal = services_.access.refuse(request, changes, open_to_all);
   if (!refusal && daemon && request.method() != http::verb::get) {
     refusal = ApiError{405, "method_not_allowed", "daemons connect with GET"};

@@ -91,6 +91,20 @@ TEST_P(EmbeddedGateway, StartsApprovesAndShowsRuns) {
             "4 RunCompleteEvent");
 }
 
+// A monitoring system asks for its figures as it asks the daemon.
+TEST_P(EmbeddedGateway, TellsMetricsAndReadiness) {
+  DaemonProcess daemon(project, options());
+  const auto exposed = [this](const char* line) {
+    return http(port, "GET", "/metrics").body.find(std::string("\n") + line + "\n") !=
+           std::string::npos;
+  };
+  EXPECT_TRUE(eventually(kSoon, [&] { return exposed("charter_gateway_workers 1"); }));
+  EXPECT_TRUE(exposed("charter_gateway_storing 1"));
+  EXPECT_THAT(http(port, "GET", "/metrics").head, HasSubstr("text/plain; version=0.0.4"));
+  EXPECT_EQ(http(port, "GET", "/readyz").status, 200);
+  EXPECT_EQ(http(port, "POST", "/metrics", "{}").status, 405);
+}
+
 TEST_P(EmbeddedGateway, CancelsAnExecutingRun) {
   DaemonProcess daemon(project, options());
   ASSERT_TRUE(hand_off(daemon.socket(), {"r1", "hold", project.plan("hold"), {}, {}, {}}).ok);
