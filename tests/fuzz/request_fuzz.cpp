@@ -144,6 +144,7 @@ class Daemon {
     hooks.watched = [](const RunPtr&) {};
     hooks.drain = [](bool) {};
     hooks.take_drain_back = [] { return true; };
+    hooks.reload = []() -> ipc::Result<std::string> { return R"({"ok":true})"; };
     return hooks;
   }
 
