@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "client/outcome.h"
+#include "ipc/json_object.h"
 #include "ipc/json_scan.h"
 
 namespace charter::client {
@@ -64,11 +65,9 @@ ipc::Result<std::string> read_many(const Question& question, std::string_view li
     }
   }
   if (values.empty() && !question.optional) return ipc::plain_error("Give at least one.");
-  std::string json = "[";
-  for (const std::string& value : values) {
-    json += (json.size() > 1 ? "," : "") + ipc::quoted(value);
-  }
-  return json + "]";
+  ipc::JsonArray json;
+  for (const std::string& value : values) json.text(value);
+  return json.str();
 }
 
 void list_options(const Question& question) {

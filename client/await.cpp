@@ -10,6 +10,7 @@
 #include "client/step_list.h"
 #include "client/table.h"
 #include "client/times.h"
+#include "ipc/json_object.h"
 #include "ipc/layout.h"
 #include "ipc/peer.h"
 
@@ -27,23 +28,25 @@ using Runs = std::vector<std::unique_ptr<Watched>>;
 // {"step":{…}} with what the events had; null of a run that had none.
 std::string outputs_json(const Watched& watched) {
   if (!watched.has_events) return "null";
-  std::string json = "{";
+  ipc::JsonObject json;
   for (const StepView& step : watched.steps.steps()) {
-    if (step.outputs.empty()) continue;
-    if (json.size() > 1) json += ',';
-    json += ipc::quoted(step.id) + ":" + step.outputs;
+    if (!step.outputs.empty()) json.raw(step.id, step.outputs);
   }
-  return json + "}";
+  return json.str();
 }
 
 int exit_code_of(const RunEnd& end) { return end.status == "completed" ? 0 : kExitRunFailed; }
 
 std::string end_json(const Watched& watched) {
   const RunEnd& end = watched.run->end();
-  const std::string error = end.error.empty() ? "null" : ipc::quoted(end.error);
-  return R"({"run_id":)" + ipc::quoted(watched.run->id()) + R"(,"status":)" +
-         ipc::quoted(end.status) + R"(,"error":)" + error + R"(,"outputs":)" +
-         outputs_json(watched) + R"(,"exit_code":)" + std::to_string(exit_code_of(end)) + "}\n";
+  return ipc::JsonObject()
+             .text("run_id", watched.run->id())
+             .text("status", end.status)
+             .text_or_null("error", end.error)
+             .raw("outputs", outputs_json(watched))
+             .number("exit_code", exit_code_of(end))
+             .str() +
+         "\n";
 }
 
 // A line for each output; texts as they are, anything else as JSON.

@@ -55,25 +55,27 @@ Expected<Target> find_target(const ipc::OptionValues& values) {
   return target;
 }
 
-Request::Request(std::string_view op)
-    : line_(R"({"type":"control","version":)" + std::to_string(ipc::kControlVersion)) {
-  text("op", op);
+Request::Request(std::string_view op) {
+  object_.text("type", "control").number("version", ipc::kControlVersion).text("op", op);
 }
 
 Request& Request::text(std::string_view key, std::string_view value) {
-  return raw(key, ipc::quoted(value));
+  object_.text(key, value);
+  return *this;
 }
 
 Request& Request::number(std::string_view key, std::int64_t value) {
-  return raw(key, std::to_string(value));
+  object_.number(key, value);
+  return *this;
 }
 
 Request& Request::truth(std::string_view key, bool value) {
-  return raw(key, value ? "true" : "false");
+  object_.flag(key, value);
+  return *this;
 }
 
 Request& Request::raw(std::string_view key, std::string_view json) {
-  line_ += "," + ipc::quoted(key) + ":" + std::string(json);
+  object_.raw(key, json);
   return *this;
 }
 

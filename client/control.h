@@ -9,6 +9,7 @@
 #include "client/connection.h"
 #include "client/fields.h"
 #include "client/outcome.h"
+#include "ipc/json_object.h"
 #include "ipc/option_table.h"
 
 namespace charter::client {
@@ -30,10 +31,10 @@ class Request {
   Request& number(std::string_view key, std::int64_t value);
   Request& truth(std::string_view key, bool value);
   Request& raw(std::string_view key, std::string_view json);
-  [[nodiscard]] std::string line() const { return line_ + "}\n"; }
+  [[nodiscard]] std::string line() const { return object_.str() + "\n"; }
 
  private:
-  std::string line_;
+  ipc::JsonObject object_;
 };
 
 // How long a daemon may take for an answer that needs no waiting.

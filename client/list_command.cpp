@@ -10,6 +10,7 @@
 #include "client/run_view.h"
 #include "client/step_list.h"
 #include "client/times.h"
+#include "ipc/json_object.h"
 #include "ipc/layout.h"
 
 namespace charter::client {
@@ -59,12 +60,9 @@ std::vector<Fields> merged(std::vector<Fields> listed, std::vector<Fields> found
 }
 
 std::string array_of(const std::vector<Fields>& runs) {
-  std::string json = "[";
-  for (const Fields& run : runs) {
-    if (json.size() > 1) json += ',';
-    json += run.whole();
-  }
-  return json + "]";
+  ipc::JsonArray json;
+  for (const Fields& run : runs) json.raw(run.whole());
+  return json.str();
 }
 
 // How the run's steps stand: by its events, or of one that only a file tells of by that. Nothing
@@ -96,8 +94,11 @@ Expected<int> show_run(const Target& target, const std::string& id, bool json) {
   const Fields run = answer->object("run");
   const auto steps = steps_of(target, run);
   if (json) {
-    print(R"({"run":)" + std::string(answer->raw("run")) + R"(,"steps":)" +
-          (steps ? steps_json(*steps) : "null") + "}\n");
+    print(ipc::JsonObject()
+              .raw("run", answer->raw("run"))
+              .raw("steps", steps ? steps_json(*steps) : "null")
+              .str() +
+          "\n");
     return 0;
   }
   const Screen screen = standard_output();

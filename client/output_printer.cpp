@@ -6,6 +6,7 @@
 #include "client/outcome.h"
 #include "client/text.h"
 #include "ipc/journal.h"
+#include "ipc/json_object.h"
 #include "ipc/json_scan.h"
 
 namespace charter::client {
@@ -34,10 +35,6 @@ std::string_view name_of(ipc::OutputStream stream) {
       break;
   }
   return "integration";
-}
-
-std::string text_or_null(const std::string& text) {
-  return text.empty() ? "null" : ipc::quoted(text);
 }
 
 }  // namespace
@@ -110,11 +107,18 @@ void OutputPrinter::end(const Stream& stream, Begun& begun) const {
 }
 
 std::string OutputPrinter::json_of(const Stream& stream, const Begun& line) const {
-  return R"({"run_id":)" + ipc::quoted(std::get<0>(stream)) + R"(,"time":)" +
-         ipc::quoted(ipc::wire_time(line.at_us)) + R"(,"step":)" + text_or_null(line.step_id) +
-         R"(,"attempt":)" + (line.attempt == 0 ? "null" : std::to_string(line.attempt)) +
-         R"(,"stream":)" + ipc::quoted(name_of(std::get<1>(stream))) + R"(,"source":)" +
-         text_or_null(std::get<2>(stream)) + R"(,"text":)" + ipc::quoted(line.text) + "}\n";
+  const auto& [run, kind, source] = stream;
+  const auto attempt = line.attempt == 0 ? std::nullopt : std::optional<std::int64_t>(line.attempt);
+  return ipc::JsonObject()
+             .text("run_id", run)
+             .text("time", ipc::wire_time(line.at_us))
+             .text_or_null("step", line.step_id)
+             .number("attempt", attempt)
+             .text("stream", name_of(kind))
+             .text_or_null("source", source)
+             .text("text", line.text)
+             .str() +
+         "\n";
 }
 
 void OutputPrinter::show_line(const Stream& stream, const Begun& line) const {

@@ -7,6 +7,7 @@
 
 #include "client/waiting.h"
 #include "ipc/job.h"
+#include "ipc/json_object.h"
 #include "ipc/unique_fd.h"
 
 namespace charter::client {
@@ -44,22 +45,6 @@ std::string_view waits_at(const Fields& state) {
   return waiting->form ? R"("input")" : R"("gate")";
 }
 
-class View {
- public:
-  View& raw(std::string_view key, std::string_view json) {
-    text_ += (text_.empty() ? "{" : ",") + ipc::quoted(key) + ":" + std::string(json);
-    return *this;
-  }
-  View& text(std::string_view key, std::string_view value) { return raw(key, ipc::quoted(value)); }
-  View& text_or_null(std::string_view key, std::string_view value) {
-    return value.empty() ? raw(key, "null") : text(key, value);
-  }
-  [[nodiscard]] std::string str() const { return text_ + "}"; }
-
- private:
-  std::string text_;
-};
-
 }  // namespace
 
 std::vector<std::string> state_file_ids(const ipc::Layout& layout) {
@@ -93,7 +78,7 @@ std::string view_of(const ipc::Layout& layout, const std::string& run, const Fie
   const std::string plan = layout.root() + "/workflows/" + workflow + "/plan.yml";
   const bool planned = !workflow.empty() && workflow.find('/') == std::string::npos && exists(plan);
   const bool ours = exists(layout.journal(run));
-  return View()
+  return ipc::JsonObject()
       .text("run_id", run)
       .text("workflow_id", workflow)
       .text_or_null("workflow_path", planned ? plan : "")

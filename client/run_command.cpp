@@ -7,6 +7,7 @@
 #include "client/commands.h"
 #include "client/control.h"
 #include "client/follow.h"
+#include "ipc/json_object.h"
 
 namespace charter::client {
 namespace {
@@ -25,12 +26,9 @@ Expected<std::string> variables_of(const std::vector<std::string>& given) {
     if (at == variables.end()) at = variables.insert(at, {key, {}});
     at->second = item.substr(equals + 1);
   }
-  std::string json = "{";
-  for (const auto& [key, value] : variables) {
-    if (json.size() > 1) json += ',';
-    json += ipc::quoted(key) + ":" + ipc::quoted(value);
-  }
-  return json + "}";
+  ipc::JsonObject json;
+  for (const auto& [key, value] : variables) json.text(key, value);
+  return json.str();
 }
 
 // Asks for a run, says its id, and stays with it when asked to.

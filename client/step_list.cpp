@@ -5,6 +5,7 @@
 
 #include "client/text.h"
 #include "client/times.h"
+#include "ipc/json_object.h"
 
 namespace charter::client {
 namespace {
@@ -18,14 +19,6 @@ std::string id_of(const Fields& holder, std::string_view key) {
 
 bool open(std::string_view state) {
   return state == "running" || state == "retrying" || state == "waiting";
-}
-
-std::string number_or_null(const std::optional<std::int64_t>& number) {
-  return number ? std::to_string(*number) : "null";
-}
-
-std::string text_or_null(const std::string& text) {
-  return text.empty() ? "null" : ipc::quoted(text);
 }
 
 // What a state file says of its current step.
@@ -164,17 +157,20 @@ void StepList::pass_time(std::int64_t now_ms) {
 }
 
 std::string steps_json(const StepList& list) {
-  std::string json = "[";
+  ipc::JsonArray json;
   for (const StepView& one : list.steps()) {
-    if (json.size() > 1) json += ',';
-    json += R"({"step_id":)" + ipc::quoted(one.id) + R"(,"type":)" + text_or_null(one.type) +
-            R"(,"state":)" + ipc::quoted(one.state) + R"(,"attempts":)" +
-            number_or_null(one.attempts) + R"(,"max_attempts":)" +
-            number_or_null(one.max_attempts) + R"(,"started_at":)" + text_or_null(one.started_at) +
-            R"(,"duration_ms":)" + number_or_null(one.duration_ms) + R"(,"error":)" +
-            text_or_null(one.error) + "}";
+    json.raw(ipc::JsonObject()
+                 .text("step_id", one.id)
+                 .text_or_null("type", one.type)
+                 .text("state", one.state)
+                 .number("attempts", one.attempts)
+                 .number("max_attempts", one.max_attempts)
+                 .text_or_null("started_at", one.started_at)
+                 .number("duration_ms", one.duration_ms)
+                 .text_or_null("error", one.error)
+                 .str());
   }
-  return json + "]";
+  return json.str();
 }
 
 std::optional<std::int64_t> elapsed_ms(const StepView& step, std::int64_t now_ms) {

@@ -5,9 +5,9 @@
 #include <charconv>
 #include <limits>
 
-#include "gateway/json_writer.h"
 #include "gateway/views.h"
 #include "ipc/exposition.h"
+#include "ipc/json_object.h"
 #include "ipc/versions.h"
 
 namespace charter::gateway {
@@ -95,11 +95,11 @@ void Api::health(const ApiRequest&, const Respond& respond) {
   const bool good = hub_.trouble().empty();
   ApiResponse response;
   response.status = good ? 200 : 503;
-  response.body = JsonObject()
-                      .text("status", std::string_view(good ? "ok" : "not_storing"))
+  response.body = ipc::JsonObject()
+                      .text("status", good ? "ok" : "not_storing")
                       .text("version", ipc::product_version())
                       .number("workers", static_cast<std::int64_t>(hub_.workers().size()))
-                      .take();
+                      .str();
   respond(std::move(response));
 }
 
@@ -139,7 +139,7 @@ void Api::workers(const ApiRequest& request, const Respond& respond) {
                     views.push_back(view_of(*worker));
                   }
                   for (const WorkerRow& row : *absent) views.push_back(view_of(row));
-                  respond({.body = JsonObject().raw("workers", json_array(views)).take()});
+                  respond({.body = ipc::JsonObject().raw("workers", ipc::json_array(views)).str()});
                 });
 }
 
@@ -156,11 +156,11 @@ void Api::described(const ApiRequest& request, const Respond& respond) {
   worker->describe(
       [respond, connection, name = worker->worker_id()](const ipc::Result<std::string>& workflows) {
         if (!workflows) return respond(to_response({409, "not_told", workflows.error().what}));
-        respond({.body = JsonObject()
-                             .text("worker_id", std::string_view(name))
+        respond({.body = ipc::JsonObject()
+                             .text("worker_id", name)
                              .number("connection", connection)
                              .raw("workflows", *workflows)
-                             .take()});
+                             .str()});
       });
 }
 

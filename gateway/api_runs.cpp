@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "gateway/api.h"
-#include "gateway/json_writer.h"
 #include "gateway/views.h"
+#include "ipc/json_object.h"
 
 namespace charter::gateway {
 namespace {
@@ -70,24 +70,25 @@ void Api::runs(const ApiRequest& request, const Respond& respond) {
         }
         std::optional<std::string> next;
         if (rows->size() > shown) next = std::to_string((*rows)[shown - 1].id);
-        respond({.body = JsonObject().raw("runs", json_array(views)).text("next", next).take()});
+        respond(
+            {.body =
+                 ipc::JsonObject().raw("runs", ipc::json_array(views)).text("next", next).str()});
       });
 }
 
 void Api::workflows(const ApiRequest& request, const Respond& respond) {
   if (auto refusal = unknown_parameter(request, {})) return respond(to_response(*refusal));
-  store_.submit([](Store& store) { return store.runs.workflows(kMostWorkflows); },
-                [respond](const ipc::Result<std::vector<WorkflowRow>>& rows) {
-                  if (!rows) return respond(to_response(store_error(rows.error())));
-                  std::vector<std::string> views;
-                  for (const WorkflowRow& row : *rows) {
-                    views.push_back(JsonObject()
-                                        .text("workflow", std::string_view(row.workflow))
-                                        .number("runs", row.runs)
-                                        .take());
-                  }
-                  respond({.body = JsonObject().raw("workflows", json_array(views)).take()});
-                });
+  store_.submit(
+      [](Store& store) { return store.runs.workflows(kMostWorkflows); },
+      [respond](const ipc::Result<std::vector<WorkflowRow>>& rows) {
+        if (!rows) return respond(to_response(store_error(rows.error())));
+        std::vector<std::string> views;
+        for (const WorkflowRow& row : *rows) {
+          views.push_back(
+              ipc::JsonObject().text("workflow", row.workflow).number("runs", row.runs).str());
+        }
+        respond({.body = ipc::JsonObject().raw("workflows", ipc::json_array(views)).str()});
+      });
 }
 
 void Api::run(const ApiRequest& request, const Respond& respond) {
@@ -134,14 +135,14 @@ void Api::events(const ApiRequest& request, const Respond& respond) {
         const auto& [run, page] = **found;
         std::vector<std::string> views;
         for (const EventRow& event : page.events) views.push_back(view_of(event));
-        respond({.body = JsonObject()
-                             .text("run_id", std::string_view(run.run_id))
-                             .text("status", std::string_view(run.status))
-                             .boolean("finished", run.finished_us.has_value())
-                             .raw("events", json_array(views))
+        respond({.body = ipc::JsonObject()
+                             .text("run_id", run.run_id)
+                             .text("status", run.status)
+                             .flag("finished", run.finished_us.has_value())
+                             .raw("events", ipc::json_array(views))
                              .number("next", page.next)
-                             .boolean("more", page.more)
-                             .take()});
+                             .flag("more", page.more)
+                             .str()});
       });
 }
 

@@ -3,8 +3,8 @@
 #include <charconv>
 #include <optional>
 
-#include "gateway/json_writer.h"
 #include "gateway/store_thread.h"
+#include "ipc/json_object.h"
 
 namespace charter::gateway {
 namespace {
@@ -43,10 +43,10 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 }  // namespace
 
 ApiResponse to_response(const ApiError& error) {
-  JsonObject inner;
-  inner.text("code", std::string_view(error.code)).text("message", std::string_view(error.message));
-  if (!error.field.empty()) inner.text("field", std::string_view(error.field));
-  return {.status = error.status, .body = JsonObject().raw("error", inner.take()).take()};
+  ipc::JsonObject inner;
+  inner.text("code", error.code).text("message", error.message);
+  if (!error.field.empty()) inner.text("field", error.field);
+  return {.status = error.status, .body = ipc::JsonObject().raw("error", inner.str()).str()};
 }
 
 ApiError store_error(const ipc::Error& error) {

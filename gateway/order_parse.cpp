@@ -2,8 +2,8 @@
 #include <boost/uuid/uuid_io.hpp>
 #include <initializer_list>
 
-#include "gateway/json_writer.h"
 #include "gateway/order.h"
+#include "ipc/json_object.h"
 #include "ipc/json_scan.h"
 #include "ipc/layout.h"
 
@@ -111,15 +111,15 @@ ParsedOrder finish(const Body& body, Order order) {
 }
 
 // Of a command that is never answered, in the daemon's form.
-JsonObject message_of(const Order& order, std::string_view type) {
-  JsonObject message;
-  message.text("type", type).text("run_id", std::string_view(order.run_id));
+ipc::JsonObject message_of(const Order& order, std::string_view type) {
+  ipc::JsonObject message;
+  message.text("type", type).text("run_id", order.run_id);
   return message;
 }
 
-std::string with_note(JsonObject message, const Order& order,
+std::string with_note(ipc::JsonObject message, const Order& order,
                       const std::optional<std::string>& note) {
-  return message.text("note", note).text("command_id", std::string_view(order.command_id)).take();
+  return message.text("note", note).text("command_id", order.command_id).str();
 }
 
 }  // namespace
@@ -135,13 +135,13 @@ ParsedOrder parse_start(std::string_view text) {
   if (!ipc::valid_run_id(order.run_id)) {
     body.fail("run_id", "must match " + std::string(ipc::kRunIdRule));
   }
-  order.message = JsonObject()
-                      .text("type", std::string_view("run.start"))
-                      .text("command_id", std::string_view(order.command_id))
-                      .text("workflow_id", std::string_view(workflow))
-                      .text("run_id", std::string_view(order.run_id))
+  order.message = ipc::JsonObject()
+                      .text("type", "run.start")
+                      .text("command_id", order.command_id)
+                      .text("workflow_id", workflow)
+                      .text("run_id", order.run_id)
                       .raw("variables", variables)
-                      .take();
+                      .str();
   return finish(body, std::move(order));
 }
 
@@ -150,8 +150,8 @@ ParsedOrder parse_resume(std::string_view text, std::string run_id) {
   Order order = begin_order(body, "resume");
   order.run_id = std::move(run_id);
   const bool approved = body.required_boolean("approved");
-  JsonObject message = message_of(order, "run.resume");
-  message.boolean("approved", approved);
+  ipc::JsonObject message = message_of(order, "run.resume");
+  message.flag("approved", approved);
   order.message = with_note(std::move(message), order, body.text("note"));
   return finish(body, std::move(order));
 }
@@ -178,10 +178,10 @@ ParsedOrder parse_input(std::string_view text, std::string run_id) {
       body.fail("input.kind", "must be a string");
     }
   }
-  JsonObject message = message_of(order, "run.input");
-  order.message = message.text("command_id", std::string_view(order.command_id))
+  ipc::JsonObject message = message_of(order, "run.input");
+  order.message = message.text("command_id", order.command_id)
                       .raw("input", input.empty() ? "null" : input)
-                      .take();
+                      .str();
   return finish(body, std::move(order));
 }
 

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "supervisor/json_object.h"
+#include "ipc/json_object.h"
 
 namespace charter::supervisor {
 namespace {
@@ -97,7 +97,7 @@ void ControlSession::handle_line() {
 
 void ControlSession::refuse(std::string_view text) {
   handled_ = true;
-  send_last(JsonObject().flag("ok", false).text("error", text).str());
+  send_last(ipc::JsonObject().flag("ok", false).text("error", text).str());
 }
 
 void ControlSession::set_deadline() {

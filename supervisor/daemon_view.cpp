@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "ipc/journal.h"
+#include "ipc/json_object.h"
 #include "ipc/versions.h"
-#include "supervisor/json_object.h"
 #include "supervisor/log.h"
 #include "supervisor/log_output.h"
 #include "supervisor/reload.h"
@@ -78,7 +78,7 @@ ipc::Result<std::string> Supervisor::reload() {
 std::string Supervisor::daemon_view() const {
   const Registry::Counts counts = registry_.counts();
   const auto number = [](auto value) { return static_cast<std::int64_t>(value); };
-  const std::string runs = JsonObject()
+  const std::string runs = ipc::JsonObject()
                                .number("queued", number(counts.queued))
                                .number("executing", number(counts.executing))
                                .number("paused", number(counts.paused))
@@ -94,7 +94,7 @@ std::string Supervisor::daemon_view() const {
   const bool pong = link.confirms_by_pong;
   constexpr std::string_view kStates[] = {"stopped", "connecting", "up", "waiting"};
   const std::string gateway =
-      JsonObject()
+      ipc::JsonObject()
           .text("url", base_.gateway.url)
           .text("state", kStates[static_cast<std::size_t>(link.state)])
           .text_or_null("last_error", link.last_error)
@@ -112,7 +112,7 @@ std::string Supervisor::daemon_view() const {
           .number("backlog_runs", number(counts.undelivered_runs))
           .number("next_try_ms", number(link.next_try.count()))
           .str();
-  JsonObject view;
+  ipc::JsonObject view;
   view.text("version", ipc::product_version())
       .number("pid", ::getpid())
       .text("project", base_.layout.root())

@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "ipc/journal.h"
-#include "supervisor/json_object.h"
+#include "ipc/json_object.h"
 #include "supervisor/log.h"
 
 namespace charter::supervisor {
@@ -41,7 +41,11 @@ bool Drain::take_back() {
 
 std::string Drain::view() const {
   if (!on()) return "null";
-  return JsonObject().text("since", since_).flag("stay", stay_).flag("done", !hooks_.busy()).str();
+  return ipc::JsonObject()
+      .text("since", since_)
+      .flag("stay", stay_)
+      .flag("done", !hooks_.busy())
+      .str();
 }
 
 void Drain::look() {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "ipc/journal.h"
-#include "supervisor/json_object.h"
+#include "ipc/json_object.h"
 #include "supervisor/link/messages.h"
 
 namespace charter::supervisor {
@@ -49,7 +49,7 @@ EventFollower::Step EventFollower::send_next(ControlSession& session) {
   auto stored = source_->next(limit);
   if (!stored) {
     ended_ = true;
-    session.send_last(JsonObject()
+    session.send_last(ipc::JsonObject()
                           .flag("ok", false)
                           .text("code", "internal_error")
                           .text("error", stored.error().message())
@@ -68,7 +68,7 @@ EventFollower::Step EventFollower::send_next(ControlSession& session) {
 
 void EventFollower::finish(ControlSession& session, std::string_view end) {
   ended_ = true;
-  session.send_last(JsonObject().flag("ok", true).text("end", end).str());
+  session.send_last(ipc::JsonObject().flag("ok", true).text("end", end).str());
 }
 
 void EventFollower::moved(Run& /*run*/) { pump(); }

@@ -5,24 +5,23 @@
 #include <string>
 
 #include "ipc/journal_frame.h"
-#include "supervisor/json_object.h"
+#include "ipc/json_object.h"
 
 namespace charter::supervisor {
 namespace {
 
 std::string left_json(const ipc::Exit* exit) {
-  std::string list = "[";
+  ipc::JsonArray list;
   if (exit != nullptr) {
     for (const ipc::LeftProcess& process : exit->left) {
-      list += list.size() > 1 ? "," : "";
-      list += JsonObject()
-                  .number("pid", process.pid)
-                  .text("name", process.name)
-                  .text("reason", process.reason)
-                  .str();
+      list.raw(ipc::JsonObject()
+                   .number("pid", process.pid)
+                   .text("name", process.name)
+                   .text("reason", process.reason)
+                   .str());
     }
   }
-  return list + "]";
+  return list.str();
 }
 
 }  // namespace
@@ -32,7 +31,7 @@ void KillReport::moved(Run& run) {
   if (!session) return;
   if (run.state == RunState::held) {
     session_.reset();
-    session->send_last(JsonObject()
+    session->send_last(ipc::JsonObject()
                            .flag("ok", false)
                            .text("code", "held")
                            .text("error", fmt::format("Run '{}' is held: nothing can end it; the "
@@ -50,7 +49,7 @@ void KillReport::moved(Run& run) {
   const char* outcome = left ? "left" : by_kill ? "ended" : "already_finished";
   const auto waited = (BootClock::now() - asked_).count();
   const auto elapsed = exit != nullptr ? static_cast<std::int64_t>(exit->elapsed_ms) : waited;
-  session->send_last(JsonObject()
+  session->send_last(ipc::JsonObject()
                          .flag("ok", true)
                          .text("outcome", outcome)
                          .text("status", name_of(run.wire))
@@ -61,7 +60,7 @@ void KillReport::moved(Run& run) {
 }
 
 std::string already_finished(WireStatus status) {
-  return JsonObject()
+  return ipc::JsonObject()
       .flag("ok", true)
       .text("outcome", "already_finished")
       .text("status", name_of(status))

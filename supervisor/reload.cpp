@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "ipc/json_object.h"
 #include "ipc/json_scan.h"
-#include "supervisor/json_object.h"
 
 namespace charter::supervisor {
 namespace {
@@ -23,9 +23,9 @@ std::string text_of(const StartOptions& options, std::string_view name) {
 }
 
 std::string array_of(const std::vector<std::string>& names) {
-  std::string json = "[";
-  for (const std::string& name : names) json += (json.size() > 1 ? "," : "") + ipc::quoted(name);
-  return json + "]";
+  ipc::JsonArray json;
+  for (const std::string& name : names) json.text(name);
+  return json.str();
 }
 
 void take_over(StartOptions& into, const StartOptions& from) {
@@ -75,19 +75,18 @@ ipc::Result<Reloaded> read_options_anew(const StartOptions& current) {
 }
 
 std::string Reloaded::view() const {
-  std::string changes = "[";
+  ipc::JsonArray changes;
   for (const Change& change : changed) {
-    if (changes.size() > 1) changes += ',';
-    changes += JsonObject()
-                   .text("option", change.option)
-                   .text_or_null("from", change.from)
-                   .text_or_null("to", change.to)
-                   .str();
+    changes.raw(ipc::JsonObject()
+                    .text("option", change.option)
+                    .text_or_null("from", change.from)
+                    .text_or_null("to", change.to)
+                    .str());
   }
-  return JsonObject()
+  return ipc::JsonObject()
       .flag("ok", true)
       .raw("reread", array_of(reread))
-      .raw("changed", changes + "]")
+      .raw("changed", changes.str())
       .raw("needs_restart", array_of(restart))
       .str();
 }

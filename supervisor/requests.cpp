@@ -10,11 +10,11 @@
 #include <utility>
 #include <variant>
 
+#include "ipc/json_object.h"
 #include "ipc/option_table.h"
 #include "ipc/versions.h"
 #include "supervisor/event_follower.h"
 #include "supervisor/hand_off.h"
-#include "supervisor/json_object.h"
 #include "supervisor/kill_report.h"
 #include "supervisor/log.h"
 #include "supervisor/request_fields.h"
@@ -27,7 +27,8 @@ namespace {
 constexpr std::uint64_t kMaxGrace = std::numeric_limits<std::int32_t>::max();
 
 void refuse(const SessionPtr& session, std::string_view code, std::string_view text) {
-  session->send_last(JsonObject().flag("ok", false).text("code", code).text("error", text).str());
+  session->send_last(
+      ipc::JsonObject().flag("ok", false).text("code", code).text("error", text).str());
 }
 
 void refuse(const SessionPtr& session, const Refusal& refusal) {
@@ -42,7 +43,7 @@ std::uint32_t number_of(std::string_view digits) {
 }
 
 std::string formats_json() {
-  JsonObject formats;
+  ipc::JsonObject formats;
   for (const ipc::FormatVersion& format : ipc::format_versions()) {
     formats.number(format.name, format.version);
   }
@@ -77,7 +78,7 @@ void Requests::handle(const SessionPtr& session, std::string_view line) {
     log::info("Refused a request: {}", members.error().what);
     const bool other_json = ipc::check_json(line, limits).has_value();
     const std::string text = other_json ? not_a_request(line) : "Invalid JSON request";
-    session->send_last(JsonObject().flag("ok", false).text("error", text).str());
+    session->send_last(ipc::JsonObject().flag("ok", false).text("error", text).str());
     return;
   }
   const ipc::JsonMember* type = ipc::find(*members, "type");
@@ -91,7 +92,7 @@ void Requests::handle(const SessionPtr& session, std::string_view line) {
 void Requests::hand_off(const SessionPtr& session, std::string_view line, const Members& members) {
   auto read = read_hand_off(line, members);
   if (const auto* problem = std::get_if<std::string>(&read)) {
-    session->send_last(JsonObject().flag("ok", false).text("error", *problem).str());
+    session->send_last(ipc::JsonObject().flag("ok", false).text("error", *problem).str());
     return;
   }
   auto& request = std::get<HandOffRequest>(read);
@@ -105,7 +106,8 @@ void Requests::hand_off(const SessionPtr& session, std::string_view line, const 
       return;
     }
     log::warning("Refused a run: {}", log::one_line(taken.refusal->message));
-    session->send_last(JsonObject().flag("ok", false).text("error", taken.refusal->message).str());
+    session->send_last(
+        ipc::JsonObject().flag("ok", false).text("error", taken.refusal->message).str());
   });
 }
 
@@ -143,7 +145,7 @@ void Requests::control(const SessionPtr& session, const Members& members) {
 }
 
 void Requests::ping(const SessionPtr& session) {
-  session->send_last(JsonObject()
+  session->send_last(ipc::JsonObject()
                          .flag("ok", true)
                          .text("version", ipc::product_version())
                          .number("pid", ::getpid())
@@ -202,7 +204,7 @@ void Requests::retry(const SessionPtr& session, const std::string& old_id,
 void Requests::take(const SessionPtr& session, Intake::Order order) {
   intake_.take(std::move(order), [session](const Intake::Taken& taken) {
     if (taken.run == nullptr) return refuse(session, *taken.refusal);
-    JsonObject answer;
+    ipc::JsonObject answer;
     answer.flag("ok", true).text("run_id", taken.run->id);
     answer.text_or_null("workflow_path", taken.run->workflow_path);
     if (!taken.run->retry_of.empty()) answer.text("retry_of", taken.run->retry_of);
@@ -211,14 +213,10 @@ void Requests::take(const SessionPtr& session, Intake::Order order) {
 }
 
 void Requests::list(const SessionPtr& session) {
-  std::string runs = "[";
-  const auto add = [&runs](const std::string& view) {
-    runs += runs.size() > 1 ? "," : "";
-    runs += view;
-  };
-  for (const FinishedRun& finished : registry_.finished()) add(view_of(finished));
-  for (const RunPtr& one : registry_.in_order()) add(view_of(*one));
-  session->send_last(JsonObject().flag("ok", true).raw("runs", runs + "]").str());
+  ipc::JsonArray runs;
+  for (const FinishedRun& finished : registry_.finished()) runs.raw(view_of(finished));
+  for (const RunPtr& one : registry_.in_order()) runs.raw(view_of(*one));
+  session->send_last(ipc::JsonObject().flag("ok", true).raw("runs", runs.str()).str());
 }
 
 void Requests::unknown_run(const SessionPtr& session, const std::string& run_id) const {
@@ -229,7 +227,8 @@ void Requests::status(const SessionPtr& session, Fields& fields) {
   const auto run_id = fields.optional_text("run_id");
   if (!fields.good()) return refuse(session, "invalid_request", fields.problem());
   if (!run_id) {
-    session->send_last(JsonObject().flag("ok", true).raw("daemon", hooks_.daemon_view()).str());
+    session->send_last(
+        ipc::JsonObject().flag("ok", true).raw("daemon", hooks_.daemon_view()).str());
     return;
   }
   std::string view;
@@ -242,7 +241,7 @@ void Requests::status(const SessionPtr& session, Fields& fields) {
   } else {
     return unknown_run(session, *run_id);
   }
-  session->send_last(JsonObject().flag("ok", true).raw("run", view).str());
+  session->send_last(ipc::JsonObject().flag("ok", true).raw("run", view).str());
 }
 
 void Requests::events(const SessionPtr& session, Fields& fields) {
@@ -304,7 +303,7 @@ void Requests::resume(const SessionPtr& session, Fields& fields) {
   if (!fields.good()) return refuse(session, "invalid_request", fields.problem());
   commands_.decide(decision, [session, run_id = decision.run_id](const CommandRefusal& refusal) {
     if (refusal) return refuse(session, *refusal);
-    session->send_last(JsonObject().flag("ok", true).text("run_id", run_id).str());
+    session->send_last(ipc::JsonObject().flag("ok", true).text("run_id", run_id).str());
   });
 }
 
@@ -317,7 +316,7 @@ void Requests::submit(const SessionPtr& session, Fields& fields) {
   const std::string run_id = submission.run_id;
   commands_.submit(std::move(submission), [this, session, run_id](const CommandRefusal& refusal) {
     if (!refusal) {
-      session->send_last(JsonObject().flag("ok", true).text("run_id", run_id).str());
+      session->send_last(ipc::JsonObject().flag("ok", true).text("run_id", run_id).str());
     } else if (registry_.find(run_id) == nullptr && registry_.find_finished(run_id) == nullptr) {
       unknown_run(session, run_id);
     } else {
@@ -360,7 +359,7 @@ void Requests::reload(const SessionPtr& session) {
 void Requests::send_counts(const SessionPtr& session) const {
   const Registry::Counts counts = registry_.counts();
   session->send_last(
-      JsonObject()
+      ipc::JsonObject()
           .flag("ok", true)
           .number("executing", static_cast<std::int64_t>(counts.executing + counts.unreachable))
           .number("queued", static_cast<std::int64_t>(counts.queued))
@@ -375,7 +374,7 @@ void Requests::forget(const SessionPtr& session, Fields& fields) {
   if (!fields.good()) return refuse(session, "invalid_request", fields.problem());
   hooks_.forget(order, [session, id = order.run_id](const std::optional<Refusal>& refusal) {
     if (refusal) return refuse(session, *refusal);
-    session->send_last(JsonObject().flag("ok", true).text("run_id", id).str());
+    session->send_last(ipc::JsonObject().flag("ok", true).text("run_id", id).str());
   });
 }
 

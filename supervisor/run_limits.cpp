@@ -15,11 +15,11 @@
 #include <utility>
 
 #include "ipc/job.h"
+#include "ipc/json_object.h"
 #include "ipc/lock.h"
 #include "ipc/peer.h"
 #include "ipc/short_name.h"
 #include "ipc/unique_fd.h"
-#include "supervisor/json_object.h"
 #include "supervisor/limit_probe.h"
 #include "supervisor/log.h"
 #include "supervisor/text_file.h"
@@ -73,7 +73,7 @@ void end_members(const std::string& group) {
 
 std::string limit_json(const LimitState& limit) {
   if (limit.value == 0) return "null";
-  return JsonObject()
+  return ipc::JsonObject()
       .number("max", static_cast<std::int64_t>(limit.value))
       .flag("in_force", !limit.means.empty())
       .text_or_null("means", limit.means)
@@ -210,7 +210,7 @@ std::vector<std::string> RunLimits::warnings() const {
 }
 
 std::string RunLimits::json(std::int64_t run_time_max_ms) const {
-  return JsonObject()
+  return ipc::JsonObject()
       .raw("run_time_max_ms", run_time_max_ms > 0 ? std::to_string(run_time_max_ms) : "null")
       .raw("memory", limit_json(memory_))
       .raw("pids", limit_json(pids_))

@@ -1,8 +1,8 @@
 #include "supervisor/run_view.h"
 
+#include "ipc/json_object.h"
 #include "supervisor/burst.h"
 #include "supervisor/event_source.h"
-#include "supervisor/json_object.h"
 #include "supervisor/tailer.h"
 
 namespace charter::supervisor {
@@ -28,7 +28,7 @@ const char* waits_at(const Run& run) {
 }  // namespace
 
 std::string view_of(const Run& run) {
-  JsonObject view;
+  ipc::JsonObject view;
   view.text("run_id", run.id)
       .text("workflow_id", run.workflow_id)
       .text_or_null("workflow_path", run.workflow_path)
@@ -52,7 +52,7 @@ std::string view_of(const Run& run) {
 }
 
 std::string view_of(const FinishedRun& run) {
-  return JsonObject()
+  return ipc::JsonObject()
       .text("run_id", run.id)
       .text("workflow_id", run.workflow_id)
       .text_or_null("workflow_path", run.workflow_path)

@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include "ipc/json_object.h"
 #include "ipc/peer.h"
-#include "supervisor/json_object.h"
 #include "supervisor/spawn.h"
 
 namespace charter::supervisor {
@@ -70,19 +70,18 @@ std::optional<std::string> SandboxPolicy::refusal(bool wanted) const {
 }
 
 std::string SandboxPolicy::view() const {
-  std::string missing = "[";
+  ipc::JsonArray missing;
   for (const ipc::SandboxAbility::Missing& one : ability.missing) {
-    if (missing.size() > 1) missing += ',';
-    missing += JsonObject()
-                   .number("level", static_cast<std::int64_t>(one.level))
-                   .text("what", one.what)
-                   .str();
+    missing.raw(ipc::JsonObject()
+                    .number("level", static_cast<std::int64_t>(one.level))
+                    .text("what", one.what)
+                    .str());
   }
-  return JsonObject()
+  return ipc::JsonObject()
       .text("mode", every_run ? "project" : "none")
       .number("level", static_cast<std::int64_t>(ability.level))
       .number("landlock", ability.landlock)
-      .raw("missing", missing + "]")
+      .raw("missing", missing.str())
       .str();
 }
 

@@ -11,11 +11,11 @@
 #include <sstream>
 
 #include "ipc/journal.h"
+#include "ipc/json_object.h"
 #include "ipc/unique_fd.h"
 #include "ipc/versions.h"
 #include "supervisor/doctor/brief_command.h"
 #include "supervisor/doctor/scrubber.h"
-#include "supervisor/json_object.h"
 #include "supervisor/link/gateway_address.h"
 
 namespace charter::supervisor {
@@ -75,13 +75,13 @@ std::string versions() {
 
 std::string no_answer(const Subject& subject) {
   const std::string why = subject.target ? subject.no_answer : subject.complaint;
-  return JsonObject().text("no_answer", why).str() + "\n";
+  return ipc::JsonObject().text("no_answer", why).str() + "\n";
 }
 
 std::string list_of(const Subject& subject) {
   if (!subject.ping) return no_answer(subject);
   const auto answer = client::ask(*subject.target, client::Request("list"), client::in_ms(10'000));
-  if (!answer) return JsonObject().text("no_answer", answer.error().message).str() + "\n";
+  if (!answer) return ipc::JsonObject().text("no_answer", answer.error().message).str() + "\n";
   std::string runs = "[";
   for (const Fields& run : answer->objects("runs")) {
     if (runs.size() > 1) runs += ",\n";

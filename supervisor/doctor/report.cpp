@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "client/text.h"
+#include "ipc/json_object.h"
 #include "ipc/versions.h"
-#include "supervisor/json_object.h"
 
 namespace charter::supervisor {
 namespace {
@@ -32,20 +32,19 @@ bool Report::failed() const {
 }
 
 std::string Report::json() const {
-  std::string list = "[";
+  ipc::JsonArray list;
   for (const Check& one : checks_) {
-    if (list.size() > 1) list += ',';
-    list += JsonObject()
-                .text("name", one.name)
-                .text("state", name_of(one.health))
-                .text("what", one.what)
-                .text_or_null("remedy", one.remedy)
-                .str();
+    list.raw(ipc::JsonObject()
+                 .text("name", one.name)
+                 .text("state", name_of(one.health))
+                 .text("what", one.what)
+                 .text_or_null("remedy", one.remedy)
+                 .str());
   }
-  return JsonObject()
+  return ipc::JsonObject()
              .text("version", ipc::product_version())
              .flag("healthy", !failed())
-             .raw("checks", list + "]")
+             .raw("checks", list.str())
              .str() +
          "\n";
 }

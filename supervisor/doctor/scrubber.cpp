@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "supervisor/json_object.h"
+#include "ipc/json_object.h"
 #include "supervisor/link/credentials.h"
 #include "supervisor/link/gateway_address.h"
 #include "supervisor/link/proxy.h"
@@ -138,7 +138,7 @@ std::string Scrubber::clean_log(std::string_view lines) const {
 }
 
 std::string without_errors(const client::Fields& run) {
-  JsonObject out;
+  ipc::JsonObject out;
   for (const ipc::JsonMember& member : run.members()) {
     const bool text = member.key == "error" && member.kind == ipc::JsonKind::string;
     if (text) {

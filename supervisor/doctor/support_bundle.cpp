@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "client/outcome.h"
+#include "ipc/json_object.h"
 #include "ipc/unique_fd.h"
 #include "supervisor/doctor/bundle.h"
 #include "supervisor/doctor/doctor.h"
 #include "supervisor/doctor/options.h"
 #include "supervisor/doctor/tar_gz.h"
-#include "supervisor/json_object.h"
 
 namespace charter::supervisor {
 namespace {
@@ -73,14 +73,12 @@ ipc::Result<void> write_new(const std::string& path, std::string_view bytes) {
 
 std::string made_json(const std::string& path, std::size_t size,
                       const std::vector<BundleFile>& files) {
-  std::string names = "[";
-  for (const BundleFile& file : files) {
-    names += (names.size() > 1 ? "," : "") + ipc::quoted(file.name);
-  }
-  return JsonObject()
+  ipc::JsonArray names;
+  for (const BundleFile& file : files) names.text(file.name);
+  return ipc::JsonObject()
              .text("file", path)
              .number("bytes", static_cast<std::int64_t>(size))
-             .raw("entries", names + "]")
+             .raw("entries", names.str())
              .str() +
          "\n";
 }
