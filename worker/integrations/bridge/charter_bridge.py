@@ -180,6 +180,24 @@ class Refused(Exception):
     """A secret backend is not what it should be."""
 
 
+def bind_function(group, name, who, kind, parameters, fault):
+    """`bind_backend` of the class that the entry point of that name loads."""
+    import importlib.metadata
+
+    for entry_point in importlib.metadata.entry_points(group=group):
+        if entry_point.name == name:
+            found = entry_point.load()
+            break
+    else:
+        raise fault(f"{who} is not installed or not registered in {group!r}.")
+    if not isinstance(found, type):
+        raise fault(f"{who} entry point must load a class.")
+    bind = getattr(found, "bind_backend", None)
+    if not callable(bind):
+        raise fault(f"{who} {kind} class must define bind_backend({parameters}).")
+    return bind
+
+
 class SecretBackends:
     """The backends of registry:// secrets; each is bound once."""
 
@@ -204,23 +222,10 @@ class SecretBackends:
 
     @staticmethod
     def _bind(alias, kind, options, root):
-        import importlib.metadata
         import pathlib
 
-        group = "charter.secret_backends"
-        for entry_point in importlib.metadata.entry_points(group=group):
-            if entry_point.name == kind:
-                found = entry_point.load()
-                break
-        else:
-            raise Refused(f"Secrets backend {kind!r} is not installed or not registered in "
-                          f"{group!r}.")
-        if not isinstance(found, type):
-            raise Refused(f"Secrets backend {kind!r} entry point must load a class.")
-        bind = getattr(found, "bind_backend", None)
-        if not callable(bind):
-            raise Refused(f"Secrets backend {kind!r} SecretsBackend class must define "
-                          "bind_backend(alias, config, project_root).")
+        bind = bind_function("charter.secret_backends", kind, f"Secrets backend {kind!r}",
+                             "SecretsBackend", "alias, config, project_root", Refused)
         backend = bind(alias, options, pathlib.Path(root))
         if not callable(getattr(backend, "resolve", None)):
             raise Refused(f"Secrets backend {kind!r} must return an object with resolve(key).")
@@ -230,33 +235,14 @@ class SecretBackends:
 class Stores:
     """What a storage driver keeps a run's state, events, artifacts and keys in."""
 
-    GROUP = "charter.storage_backends"
-
     def __init__(self, driver, options):
         self._driver = driver
-        backend = self._bind(options)
+        backend = bind_function("charter.storage_backends", driver, f"Storage driver {driver!r}",
+                                "StorageBackend", "config", ValueError)(options)
         self.state = self._make(backend, "create_state_store", required=True)
         self.event = self._make(backend, "create_event_store")
         self.artifact = self._make(backend, "create_artifact_store")
         self.kv = self._make(backend, "create_kv_store")
-
-    def _bind(self, options):
-        import importlib.metadata
-
-        for entry_point in importlib.metadata.entry_points(group=self.GROUP):
-            if entry_point.name == self._driver:
-                found = entry_point.load()
-                break
-        else:
-            raise ValueError(f"Storage driver {self._driver!r} is not installed or not registered "
-                             f"in {self.GROUP!r}.")
-        if not isinstance(found, type):
-            raise ValueError(f"Storage driver {self._driver!r} entry point must load a class.")
-        bind = getattr(found, "bind_backend", None)
-        if not callable(bind):
-            raise ValueError(f"Storage driver {self._driver!r} StorageBackend class must define "
-                             "bind_backend(config).")
-        return bind(options)
 
     def _make(self, backend, name, required=False):
         factory = getattr(backend, name, None)
