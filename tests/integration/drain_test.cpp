@@ -41,12 +41,20 @@ class Draining : public ::testing::Test {
   [[nodiscard]] Finished charter(const std::vector<std::string>& arguments) const {
     return charter_daemon(scene.project, arguments);
   }
+  // The command that waits; what it prints goes to `said`.
+  [[nodiscard]] ChildProcess wait_for_drain() const {
+    ChildSpec spec;
+    spec.argv = {daemon_binary(), "drain", "--wait", "--project-path", scene.project.root()};
+    spec.output = said;
+    return ChildProcess(spec);
+  }
   boost::json::value drain_in_status() const {
     return control(scene.daemon.socket(), "status").back().at("daemon").at("drain");
   }
 
   Started scene;
   const std::string release = scene.project.scratch("release");
+  const std::string said = scene.project.scratch("drain.out");
 };
 
 // A daemon is to be replaced while a run executes, another waits in the queue and one at a gate.
@@ -124,17 +132,14 @@ TEST_F(Draining, WaitingRunsCanBeEnded) {
 // A script waits for the end of the daemon before it goes on.
 TEST_F(Draining, WaitEndsWithTheDaemonAndNotBefore) {
   begin("first");
-  ChildSpec spec;
-  spec.argv = {daemon_binary(), "drain", "--wait", "--project-path", scene.project.root()};
-  spec.output = scene.project.scratch("drain.out");
-  ChildProcess drain(spec);
+  ChildProcess drain = wait_for_drain();
   ASSERT_TRUE(eventually(kSoon, [&] { return drain_in_status().is_object(); }));
   EXPECT_TRUE(throughout(milliseconds(500), [&] { return drain.running(); }));
   let_go();
   const auto end = drain.wait();
   ASSERT_TRUE(end.has_value());
   EXPECT_EQ(end->code, kFine);
-  EXPECT_THAT(read_file(spec.output), HasSubstr("The daemon has ended."));
+  EXPECT_THAT(read_file(said), HasSubstr("The daemon has ended."));
   EXPECT_FALSE(can_connect(scene.daemon.socket()));
   EXPECT_TRUE(scene.daemon.wait().has_value());
 }
@@ -142,16 +147,13 @@ TEST_F(Draining, WaitEndsWithTheDaemonAndNotBefore) {
 // Somebody waits for a drain that somebody else takes back.
 TEST_F(Draining, WaitSaysThatItWasTakenBack) {
   begin("first");
-  ChildSpec spec;
-  spec.argv = {daemon_binary(), "drain", "--wait", "--project-path", scene.project.root()};
-  spec.output = scene.project.scratch("drain.out");
-  ChildProcess drain(spec);
+  ChildProcess drain = wait_for_drain();
   ASSERT_TRUE(eventually(kSoon, [&] { return drain_in_status().is_object(); }));
   ASSERT_EQ(charter({"drain", "--off"}).code, kFine);
   const auto end = drain.wait();
   ASSERT_TRUE(end.has_value());
   EXPECT_EQ(end->code, kRefused);
-  EXPECT_THAT(read_file(spec.output), HasSubstr("taken back"));
+  EXPECT_THAT(read_file(said), HasSubstr("taken back"));
   let_go();
   EXPECT_EQ(scene.gateway.wait_for_end("first"), "RunCompleteEvent");
   EXPECT_TRUE(scene.daemon.running());

@@ -3,11 +3,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
+
+#include "tests/support/files.h"
 
 namespace charter::supervisor {
 namespace {
@@ -45,16 +44,12 @@ TEST(GroupTree, OfAGroupThatTheMountDoesNotShowIsEmpty) {
 class RunLimitsOf : public testing::Test {
  protected:
   RunLimitsOf() { fs::create_directories(root + "/project/.charter/daemon/journals"); }
-  ~RunLimitsOf() override { fs::remove_all(root); }
 
   void file(const std::string& name, const std::string& text) const {
-    fs::create_directories(fs::path(root + "/" + name).parent_path());
-    std::ofstream(root + "/" + name) << text;
+    tests::write_file(root + "/" + name, text);
   }
   [[nodiscard]] std::string text_of(const std::string& name) const {
-    std::ostringstream text;
-    text << std::ifstream(root + "/" + name).rdbuf();
-    return text.str();
+    return tests::read_file(root + "/" + name);
   }
   // A group that was delegated: with all controllers, and something in which to move.
   void delegated_group() {
@@ -77,11 +72,8 @@ class RunLimitsOf : public testing::Test {
         });
   }
 
-  static std::string make_root() {
-    std::string pattern = "/tmp/charter-groups-XXXXXX";
-    return fs::canonical(::mkdtemp(pattern.data())).string();
-  }
-  std::string root = make_root();
+  const tests::TempDir directory{"charter-groups"};
+  const std::string root = fs::canonical(directory.path()).string();
   ipc::Layout layout{root + "/project"};
   GroupTree tree;
   std::string refused = "nothing";
