@@ -54,5 +54,7 @@ struct Job {
 [[nodiscard]] Result<UniqueFd> memory_file(std::string_view bytes);
 // Reads a whole memory file or pipe to its end, at most `limit` bytes.
 [[nodiscard]] Result<std::string> read_all(int fd, std::size_t limit);
+// Writes all of it, where the descriptor stands. False: errno says why not.
+[[nodiscard]] bool write_all(int fd, std::string_view bytes);
 
 }  // namespace charter::ipc

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 
 #include "ipc/codec.h"
@@ -101,9 +102,67 @@ std::string formatted_time(std::int64_t us, const char* zone) {
   return out + zone;
 }
 
+constexpr std::int64_t kSecond = 1'000'000;
+constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr std::int64_t kHour = 60 * kMinute;
+constexpr std::int64_t kDay = 24 * kHour;
+
+// Takes `digits` digits and then `behind`, if it is not 0, off the front.
+std::optional<int> take(std::string_view& text, std::size_t digits, char behind) {
+  int number = 0;
+  if (text.size() < digits) return std::nullopt;
+  const char* end = text.data() + digits;
+  if (const auto read = std::from_chars(text.data(), end, number); read.ptr != end || number < 0) {
+    return std::nullopt;
+  }
+  text.remove_prefix(digits);
+  if (behind == 0) return number;
+  if (!text.starts_with(behind)) return std::nullopt;
+  text.remove_prefix(1);
+  return number;
+}
+
+// What follows the seconds: nothing, a fraction, a zone, which must be UTC.
+bool take_rest(std::string_view text, std::int64_t& us) {
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    std::int64_t unit = kSecond / 10;
+    std::size_t digits = 0;
+    for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; ++digits) {
+      us += (text[digits] - '0') * unit;
+      unit /= 10;
+    }
+    if (digits == 0) return false;
+    text.remove_prefix(digits);
+  }
+  return text.empty() || text == "Z" || text == "+00:00";
+}
+
 }  // namespace
 
 std::string wire_time(std::int64_t us) { return formatted_time(us, "Z"); }
 std::string file_time(std::int64_t us) { return formatted_time(us, "+00:00"); }
+
+std::optional<std::int64_t> read_wire_time(std::string_view text) {
+  const auto year = take(text, 4, '-');
+  const auto month = year ? take(text, 2, '-') : std::nullopt;
+  const auto day = month ? take(text, 2, 0) : std::nullopt;
+  if (!day) return std::nullopt;
+  namespace chr = std::chrono;
+  const chr::year_month_day date{chr::year(*year), chr::month(static_cast<unsigned>(*month)),
+                                 chr::day(static_cast<unsigned>(*day))};
+  if (!date.ok()) return std::nullopt;
+  std::int64_t us = chr::sys_days(date).time_since_epoch().count() * kDay;
+  if (text.empty()) return us;
+  if (!text.starts_with('T') && !text.starts_with(' ')) return std::nullopt;
+  text.remove_prefix(1);
+  const auto hour = take(text, 2, ':');
+  const auto minute = hour ? take(text, 2, ':') : std::nullopt;
+  const auto second = minute ? take(text, 2, 0) : std::nullopt;
+  if (!second || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+  us += *hour * kHour + *minute * kMinute + *second * kSecond;
+  if (!take_rest(text, us)) return std::nullopt;
+  return us;
+}
 
 }  // namespace charter::ipc

@@ -70,7 +70,10 @@ class Journal {
 [[nodiscard]] std::int64_t now_us();
 // 2026-01-02T03:04:05.123456Z, the wire's form; the fraction vanishes when it is zero.
 [[nodiscard]] std::string wire_time(std::int64_t us);
-// The same with +00:00, the state file's form.
+// In microseconds: 2026-01-02, 2026-01-02T03:04:05, with a fraction, with Z or +00:00; nothing for
+// any other text.
+[[nodiscard]] std::optional<std::int64_t> read_wire_time(std::string_view text);
+// wire_time with +00:00, the state file's form.
 [[nodiscard]] std::string file_time(std::int64_t us);
 
 }  // namespace charter::ipc

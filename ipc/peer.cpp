@@ -47,19 +47,28 @@ Result<Peer> peer_of(int socket) {
 }
 
 // The name in field 2 may hold spaces and brackets, so fields are counted from the last ')'.
-std::optional<std::uint64_t> start_time(pid_t pid) {
+std::optional<ProcessStat> process_stat(pid_t pid) {
   const std::string stat = read_small(("/proc/" + std::to_string(pid) + "/stat").c_str());
   const std::size_t bracket = stat.rfind(')');
   if (bracket == std::string::npos) return std::nullopt;
+  ProcessStat found;
+  const auto read = [&stat](std::size_t space, auto& number) {
+    const char* end = stat.data() + stat.size();
+    return std::from_chars(stat.data() + space + 1, end, number).ec == std::errc();
+  };
   std::size_t at = bracket + 1;  // the space before field 3
   for (int field = 3; field < 22; ++field) {
     at = stat.find(' ', at + 1);
     if (at == std::string::npos) return std::nullopt;
+    if (field == 3 && !read(at, found.parent)) return std::nullopt;
   }
-  std::uint64_t ticks = 0;
-  const char* end = stat.data() + stat.size();
-  if (std::from_chars(stat.data() + at + 1, end, ticks).ec != std::errc()) return std::nullopt;
-  return ticks;
+  if (!read(at, found.start)) return std::nullopt;
+  return found;
+}
+
+std::optional<std::uint64_t> start_time(pid_t pid) {
+  const auto found = process_stat(pid);
+  return found ? std::optional(found->start) : std::nullopt;
 }
 
 std::string boot_id() {

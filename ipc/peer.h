@@ -18,7 +18,12 @@ struct Peer {
 };
 [[nodiscard]] Result<Peer> peer_of(int socket);
 
-// Field 22 of /proc/PID/stat, the start time in clock ticks since boot; nothing when it is gone.
+// Fields 4 and 22 of /proc/PID/stat; nothing when it is gone.
+struct ProcessStat {
+  pid_t parent = 0;         // 0: it has none here
+  std::uint64_t start = 0;  // in clock ticks since boot
+};
+[[nodiscard]] std::optional<ProcessStat> process_stat(pid_t pid);
 [[nodiscard]] std::optional<std::uint64_t> start_time(pid_t pid);
 [[nodiscard]] std::string boot_id();
 [[nodiscard]] std::uint64_t pid_namespace();  // inode of /proc/self/ns/pid

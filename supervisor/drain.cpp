@@ -23,11 +23,7 @@ void Drain::begin(bool stay) {
               stay_ ? "stands idle" : "ends");
     hooks_.changed();
   }
-  // Later, so that who asked is answered first.
-  timer_.expires_after(kLook);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) look();
-  });
+  look_later();  // so that who asked is answered first
 }
 
 bool Drain::take_back() {
@@ -48,6 +44,13 @@ std::string Drain::view() const {
       .str();
 }
 
+void Drain::look_later() {
+  timer_.expires_after(kLook);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) look();
+  });
+}
+
 void Drain::look() {
   if (!on() || stay_) return;
   if (!hooks_.busy()) {
@@ -56,10 +59,7 @@ void Drain::look() {
       return hooks_.end();
     }
   }
-  timer_.expires_after(kLook);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) look();
-  });
+  look_later();
 }
 
 }  // namespace charter::supervisor

@@ -35,6 +35,7 @@ class Drain {
   [[nodiscard]] std::string view() const;
 
  private:
+  void look_later();
   void look();
 
   Hooks hooks_;

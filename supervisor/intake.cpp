@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ipc/full_disk.h"
+#include "ipc/job.h"
 #include "ipc/journal.h"
 #include "supervisor/launcher.h"
 #include "supervisor/paused_state.h"
@@ -20,13 +21,7 @@ constexpr std::size_t kStateInLedger = 64U << 10;  // a larger one has a file of
 ipc::Result<void> write_request_file(const std::string& path, const std::string& bytes) {
   const ipc::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file) return ipc::errno_error("create " + path);
-  std::size_t written = 0;
-  while (written < bytes.size()) {
-    const ssize_t put = ::write(file.get(), bytes.data() + written, bytes.size() - written);
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return ipc::errno_error("write " + path);
-    written += static_cast<std::size_t>(put);
-  }
+  if (!ipc::write_all(file.get(), bytes)) return ipc::errno_error("write " + path);
   if (::fdatasync(file.get()) != 0) return ipc::errno_error("sync " + path);
   return {};
 }

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "ipc/job.h"
+#include "ipc/text_file.h"
 #include "ipc/unique_fd.h"
-#include "supervisor/text_file.h"
 
 namespace charter::supervisor {
 namespace {
@@ -38,7 +38,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 }
 
 bool lists(const std::string& path, std::string_view word) {
-  std::string text = text_of_file(path, kMostFileBytes);
+  std::string text = ipc::text_of_file(path, kMostFileBytes);
   std::replace(text.begin(), text.end(), '\n', ' ');
   const auto words = split(text, ' ');
   return std::find(words.begin(), words.end(), word) != words.end();
@@ -143,8 +143,8 @@ GroupTree read_group_tree(std::string_view mounts, std::string_view groups) {
 }
 
 GroupTree own_group_tree() {
-  return read_group_tree(text_of_file("/proc/self/mountinfo", kMostFileBytes),
-                         text_of_file("/proc/self/cgroup", kMostFileBytes));
+  return read_group_tree(ipc::text_of_file("/proc/self/mountinfo", kMostFileBytes),
+                         ipc::text_of_file("/proc/self/cgroup", kMostFileBytes));
 }
 
 // The daemon's group, or the one above when the daemon is in a leaf already: its own of an earlier

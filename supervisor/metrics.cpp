@@ -1,10 +1,8 @@
 #include "supervisor/metrics.h"
 
-#include <cstdlib>
-#include <ctime>
-#include <string>
 #include <variant>
 
+#include "ipc/journal.h"
 #include "ipc/limit_texts.h"
 #include "supervisor/burst.h"
 
@@ -45,29 +43,13 @@ void Metrics::run_ended(const Run& run) {
                      : run.wire == WireStatus::failed  ? 1U
                                                        : 2U;
   ++runs_ended.at(which);
-  if (const std::int64_t began = read_wire_time(run.started_at); began > 0) {
-    run_time.add(static_cast<double>(run.updated_us - began) / kSecond);
+  if (const auto began = ipc::read_wire_time(run.started_at)) {
+    run_time.add(static_cast<double>(run.updated_us - *began) / kSecond);
   }
   if (run.wire != WireStatus::failed) return;
   if (run.error.starts_with(ipc::kOutOfMemory)) ++memory_limit_hits;
   if (run.error.starts_with(ipc::kTooManyProcesses)) ++pids_limit_hits;
   if (run.error.starts_with(ipc::kOverTime)) ++time_limit_hits;
-}
-
-std::int64_t read_wire_time(std::string_view text) {
-  std::tm parts{};
-  const std::string whole(text);
-  const char* rest = ::strptime(whole.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-  if (rest == nullptr) return 0;
-  double fraction = 0;
-  if (*rest == '.') {
-    char* end = nullptr;
-    fraction = std::strtod(rest, &end);
-    rest = end;
-  }
-  if (std::string_view(rest) != "Z") return 0;
-  return static_cast<std::int64_t>(::timegm(&parts)) * 1'000'000 +
-         static_cast<std::int64_t>(fraction * kSecond);
 }
 
 }  // namespace charter::supervisor

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <string_view>
 
 #include "ipc/exposition.h"
 #include "ipc/journal_frame.h"
@@ -38,8 +37,5 @@ struct Metrics {
   ipc::Histogram journal_sync_time = ipc::Histogram::of_short_times();
   ipc::Histogram ledger_sync_time = ipc::Histogram::of_short_times();
 };
-
-// Microseconds since the epoch of a time as the wire has it (ipc::wire_time); 0 for any other text.
-[[nodiscard]] std::int64_t read_wire_time(std::string_view text);
 
 }  // namespace charter::supervisor

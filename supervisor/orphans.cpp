@@ -18,9 +18,9 @@
 
 #include "ipc/job.h"
 #include "ipc/peer.h"
+#include "ipc/text_file.h"
 #include "ipc/unique_fd.h"
 #include "supervisor/log.h"
-#include "supervisor/text_file.h"
 
 namespace charter::supervisor {
 namespace {
@@ -49,8 +49,8 @@ std::vector<pid_t> numbers_in(const char* directory) {
 std::vector<pid_t> own_children() {
   std::vector<pid_t> children;
   for (const pid_t thread : numbers_in("/proc/self/task")) {
-    const std::string list =
-        text_of_file("/proc/self/task/" + std::to_string(thread) + "/children", kProcFileLimit);
+    const std::string list = ipc::text_of_file(
+        "/proc/self/task/" + std::to_string(thread) + "/children", kProcFileLimit);
     const char* at = list.data();
     const char* end = at + list.size();
     while (at < end) {
@@ -70,18 +70,9 @@ struct Process {
   std::uint64_t start = 0;
 };
 
-// Fields 4 and 22 of /proc/PID/stat; the name in field 2 may hold anything.
 std::optional<Process> look_at(pid_t pid) {
-  const std::string stat = text_of_file("/proc/" + std::to_string(pid) + "/stat", kProcFileLimit);
-  const std::size_t bracket = stat.rfind(')');
-  if (bracket == std::string::npos || bracket + 4 >= stat.size()) return std::nullopt;
-  Process process{pid, 0, 0};
-  const char* end = stat.data() + stat.size();
-  std::from_chars(stat.data() + bracket + 4, end, process.parent);
-  const auto start = ipc::start_time(pid);
-  if (!start) return std::nullopt;
-  process.start = *start;
-  return process;
+  const auto stat = ipc::process_stat(pid);
+  return stat ? std::optional(Process{pid, stat->parent, stat->start}) : std::nullopt;
 }
 
 // Everything at or below `roots`.
@@ -134,7 +125,7 @@ std::size_t end_trees(const std::vector<pid_t>& roots) {
 
 bool carries_marker(pid_t pid, const std::unordered_set<std::string>& journals) {
   const std::string environment =
-      text_of_file("/proc/" + std::to_string(pid) + "/environ", kProcFileLimit);
+      ipc::text_of_file("/proc/" + std::to_string(pid) + "/environ", kProcFileLimit);
   const std::string name = std::string(kRunMarker) + "=";
   std::string_view rest = environment;
   while (!rest.empty()) {

@@ -19,24 +19,14 @@ namespace {
 constexpr std::chrono::milliseconds kPatience{5};
 constexpr std::size_t kStateLimit = 80U << 20;
 
-ipc::Result<void> write_all(int file, const std::string& bytes) {
-  std::size_t written = 0;
-  while (written < bytes.size()) {
-    const ssize_t put = ::write(file, bytes.data() + written, bytes.size() - written);
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return ipc::errno_error("write a state file");
-    written += static_cast<std::size_t>(put);
-  }
-  return {};
-}
-
 // Never replaces a file: whoever wrote one already knows better.
 ipc::Result<void> place_state_file(const std::string& directory, const std::string& path,
                                    const std::string& bytes) {
   std::string unfinished = directory + "/tmpXXXXXX.tmp";
   const ipc::UniqueFd file(::mkostemps(unfinished.data(), 4, O_CLOEXEC));
   if (!file) return ipc::errno_error("create a state file");
-  auto written = write_all(file.get(), bytes);
+  ipc::Result<void> written;
+  if (!ipc::write_all(file.get(), bytes)) written = ipc::errno_error("write a state file");
   if (written &&
       ::renameat2(AT_FDCWD, unfinished.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
     if (errno != EEXIST) written = ipc::errno_error("place " + path);

@@ -19,10 +19,10 @@
 #include "ipc/lock.h"
 #include "ipc/peer.h"
 #include "ipc/short_name.h"
+#include "ipc/text_file.h"
 #include "ipc/unique_fd.h"
 #include "supervisor/limit_probe.h"
 #include "supervisor/log.h"
-#include "supervisor/text_file.h"
 
 namespace charter::supervisor {
 namespace {
@@ -33,7 +33,7 @@ constexpr std::size_t kMostFileBytes = 1U << 20;
 
 std::vector<std::string> lines_in(const std::string& path) {
   std::vector<std::string> lines;
-  const std::string text = text_of_file(path, kMostFileBytes);
+  const std::string text = ipc::text_of_file(path, kMostFileBytes);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     if (end > at) lines.push_back(text.substr(at, end - at));

@@ -39,16 +39,6 @@ bool has_ended(const ipc::UniqueFd& process) {
   return !process || ::poll(&entry, 1, 0) != 0;
 }
 
-// 0 for what has none, -1 for what is gone.
-pid_t parent_of(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  const std::string stat{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  // The name before may hold spaces and brackets; behind it come the state and the parent.
-  const std::size_t bracket = stat.rfind(')');
-  if (bracket == std::string::npos || bracket + 4 >= stat.size()) return -1;
-  return static_cast<pid_t>(std::atoi(stat.c_str() + bracket + 4));
-}
-
 enum class Verdict { stranger, sandboxed, changing };
 
 // What descends from this process and from no guardian is a run's that is being started, or was
@@ -59,8 +49,9 @@ Verdict judge(pid_t pid, const Guardians& guardians) {
       return known->second ? Verdict::sandboxed : Verdict::stranger;
     }
     if (pid == ::getpid()) return Verdict::sandboxed;
-    pid = parent_of(pid);
-    if (pid < 0) return Verdict::changing;
+    const auto stat = ipc::process_stat(pid);
+    if (!stat) return Verdict::changing;
+    pid = stat->parent;
   }
   return Verdict::stranger;
 }

@@ -15,10 +15,10 @@
 #include "ipc/job.h"
 #include "ipc/json_scan.h"
 #include "ipc/peer.h"
+#include "ipc/text_file.h"
 #include "supervisor/burst.h"
 #include "supervisor/log.h"
 #include "supervisor/run_files.h"
-#include "supervisor/text_file.h"
 
 namespace charter::supervisor {
 namespace {
@@ -39,7 +39,7 @@ struct CloseDirectory {
 // has been dirty for a time that can be set.
 std::int64_t longest_unwritten() {
   std::int64_t hundredths = 3000;
-  const std::string text = text_of_file("/proc/sys/vm/dirty_expire_centisecs", kSmallFile);
+  const std::string text = ipc::text_of_file("/proc/sys/vm/dirty_expire_centisecs", kSmallFile);
   (void)std::from_chars(text.data(), text.data() + text.size(), hundredths);
   return 2 * hundredths / 100 + kSlackSeconds;
 }
@@ -79,7 +79,8 @@ std::string member_text(const std::vector<ipc::JsonMember>& members, std::string
 }
 
 bool shows_an_end(const std::string& state_file) {
-  const std::string text = text_of_file(state_file, kStateLimit);  // the members are views of it
+  const std::string text =
+      ipc::text_of_file(state_file, kStateLimit);  // the members are views of it
   const auto members = ipc::scan_object(text, kLimits);
   if (!members) return false;
   const auto status = wire_status(member_text(*members, "status"));
@@ -103,7 +104,7 @@ StateMender::StateMender(boost::asio::any_io_executor executor, const WorkerProg
       boot_id_(ipc::boot_id()) {}
 
 void StateMender::look_back() {
-  due_ = text_of_file(layout_.boot_record(), kSmallFile) != boot_id_;
+  due_ = ipc::text_of_file(layout_.boot_record(), kSmallFile) != boot_id_;
   if (due_) to_look_at_ = latest_runs(layout_);
 }
 

@@ -12,6 +12,7 @@
 
 #include "ipc/journal.h"
 #include "ipc/json_object.h"
+#include "ipc/text_file.h"
 #include "ipc/unique_fd.h"
 #include "ipc/versions.h"
 #include "supervisor/doctor/brief_command.h"
@@ -45,20 +46,6 @@ constexpr std::string_view kReadme =
     "artifacts, plans, the contents of state files, of the ledger, of journals, of runs' logs and\n"
     "of workers.log, and the environment. Names of workflows, ids of runs and paths are in it.\n";
 
-std::string small_file(const std::string& path) {
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) return {};
-  std::string text(kMostSmallFile, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = ::read(file.get(), text.data() + size, text.size() - size);
-    if (got <= 0) break;
-    size += static_cast<std::size_t>(got);
-  }
-  text.resize(size);
-  return text;
-}
-
 std::string versions() {
   std::ostringstream out;
   out << "charter-daemon " << ipc::product_version() << "\n";
@@ -70,7 +57,7 @@ std::string versions() {
     out << name.sysname << " " << name.release << " " << name.version << " " << name.machine
         << "\n";
   }
-  return out.str() + small_file("/etc/os-release");
+  return out.str() + ipc::text_of_file("/etc/os-release", kMostSmallFile);
 }
 
 std::string no_answer(const Subject& subject) {
@@ -167,7 +154,7 @@ pid_t daemon_pid(const Subject& subject) {
 std::string host(const Subject& subject) {
   std::string out;
   const auto add = [&out](const std::string& path) {
-    out += "== " + path + "\n" + small_file(path) + "\n";
+    out += "== " + path + "\n" + ipc::text_of_file(path, kMostSmallFile) + "\n";
   };
   add("/proc/self/limits");
   add("/proc/self/cgroup");

@@ -14,10 +14,11 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
+#include "ipc/text_file.h"
 #include "ipc/unique_fd.h"
 #include "supervisor/doctor/subject.h"
+#include "supervisor/run_limits.h"
 
 namespace charter::supervisor {
 namespace {
@@ -29,7 +30,8 @@ constexpr std::uint64_t kMebi = 1U << 20;
 constexpr std::uint64_t kLeastFree = 8 * kMebi;
 constexpr std::uint64_t kLittleFree = 256 * kMebi;
 constexpr std::uint64_t kFewInodes = 1000;
-constexpr unsigned kLandlockVersion = 1;  // LANDLOCK_CREATE_RULESET_VERSION
+constexpr std::size_t kMostControllers = 4096;  // bytes of their names
+constexpr unsigned kLandlockVersion = 1;        // LANDLOCK_CREATE_RULESET_VERSION
 
 struct FileSystem {
   long magic;
@@ -90,24 +92,10 @@ void check_disk(const std::string& data, Report& report) {
   report.ok("filesystem", "of a kind that is not known here");
 }
 
-std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-// This process's group of version 2, as a directory; empty: there is none.
+// This process's group of version 2, as a directory; empty: there is none that it can see.
 std::string own_group() {
-  std::ifstream file("/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("0::")) continue;
-    for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-      const std::string path = root + line.substr(3);
-      if (::access((path + "/cgroup.procs").c_str(), F_OK) == 0) return path;
-    }
-  }
-  return {};
+  const std::string group = own_group_tree().unified;
+  return ::access((group + "/cgroup.procs").c_str(), F_OK) == 0 ? group : std::string();
 }
 
 bool limits_wanted(const Subject& subject) {
@@ -126,7 +114,8 @@ void check_cgroup(const Subject& subject, Report& report) {
   }
   const bool ours =
       ::access((group + "/cgroup.procs").c_str(), W_OK) == 0 && ::access(group.c_str(), W_OK) == 0;
-  const std::string controllers = first_line(group + "/cgroup.controllers");
+  std::string controllers = ipc::text_of_file(group + "/cgroup.controllers", kMostControllers);
+  if (controllers.ends_with('\n')) controllers.pop_back();
   const std::string what = group + (ours ? ", delegated" : ", not delegated") +
                            "; controllers: " + (controllers.empty() ? "none" : controllers);
   if (!ours && limits_wanted(subject)) return report.warn("cgroup", what, remedy);

@@ -45,18 +45,11 @@ const ipc::CommandSpec& doctor_command() {
 
 int doctor_main(int argc, char** argv) {
   const std::span<char* const> arguments(argv, static_cast<std::size_t>(argc));
-  auto values = ipc::read_options(doctor_command(), arguments.subspan(2));
-  if (!values) {
-    std::fputs((ipc::usage_hint(doctor_command()) + "\n").c_str(), stderr);
-    client::complain(values.error().what);
-    return ipc::kExitUsage;
-  }
-  if (values->help_asked()) {
-    client::print(ipc::help_text(doctor_command()));
-    return 0;
-  }
-  const bool json = values->flag("json");
-  const Subject subject = look_around(std::move(*values), arguments.subspan(2));
+  auto read = read_command(doctor_command(), arguments.subspan(2));
+  if (const int* code = std::get_if<int>(&read)) return *code;
+  auto& values = std::get<ipc::OptionValues>(read);
+  const bool json = values.flag("json");
+  const Subject subject = look_around(std::move(values), arguments.subspan(2));
   const Report report = examine(subject);
   client::print(json ? report.json() : report.text(client::standard_output()));
   if (!client::printed()) return client::kExitOther;

@@ -1,7 +1,10 @@
 #include "supervisor/doctor/options.h"
 
+#include <cstdio>
+#include <utility>
 #include <vector>
 
+#include "client/outcome.h"
 #include "supervisor/start_options.h"
 
 namespace charter::supervisor {
@@ -20,6 +23,21 @@ std::span<const ipc::OptionSpec> options_of_start_and_json() {
     return options;
   }();
   return all;
+}
+
+std::variant<ipc::OptionValues, int> read_command(const ipc::CommandSpec& command,
+                                                  std::span<char* const> arguments) {
+  auto values = ipc::read_options(command, arguments);
+  if (!values) {
+    std::fputs((ipc::usage_hint(command) + "\n").c_str(), stderr);
+    client::complain(values.error().what);
+    return ipc::kExitUsage;
+  }
+  if (values->help_asked()) {
+    client::print(ipc::help_text(command));
+    return 0;
+  }
+  return std::move(*values);
 }
 
 }  // namespace charter::supervisor

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/outcome.h"
+#include "ipc/job.h"
 #include "ipc/json_object.h"
 #include "ipc/unique_fd.h"
 #include "supervisor/doctor/bundle.h"
@@ -58,17 +59,10 @@ ipc::Result<void> write_new(const std::string& path, std::string_view bytes) {
   const ipc::UniqueFd file(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return ipc::errno_error("make " + path);
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      auto error = ipc::errno_error("write " + path);
-      ::unlink(path.c_str());
-      return error;
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
+  if (ipc::write_all(file.get(), bytes)) return {};
+  auto error = ipc::errno_error("write " + path);
+  ::unlink(path.c_str());
+  return error;
 }
 
 std::string made_json(const std::string& path, std::size_t size,
@@ -102,25 +96,17 @@ const ipc::CommandSpec& support_bundle_command() {
 }
 
 int support_bundle_main(int argc, char** argv) {
-  const ipc::CommandSpec& command = support_bundle_command();
   const std::span<char* const> arguments(argv, static_cast<std::size_t>(argc));
-  auto values = ipc::read_options(command, arguments.subspan(2));
-  if (!values) {
-    std::fputs((ipc::usage_hint(command) + "\n").c_str(), stderr);
-    client::complain(values.error().what);
-    return ipc::kExitUsage;
-  }
-  if (values->help_asked()) {
-    client::print(ipc::help_text(command));
-    return 0;
-  }
-  const bool json = values->flag("json");
+  auto read = read_command(support_bundle_command(), arguments.subspan(2));
+  if (const int* code = std::get_if<int>(&read)) return *code;
+  auto& values = std::get<ipc::OptionValues>(read);
+  const bool json = values.flag("json");
   const std::time_t now = ::time(nullptr);
-  std::string path = values->has("output") ? values->text("output") : default_name(now);
+  std::string path = values.has("output") ? values.text("output") : default_name(now);
   std::error_code ec;
   const auto absolute = std::filesystem::absolute(path, ec);
   if (!ec) path = absolute.lexically_normal().string();
-  const Subject subject = look_around(std::move(*values), arguments.subspan(2));
+  const Subject subject = look_around(std::move(values), arguments.subspan(2));
   const auto files = bundle_of(subject, examine(subject));
   TarGz archive(now);
   for (const BundleFile& file : files) archive.add("charter-support/" + file.name, file.text);

@@ -171,16 +171,6 @@ void bound_resources() {
   ::setrlimit(RLIMIT_CPU, &seconds);
 }
 
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
-}
-
 std::string encoded_answer(const BackendsFor& backends_for, const ProbeFor& probe_for,
                            ReadSeed read_seed) {
   const auto bytes = ipc::read_all(STDIN_FILENO, kMaxRequest);
@@ -226,7 +216,7 @@ int prepare_main(const BackendsFor& backends_for, const ProbeFor& probe_for, Rea
   } catch (const std::bad_alloc&) {
     reply = ipc::encode(refused(internal("preparation needs too much memory"), false));
   }
-  return write_all(STDOUT_FILENO, reply) ? 0 : 1;
+  return ipc::write_all(STDOUT_FILENO, reply) ? 0 : 1;
 }
 
 }  // namespace charter::worker

@@ -11,6 +11,7 @@
 #include <climits>
 #include <optional>
 
+#include "ipc/job.h"
 #include "ipc/layout.h"
 #include "ipc/unique_fd.h"
 #include "worker/json/python.h"
@@ -91,12 +92,7 @@ ipc::Result<void> write_file(const std::string& path, const std::string& root,
   const std::string place = place_of(file.get());
   if (!is_inside(place, root) || is_barred(place)) return ipc::plain_error(escapes);
   if (::ftruncate(file.get(), 0) != 0 && errno != EINVAL) return os_error(errno, path);
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return os_error(errno, path);
-    bytes.remove_prefix(static_cast<std::size_t>(put));
-  }
+  if (!ipc::write_all(file.get(), bytes)) return os_error(errno, path);
   // What cannot be synced (a pipe, a device) holds nothing that could be lost.
   if (::fdatasync(file.get()) != 0 && errno != EINVAL && errno != EROFS) {
     return os_error(errno, path);

@@ -34,19 +34,14 @@ struct CloseDirectory {
 };
 
 // Durable but for its name.
-ipc::Result<void> write_new(const std::string& path, std::string_view rest) {
+ipc::Result<void> write_new(const std::string& path, std::string_view bytes) {
   const ipc::UniqueFd file(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return ipc::errno_error("create " + path);
-  while (!rest.empty()) {
-    const ssize_t put = ::write(file.get(), rest.data(), rest.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) {
-      const auto error = ipc::errno_error("write " + path);
-      (void)::unlink(path.c_str());
-      return error;
-    }
-    rest.remove_prefix(static_cast<std::size_t>(put));
+  if (!ipc::write_all(file.get(), bytes)) {
+    const auto error = ipc::errno_error("write " + path);
+    (void)::unlink(path.c_str());
+    return error;
   }
   if (::fdatasync(file.get()) != 0) return ipc::errno_error("sync " + path);
   return {};

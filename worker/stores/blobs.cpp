@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "ipc/job.h"
 #include "ipc/layout.h"
 #include "ipc/unique_fd.h"
 
@@ -18,12 +19,7 @@ ipc::Result<void> write_durably(const std::string& path, std::string_view bytes)
   const ipc::UniqueFd file(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return ipc::errno_error("create " + path);
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return ipc::errno_error("write " + path);
-    bytes.remove_prefix(static_cast<std::size_t>(put));
-  }
+  if (!ipc::write_all(file.get(), bytes)) return ipc::errno_error("write " + path);
   if (::fdatasync(file.get()) != 0) return ipc::errno_error("sync " + path);
   return {};
 }

@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <string>
 
-namespace charter::supervisor {
+namespace charter::ipc {
 
 // Empty when there is none, or it cannot be read, or has more than `limit` bytes.
 [[nodiscard]] std::string text_of_file(const std::string& path, std::size_t limit);
 
-}  // namespace charter::supervisor
+}  // namespace charter::ipc

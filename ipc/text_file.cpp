@@ -1,4 +1,4 @@
-#include "supervisor/text_file.h"
+#include "ipc/text_file.h"
 
 #include <fcntl.h>
 
@@ -7,13 +7,13 @@
 #include "ipc/job.h"
 #include "ipc/unique_fd.h"
 
-namespace charter::supervisor {
+namespace charter::ipc {
 
 std::string text_of_file(const std::string& path, std::size_t limit) {
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return {};
-  auto text = ipc::read_all(file.get(), limit);
+  auto text = read_all(file.get(), limit);
   return text ? std::move(*text) : std::string();
 }
 
-}  // namespace charter::supervisor
+}  // namespace charter::ipc
