@@ -102,7 +102,9 @@ Expected<Found> find_guardian(int journal) {
     if (!*locked) return Found{std::nullopt, std::move(*summary)};
     if (const auto& opened = summary->opened) {
       if (opened->boot_id == ipc::boot_id() && opened->pid_namespace != ipc::pid_namespace()) {
-        return Failure{kExitOther, "The run executes in another pid namespace; ask from there."};
+        Failure failure{kExitOther, "The run executes in another pid namespace; ask from there."};
+        failure.code = kElsewhere;
+        return failure;
       }
       if (opened->boot_id == ipc::boot_id()) {
         UniqueFd pidfd = ipc::open_process(opened->guardian_pid, opened->guardian_start);

@@ -12,6 +12,10 @@
 
 namespace charter::client {
 
+// The code of the failure when the run executes in another pid namespace, where no signal of this
+// process reaches.
+inline constexpr const char* kElsewhere = "elsewhere";
+
 // Waits until the run's tree is gone and the journal says so. A run of which no process lives is
 // kExitNoDaemon, since only a daemon could end it, or a report that it has finished.
 [[nodiscard]] Expected<KillReport> kill_by_guardian(const ipc::Layout& layout,

@@ -12,6 +12,7 @@ namespace charter::client {
 namespace {
 
 constexpr std::int64_t kAliveMs = 1'000;     // a daemon that lives answers a ping by then
+constexpr std::int64_t kSlowMs = 20'000;     // where nobody but the daemon can end the run
 constexpr double kDefaultGraceSeconds = 10;  // of `start --kill-grace`
 constexpr double kMostGraceSeconds = INT_MAX / 1000;
 
@@ -34,8 +35,8 @@ Expected<KillOrder> read_order(const ipc::OptionValues& values) {
   return order;
 }
 
-bool answers(const Target& target) {
-  const Deadline deadline = in_ms(kAliveMs);
+bool answers(const Target& target, std::int64_t patience_ms) {
+  const Deadline deadline = in_ms(patience_ms);
   auto connection = Connection::open(target.socket, deadline);
   if (!connection || !connection->send(Request("ping").line(), deadline)) return false;
   return connection->line(deadline).has_value();
@@ -43,8 +44,9 @@ bool answers(const Target& target) {
 
 // The daemon's way. Nothing when the daemon is not there or stopped answering: then the guardian
 // has to be asked, which does no harm when the daemon has done so before.
-Expected<std::optional<KillReport>> kill_by_daemon(const Target& target, const KillOrder& order) {
-  if (!answers(target)) return std::optional<KillReport>();
+Expected<std::optional<KillReport>> kill_by_daemon(const Target& target, const KillOrder& order,
+                                                   std::int64_t patience_ms) {
+  if (!answers(target, patience_ms)) return std::optional<KillReport>();
   auto connection = Connection::open(target.socket, in_ms(kAliveMs));
   if (!connection) return std::optional<KillReport>();
   Request request("kill");
@@ -61,7 +63,7 @@ Expected<std::optional<KillReport>> kill_by_daemon(const Target& target, const K
     }
     // The answer comes when the tree is gone, so silence is fine as long as the daemon lives.
     const bool silent = line.error().code == std::errc::timed_out;
-    if (!silent || !answers(target)) return std::optional<KillReport>();
+    if (!silent || !answers(target, patience_ms)) return std::optional<KillReport>();
   }
 }
 
@@ -77,15 +79,21 @@ Expected<int> kill_command(const ipc::OptionValues& values) {
   if (!order) return order.error();
   const auto target = find_target(values);
   if (!target) return target.error();
-  auto done = kill_by_daemon(*target, *order);
+  auto done = kill_by_daemon(*target, *order, kAliveMs);
   if (!done) return done.error();
   if (!*done) {
     tell("The daemon does not answer; asking the run's guardian.");
     const auto grace = order->grace_ms.value_or(std::llround(kDefaultGraceSeconds * 1000));
     auto report = kill_by_guardian(layout_of(*target, values.text("data-dir")), order->run_id,
                                    static_cast<std::uint32_t>(grace), order->note);
-    if (!report) return report.error();
-    *done = std::move(*report);
+    if (report) {
+      *done = std::move(*report);
+    } else {
+      if (report.error().code != kElsewhere) return report.error();
+      done = kill_by_daemon(*target, *order, kSlowMs);
+      if (!done) return done.error();
+      if (!*done) return Failure{report.error().exit_code, report.error().message};
+    }
   }
   const KillReport& report = **done;
   print(values.flag("json") ? kill_json(report) : kill_text(report, standard_output()));

@@ -185,6 +185,26 @@ TEST_F(KillRun, ADaemonThatIsStoppedIsNotWaitedForLongerThanASecond) {
   EXPECT_THAT(client.out(), HasSubstr("after 10.0 s")) << "the grace is start's default";
 }
 
+// A daemon in a container on a busy host: its run's guardian is out of reach from here.
+TEST_F(KillRun, ASlowDaemonIsWaitedForWhereTheGuardianIsInAnotherPidNamespace) {
+  ScriptedDaemon daemon(project.socket);
+  Guardian guardian(journal_with({}), [](int journal) {
+    JournalFrame opened = KillRun::opened_by(::getpid(), *ipc::start_time(::getpid()));
+    ++std::get<ipc::Opened>(opened.body).pid_namespace;
+    KillRun::append(journal, {opened});
+    Guardian::wait_for_request();
+  });
+  ClientRun client(project, {"kill", "r1"});
+  Visit unheard = daemon.accept();
+  unheard.request();
+  EXPECT_THAT(daemon.answer("{\"ok\":true}\n"), HasSubstr(R"("op":"ping"})"));
+  EXPECT_THAT(daemon.answer("{\"ok\":true,\"outcome\":\"ended\",\"status\":\"cancelled\","
+                            "\"elapsed_ms\":210}\n"),
+              HasSubstr(R"("op":"kill","run_id":"r1")"));
+  EXPECT_EQ(client.wait(), 0) << client.err();
+  EXPECT_THAT(client.out(), HasSubstr("Run r1 ended (cancelled)"));
+}
+
 TEST_F(KillRun, TheGuardiansEndIsWaitedFor) {
   int go[2];
   ASSERT_EQ(::pipe(go), 0);
