@@ -205,7 +205,8 @@ void Dev::reap_strangers(const DevChild& one, const DevChild& other) {
   }
 }
 
-void introduce(const Dev& dev, const DevPlace& place, const Target& target, std::int64_t took) {
+void introduce_as_text(const Dev& dev, const DevPlace& place, const Target& target,
+                       std::int64_t took) {
   std::array<char, 32> seconds{};
   std::snprintf(seconds.data(), seconds.size(), "%.2f", static_cast<double>(took) / 1000);
   print("Page      " + dev.url() + "/\n" + "Log in    " + file_url(place.login_file) +
@@ -262,7 +263,7 @@ Expected<int> dev_command(const ipc::OptionValues& values) {
   if (!ready) return ready.error();
   if (*ready) {
     const std::int64_t took = ipc::boot_ms() - begin;
-    const auto tell_all = values.flag("json") ? introduce_as_json : introduce;
+    const auto tell_all = values.flag("json") ? introduce_as_json : introduce_as_text;
     tell_all(dev, *place, *target, took);
     if (values.flag("open") && !ipc::open_in_browser(file_url(place->login_file))) {
       tell("No browser could be started.");

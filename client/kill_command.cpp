@@ -22,7 +22,7 @@ struct KillOrder {
   std::optional<std::string> note;
 };
 
-Expected<KillOrder> read_order(const ipc::OptionValues& values) {
+Expected<KillOrder> read_kill_order(const ipc::OptionValues& values) {
   KillOrder order{.run_id = values.argument(0), .grace_ms = {}, .note = {}};
   if (values.has("grace")) {
     const double grace = values.number("grace");
@@ -75,7 +75,7 @@ ipc::Layout layout_of(const Target& target, const std::string& data_dir) {
 }  // namespace
 
 Expected<int> kill_command(const ipc::OptionValues& values) {
-  const auto order = read_order(values);
+  const auto order = read_kill_order(values);
   if (!order) return order.error();
   const auto target = find_target(values);
   if (!target) return target.error();

@@ -21,10 +21,10 @@
 namespace charter::client {
 namespace {
 
-constexpr std::int64_t kAliveMs = 1'000;  // a daemon that lives says by then where its data is
+constexpr std::int64_t kKnownMs = 1'000;  // a daemon that lives says by then where its data is
 constexpr int kLookMs = 50;               // at a run whose processes are being ended
 
-struct Order {
+struct LogsOrder {
   std::vector<std::string> runs;
   std::vector<std::string> steps;  // empty: all
   std::int64_t since_us = std::numeric_limits<std::int64_t>::min();
@@ -32,8 +32,8 @@ struct Order {
   OutputForm form;
 };
 
-Expected<Order> read_order(const ipc::OptionValues& values) {
-  Order order;
+Expected<LogsOrder> read_logs_order(const ipc::OptionValues& values) {
+  LogsOrder order;
   for (const std::string& run : values.arguments()) {
     if (!ipc::valid_run_id(run)) {
       return Failure{kExitUnknownRun, "'" + run + "' is not a run id."};
@@ -68,7 +68,7 @@ ipc::Layout find_layout(const Target& target, const std::string& data_dir) {
   if (!data_dir.empty()) {
     return ipc::Layout(target.root, (std::filesystem::path(target.root) / data_dir).string());
   }
-  const auto answer = ask(target, Request("status"), in_ms(kAliveMs));
+  const auto answer = ask(target, Request("status"), in_ms(kKnownMs));
   return ipc::Layout(target.root, answer ? answer->object("daemon").text("data_dir") : "");
 }
 
@@ -83,7 +83,7 @@ Expected<void> look_for(const Target& target, const ipc::Layout& layout, const s
     tell("Nothing is kept of what run '" + run + "' has printed.");
     return {};
   }
-  const auto answer = ask(target, Request("status").text("run_id", run), in_ms(kAliveMs));
+  const auto answer = ask(target, Request("status").text("run_id", run), in_ms(kKnownMs));
   if (answer) return {};
   if (answer.error().exit_code == kExitUnknownRun) return answer.error();
   return Failure{kExitUnknownRun, "No run '" + run + "' is known here, and no daemon answers " +
@@ -93,7 +93,7 @@ Expected<void> look_for(const Target& target, const ipc::Layout& layout, const s
 // One run on its way to the printer.
 class LoggedRun {
  public:
-  LoggedRun(const ipc::Layout& layout, const std::string& run, const Order& order)
+  LoggedRun(const ipc::Layout& layout, const std::string& run, const LogsOrder& order)
       : run_(run), order_(order), reader_(layout, run), watch_(layout, run) {}
 
   // Looks for more to show, unless there is something already.
@@ -143,7 +143,7 @@ class LoggedRun {
   }
 
   std::string run_;
-  const Order& order_;
+  const LogsOrder& order_;
   ipc::OutputReader reader_;
   RunEndWatch watch_;
   std::optional<ipc::OutputPiece> piece_;
@@ -169,7 +169,7 @@ Expected<void> show_all(const Runs& runs, OutputPrinter& printer) {
   }
 }
 
-Expected<void> follow(const ipc::Layout& layout, const Order& order, const Runs& runs,
+Expected<void> follow(const ipc::Layout& layout, const LogsOrder& order, const Runs& runs,
                       OutputPrinter& printer) {
   OutputWatch watch(layout, order.runs);
   for (;;) {
@@ -190,7 +190,7 @@ Expected<void> follow(const ipc::Layout& layout, const Order& order, const Runs&
 }  // namespace
 
 Expected<int> logs_command(const ipc::OptionValues& values) {
-  const auto order = read_order(values);
+  const auto order = read_logs_order(values);
   if (!order) return order.error();
   const auto target = find_target(values);
   if (!target) return target.error();

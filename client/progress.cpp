@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kUnknownWidth = 80;
 constexpr std::size_t kLeastWidth = 10;  // narrower than this a line says nothing
 
-volatile std::sig_atomic_t standing = 0;
+volatile std::sig_atomic_t line_stands = 0;
 
 bool can_move_its_cursor() {
   const char* terminal = std::getenv("TERM");
@@ -100,7 +100,7 @@ void ProgressLine::draw(const StepList& list) {
   const std::string text = progress_text(list, screen, now);
   const std::string before = drawn() ? erase_text(columns_, screen.width) : std::string();
   columns_ = columns_of(progress_text(list, {screen.width, false}, now));
-  standing = columns_ > 0 ? 1 : 0;
+  line_stands = columns_ > 0 ? 1 : 0;
   put(before + text);
 }
 
@@ -108,11 +108,11 @@ void ProgressLine::clear() {
   if (!drawn()) return;
   put(erase_text(columns_, width_now()));
   columns_ = 0;
-  standing = 0;
+  line_stands = 0;
 }
 
 void erase_progress_at_once() {
-  if (standing == 0) return;
+  if (line_stands == 0) return;
   constexpr std::string_view kErase = "\r\x1b[J";
   (void)!::write(STDERR_FILENO, kErase.data(), kErase.size());
 }

@@ -78,7 +78,7 @@ void append_control(std::string& out, char32_t c) {
   } else if (c == '\t') {
     out += "\\t";
   } else {
-    std::array<char, 8> text{};
+    std::array<char, 11> text{};
     std::snprintf(text.data(), text.size(), "\\x%02x", static_cast<unsigned>(c));
     out += text.data();
   }

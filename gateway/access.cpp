@@ -1,32 +1,24 @@
 #include "gateway/access.h"
 
+#include "ipc/ascii.h"
 #include "ipc/local_host.h"
 
 namespace charter::gateway {
-namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 bool local_host(std::string_view host) { return ipc::local_host(host); }
 
 bool same_origin(std::string_view origin, std::string_view host) {
   for (const std::string_view scheme : {"http://", "https://"}) {
-    if (origin.starts_with(scheme)) return lower(origin.substr(scheme.size())) == lower(host);
+    if (origin.starts_with(scheme))
+      return ipc::ascii_lower(origin.substr(scheme.size())) == ipc::ascii_lower(host);
   }
   return false;
 }
 
 bool Access::token_matches(std::string_view authorization) const {
   constexpr std::string_view kBearer = "bearer ";
-  if (lower(authorization.substr(0, kBearer.size())) != kBearer) return false;
+  if (ipc::ascii_lower(authorization.substr(0, kBearer.size())) != kBearer) return false;
   authorization.remove_prefix(kBearer.size());
   // Takes the same time wherever the first difference is.
   unsigned difference = authorization.size() == token_.size() ? 0 : 1;

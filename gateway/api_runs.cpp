@@ -15,7 +15,7 @@ constexpr std::int64_t kMostRuns = 500;
 constexpr std::int64_t kMostWorkflows = 1000;
 constexpr std::int64_t kUsualEvents = 500;
 constexpr std::int64_t kMostEvents = 5000;
-constexpr std::size_t kPageBytes = 4U << 20;
+constexpr std::size_t kAnswerBytes = 4U << 20;
 constexpr std::int64_t kAnyNumber = std::numeric_limits<std::int64_t>::max();
 
 ApiError unknown_run() { return {404, "unknown_run", "no such run is known here"}; }
@@ -124,7 +124,7 @@ void Api::events(const ApiRequest& request, const Respond& respond) {
        wanted = std::max<std::int64_t>(std::get<std::int64_t>(limit), 1)](Store& store) {
         std::optional<RunWithEvents> found;
         if (auto run = store.runs.latest(run_id, worker)) {
-          EventPage page = store.events.page(run->id, first, wanted, kPageBytes);
+          EventPage page = store.events.page(run->id, first, wanted, kAnswerBytes);
           found = RunWithEvents{std::move(*run), std::move(page)};
         }
         return found;

@@ -11,7 +11,7 @@ namespace charter::gateway {
 namespace {
 
 constexpr std::int64_t kPageEvents = 500;
-constexpr std::size_t kPageBytes = 256U << 10;
+constexpr std::size_t kNewsBytes = 256U << 10;
 
 }  // namespace
 
@@ -64,7 +64,7 @@ void EventStream::look() {
   services().store.submit(
       [run = run_, from = next_](Store& store) {
         News news;
-        news.page = store.events.page(run, from, kPageEvents, kPageBytes);
+        news.page = store.events.page(run, from, kPageEvents, kNewsBytes);
         const auto row = store.runs.get(run);
         news.ended = !row || row->finished_us.has_value();
         news.status = row ? row->status : "";

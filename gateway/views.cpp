@@ -2,6 +2,7 @@
 
 #include "ipc/journal.h"
 #include "ipc/json_object.h"
+#include "ipc/optional_text.h"
 
 namespace charter::gateway {
 namespace {
@@ -13,11 +14,6 @@ std::optional<std::string> time_of(const std::optional<std::int64_t>& us) {
   return wire_time(*us);
 }
 
-std::optional<std::string> unless_empty(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  return text;
-}
-
 ipc::JsonObject run_members(const RunRow& run, bool connected) {
   ipc::JsonObject view;
   view.text("run_id", run.run_id)
@@ -26,7 +22,7 @@ ipc::JsonObject run_members(const RunRow& run, bool connected) {
       .text("workflow", run.workflow)
       .text("workflow_path", run.workflow_path)
       .text("status", run.status)
-      .text("started_at", unless_empty(run.started_at))
+      .text("started_at", ipc::unless_empty(run.started_at))
       .text("announced_at", wire_time(run.announced_us))
       .text("updated_at", wire_time(run.updated_us))
       .text("finished_at", time_of(run.finished_us))

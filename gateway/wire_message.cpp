@@ -7,16 +7,12 @@
 
 #include "ipc/journal.h"
 #include "ipc/json_scan.h"
+#include "ipc/optional_text.h"
 
 namespace charter::gateway {
 namespace {
 
 namespace wire = ipc::wire;
-
-std::optional<std::string> unless_empty(std::string text) {
-  if (text.empty()) return std::nullopt;
-  return text;
-}
 
 // The database counts in signed numbers.
 constexpr std::uint64_t kHighest = std::numeric_limits<std::int64_t>::max() - 1;
@@ -68,7 +64,7 @@ struct Reader {
     out.messages.emplace_back(
         Announcement{.run_id = std::move(v.run_id),
                      .status = std::move(v.status),
-                     .workflow_path = unless_empty(std::move(v.workflow_path)),
+                     .workflow_path = ipc::unless_empty(std::move(v.workflow_path)),
                      .started_at = std::move(v.started_at)});
     return {};
   }
@@ -85,8 +81,8 @@ struct Reader {
   ipc::Result<void> operator()(wire::CommandResult& v) {
     out.messages.emplace_back(CommandAnswer{.command_id = std::move(v.command_id),
                                             .ok = v.ok,
-                                            .code = unless_empty(std::move(v.code)),
-                                            .reason = unless_empty(std::move(v.message))});
+                                            .code = ipc::unless_empty(std::move(v.code)),
+                                            .reason = ipc::unless_empty(std::move(v.message))});
     return {};
   }
   ipc::Result<void> operator()(wire::Described& v) {

@@ -9,6 +9,8 @@
 #include <optional>
 #include <stdexcept>
 
+#include "ipc/ascii.h"
+
 namespace charter::ipc {
 namespace {
 
@@ -20,14 +22,6 @@ std::string_view trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(kBlanks);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
 }
 
 std::string quote(std::string_view text) {
@@ -53,7 +47,7 @@ std::optional<Number> parse_number(std::string_view text) {
 }
 
 std::optional<bool> parse_flag(std::string_view text) {
-  const std::string word = lower(trimmed(text));
+  const std::string word = ascii_lower(trimmed(text));
   for (const std::string_view yes : {"1", "true", "yes", "on", "y", "t"}) {
     if (word == yes) return true;
   }
@@ -103,7 +97,7 @@ std::optional<std::string> check_value(const OptionSpec& option, std::string& va
     case OptionKind::choice:
       break;
   }
-  std::string word = lower(value);
+  std::string word = ascii_lower(value);
   if (std::ranges::find(option.choices, word) != option.choices.end()) {
     value = std::move(word);
     return std::nullopt;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ipc/peer.h"
+#include "supervisor/accept_pause.h"
 #include "supervisor/log.h"
 
 namespace charter::supervisor {
@@ -19,7 +20,6 @@ namespace {
 constexpr std::size_t kMaxSessions = 2048;
 constexpr int kAcceptAtOnce = 64;  // then others get the loop
 constexpr std::size_t kBudgetBeyondOne = 16U << 20;
-constexpr std::chrono::milliseconds kOutOfDescriptors{100};
 
 // Clients leave half of the descriptors to runs and to the gateway.
 std::size_t most_sessions() {
@@ -85,7 +85,7 @@ void ControlServer::accept_all() {
     // would only spin.
     log::warning("Cannot accept a connection: {}", ipc::errno_error("accept").message());
     make_room();
-    pause_.expires_after(kOutOfDescriptors);
+    pause_.expires_after(kAcceptPause);
     pause_.async_wait([this](const boost::system::error_code& error) {
       if (!error && listener_) wait();
     });

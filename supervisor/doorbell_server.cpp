@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "ipc/peer.h"
+#include "supervisor/accept_pause.h"
 #include "supervisor/burst.h"
 #include "supervisor/log.h"
 
@@ -16,7 +17,6 @@ namespace charter::supervisor {
 namespace {
 
 constexpr std::size_t kPacketLimit = 4096;
-constexpr std::chrono::milliseconds kOutOfDescriptors{100};
 using Wait = boost::asio::posix::stream_descriptor;
 
 }  // namespace
@@ -147,7 +147,7 @@ void DoorbellServer::accept_all() {
 
 // Out of descriptors: trying again at once would only spin.
 void DoorbellServer::pause() {
-  pause_.expires_after(kOutOfDescriptors);
+  pause_.expires_after(kAcceptPause);
   pause_.async_wait([this](const boost::system::error_code& error) {
     if (!error) wait();
   });

@@ -16,11 +16,10 @@
 #include "ipc/log_segment.h"
 #include "supervisor/burst.h"
 #include "supervisor/process_watch.h"
+#include "supervisor/run_files.h"
 
 namespace charter::supervisor {
 namespace {
-
-constexpr std::size_t kStateLimit = 80U << 20;
 
 const char* name_of(Cause cause) {
   switch (cause) {

@@ -18,6 +18,7 @@
 #include "ipc/full_disk.h"
 #include "ipc/journal.h"
 #include "ipc/layout.h"
+#include "ipc/open_directory.h"
 #include "supervisor/place.h"
 
 namespace charter::supervisor {
@@ -43,13 +44,9 @@ std::optional<Segment> parse_segment(const std::string& name) {
   return segment;
 }
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
 // Every segment in the directory, ascending.
 ipc::Result<std::vector<Segment>> list_segments(const std::string& directory) {
-  const std::unique_ptr<DIR, CloseDirectory> open(::opendir(directory.c_str()));
+  const ipc::DirectoryStream open = ipc::open_directory(directory);
   if (!open) return ipc::errno_error("open " + directory);
   std::vector<Segment> segments;
   while (const dirent* entry = ::readdir(open.get())) {

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "ipc/job.h"
+#include "ipc/open_directory.h"
 #include "ipc/peer.h"
 #include "ipc/text_file.h"
 #include "ipc/unique_fd.h"
@@ -28,13 +29,9 @@ namespace {
 constexpr std::size_t kProcFileLimit = 4U << 20;
 constexpr int kMaxRounds = 64;  // a tree that still grows after these is left to the next sweep
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
 std::vector<pid_t> numbers_in(const char* directory) {
   std::vector<pid_t> numbers;
-  const std::unique_ptr<DIR, CloseDirectory> open(::opendir(directory));
+  const ipc::DirectoryStream open = ipc::open_directory(directory);
   if (!open) return numbers;
   while (const dirent* entry = ::readdir(open.get())) {
     pid_t number = 0;

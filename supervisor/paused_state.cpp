@@ -8,12 +8,10 @@
 #include "ipc/job.h"
 #include "ipc/json_scan.h"
 #include "ipc/unique_fd.h"
+#include "supervisor/run_files.h"
 
 namespace charter::supervisor {
 namespace {
-
-constexpr std::size_t kStateLimit = 80U << 20;
-constexpr ipc::JsonLimits kLimits{kStateLimit, 900, true};
 
 std::string text_of(const std::vector<ipc::JsonMember>& members, std::string_view key) {
   const ipc::JsonMember* member = ipc::find(members, key);
@@ -23,13 +21,13 @@ std::string text_of(const std::vector<ipc::JsonMember>& members, std::string_vie
 // The type of the step the run waits at, from the stored snapshot.
 PauseKind kind_of_step(const ipc::JsonMember* snapshot, const std::string& step) {
   if (snapshot == nullptr) return PauseKind::gate;
-  const auto members = ipc::scan_object(snapshot->raw, kLimits);
+  const auto members = ipc::scan_object(snapshot->raw, kStateLimits);
   const ipc::JsonMember* steps = members ? ipc::find(*members, "steps") : nullptr;
   if (steps == nullptr) return PauseKind::gate;
-  const auto list = ipc::scan_array(steps->raw, kLimits);
+  const auto list = ipc::scan_array(steps->raw, kStateLimits);
   if (!list) return PauseKind::gate;
   for (const ipc::JsonMember& one : *list) {
-    const auto fields = ipc::scan_object(one.raw, kLimits);
+    const auto fields = ipc::scan_object(one.raw, kStateLimits);
     if (!fields || text_of(*fields, "id") != step) continue;
     return text_of(*fields, "type") == "input" ? PauseKind::input : PauseKind::gate;
   }
@@ -45,7 +43,7 @@ std::optional<PausedState> read_paused_state(const ipc::Layout& layout, const st
   if (!file) return std::nullopt;
   const auto text = ipc::read_all(file.get(), kStateLimit);
   if (!text) return std::nullopt;
-  const auto members = ipc::scan_object(*text, kLimits);
+  const auto members = ipc::scan_object(*text, kStateLimits);
   if (!members || text_of(*members, "status") != "paused" ||
       text_of(*members, "run_id") != run_id) {
     return std::nullopt;

@@ -12,12 +12,12 @@
 #include "ipc/job.h"
 #include "ipc/unique_fd.h"
 #include "supervisor/log.h"
+#include "supervisor/run_files.h"
 
 namespace charter::supervisor {
 namespace {
 
 constexpr std::chrono::milliseconds kPatience{5};
-constexpr std::size_t kStateLimit = 80U << 20;
 
 // Never replaces a file: whoever wrote one already knows better.
 ipc::Result<void> place_state_file(const std::string& directory, const std::string& path,

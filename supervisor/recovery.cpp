@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "ipc/lock.h"
+#include "ipc/open_directory.h"
 #include "supervisor/burst.h"
 #include "supervisor/freed_memory.h"
 #include "supervisor/log.h"
@@ -24,10 +25,6 @@ namespace charter::supervisor {
 namespace {
 
 constexpr std::string_view kJournalSuffix = ".cj";
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
 
 FinishedRun finished_run(const ipc::Accepted& accepted, const LedgerRun& known) {
   FinishedRun finished;
@@ -192,7 +189,7 @@ ipc::Result<void> Recovery::read_whole(const ipc::UniqueFd& file, Run& run,
 
 void Recovery::take_unknown_journals() {
   const std::string directory = layout_.journals_dir();
-  const std::unique_ptr<DIR, CloseDirectory> open(::opendir(directory.c_str()));
+  const ipc::DirectoryStream open = ipc::open_directory(directory);
   if (!open) return;
   while (const dirent* entry = ::readdir(open.get())) {
     std::string id = entry->d_name;

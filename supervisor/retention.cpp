@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "ipc/journal.h"
+#include "ipc/open_directory.h"
 #include "supervisor/freed_memory.h"
 #include "supervisor/log.h"
 #include "supervisor/run_files.h"
@@ -22,10 +23,6 @@ constexpr std::chrono::milliseconds kBatchPause{200};
 constexpr std::chrono::milliseconds kFirstLook{1000};
 constexpr std::string_view kSuffixes[] = {".cj",  ".blobs", ".kill", ".kill.new",
                                           ".log", ".out0",  ".out1", ".out.new"};
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
 
 // The run that a file of the journals' directory belongs to, or nothing.
 std::string_view run_of(std::string_view name) {
@@ -80,7 +77,7 @@ void Retention::look() {
   auto found = std::make_shared<std::vector<Kept>>();
   disk_.run(
       [found, directory = layout_.journals_dir()] {
-        const std::unique_ptr<DIR, CloseDirectory> open(::opendir(directory.c_str()));
+        const ipc::DirectoryStream open = ipc::open_directory(directory);
         if (!open) return;
         std::map<std::string, Kept, std::less<>> runs;
         while (const dirent* entry = ::readdir(open.get())) {

@@ -14,8 +14,6 @@
 namespace charter::supervisor {
 namespace {
 
-constexpr ipc::JsonLimits kStateLimits{80U << 20, 900, true};
-
 ipc::Result<void> remove_file(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return ipc::errno_error("remove " + path);
   return {};

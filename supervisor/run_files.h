@@ -2,12 +2,18 @@
 // part of it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
+#include "ipc/json_scan.h"
 #include "ipc/layout.h"
 
 namespace charter::supervisor {
+
+// How much of a state file is read, and how deep.
+inline constexpr std::size_t kStateLimit = 80U << 20;
+inline constexpr ipc::JsonLimits kStateLimits{kStateLimit, 900, true};
 
 // Removes a run's journal and what lies beside it, the journal last: what was interrupted is found
 // again. May wait for a disk. Returns why something is left, or nothing.

@@ -39,21 +39,21 @@ bool has_ended(const ipc::UniqueFd& process) {
   return !process || ::poll(&entry, 1, 0) != 0;
 }
 
-enum class Verdict { stranger, sandboxed, changing };
+enum class Origin { stranger, sandboxed, changing };
 
 // What descends from this process and from no guardian is a run's that is being started, or was
 // left behind by one.
-Verdict judge(pid_t pid, const Guardians& guardians) {
+Origin judge(pid_t pid, const Guardians& guardians) {
   for (int depth = 0; depth < kDeepest && pid > 0; ++depth) {
     if (const auto known = guardians.find(pid); known != guardians.end()) {
-      return known->second ? Verdict::sandboxed : Verdict::stranger;
+      return known->second ? Origin::sandboxed : Origin::stranger;
     }
-    if (pid == ::getpid()) return Verdict::sandboxed;
+    if (pid == ::getpid()) return Origin::sandboxed;
     const auto stat = ipc::process_stat(pid);
-    if (!stat) return Verdict::changing;
+    if (!stat) return Origin::changing;
     pid = stat->parent;
   }
-  return Verdict::stranger;
+  return Origin::stranger;
 }
 
 }  // namespace
@@ -70,9 +70,9 @@ bool SandboxGuard::refuses(int socket, pid_t pid) const {
   if (!any) return false;
   const ipc::UniqueFd process = peer_process(socket, pid);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const Verdict verdict = judge(pid, guardians);
+    const Origin origin = judge(pid, guardians);
     if (has_ended(process)) return true;
-    if (verdict != Verdict::changing) return verdict == Verdict::sandboxed;
+    if (origin != Origin::changing) return origin == Origin::sandboxed;
   }
   return true;
 }

@@ -62,11 +62,11 @@ void print_banner(const StartOptions& options, const GatewayAddress& gateway) {
 template <class Attempt>
 auto patiently(Attempt attempt) {
   constexpr int kAttempts = 4;
-  constexpr timespec kPause{0, 25'000'000};
+  constexpr timespec kNextTry{0, 25'000'000};
   for (int i = 1;; ++i) {
     auto result = attempt();
     if (result || i == kAttempts) return result;
-    ::nanosleep(&kPause, nullptr);
+    ::nanosleep(&kNextTry, nullptr);
   }
 }
 

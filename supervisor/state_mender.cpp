@@ -14,6 +14,7 @@
 
 #include "ipc/job.h"
 #include "ipc/json_scan.h"
+#include "ipc/open_directory.h"
 #include "ipc/peer.h"
 #include "ipc/text_file.h"
 #include "supervisor/burst.h"
@@ -26,14 +27,8 @@ namespace {
 constexpr std::string_view kJournalSuffix = ".cj";
 constexpr std::size_t kLooksAtOnce = 32;  // then others get the loop
 constexpr std::size_t kWorkersAtOnce = 4;
-constexpr std::size_t kStateLimit = 80U << 20;
 constexpr std::size_t kSmallFile = 4096;
-constexpr ipc::JsonLimits kLimits{kStateLimit, 900, true};
 constexpr std::int64_t kSlackSeconds = 60;
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
 
 // How old what a file shows may be without being on disk, in seconds: the kernel writes back what
 // has been dirty for a time that can be set.
@@ -52,7 +47,7 @@ std::deque<std::string> latest_runs(const ipc::Layout& layout) {
   };
   std::vector<Journal> journals;
   std::int64_t latest = 0;
-  const std::unique_ptr<DIR, CloseDirectory> open(::opendir(layout.journals_dir().c_str()));
+  const ipc::DirectoryStream open = ipc::open_directory(layout.journals_dir());
   while (const dirent* entry = open ? ::readdir(open.get()) : nullptr) {
     std::string id = entry->d_name;
     if (!id.ends_with(kJournalSuffix)) continue;
@@ -81,7 +76,7 @@ std::string member_text(const std::vector<ipc::JsonMember>& members, std::string
 bool shows_an_end(const std::string& state_file) {
   const std::string text =
       ipc::text_of_file(state_file, kStateLimit);  // the members are views of it
-  const auto members = ipc::scan_object(text, kLimits);
+  const auto members = ipc::scan_object(text, kStateLimits);
   if (!members) return false;
   const auto status = wire_status(member_text(*members, "status"));
   return status && is_terminal(*status);

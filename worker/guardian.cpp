@@ -35,7 +35,7 @@ using Last = ipc::JournalSummary::Last;
 constexpr std::int64_t kLeastInterruptGraceMs = 200;
 constexpr int kEmptyGroupMs = 100;  // until a group whose processes are gone can be removed
 constexpr std::int64_t kSpacePatienceMs = 3000;
-constexpr std::int64_t kLongestWaitMs = 60'000;
+constexpr std::int64_t kLongestPollMs = 60'000;
 
 sigset_t attended_signals() {
   sigset_t set;
@@ -151,7 +151,7 @@ int Guardian::watch() {
       const std::int64_t left = deadline_ms_ - ipc::boot_ms();
       if (left <= 0) return run_ladder(overtime_);
       // The kernel's own wait stands still while the machine sleeps, and the deadline does not.
-      const std::int64_t wait = std::min(left, kLongestWaitMs);
+      const std::int64_t wait = std::min(left, kLongestPollMs);
       timeout = {wait / 1000, wait % 1000 * 1'000'000};
     }
     if (::sigtimedwait(&attended, &info, limited ? &timeout : nullptr) < 0) continue;

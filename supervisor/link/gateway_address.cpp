@@ -4,6 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include "ipc/ascii.h"
+
 namespace charter::supervisor {
 namespace {
 
@@ -13,14 +15,6 @@ constexpr std::string_view kWorkerPath = "/daemon";
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 // Python's urlsplit drops control characters and spaces in front, and tabs and line ends anywhere.
 std::string cleaned(std::string_view text) {
@@ -50,7 +44,7 @@ std::string take_scheme(std::string_view& rest) {
   });
   if (!valid) return {};
   rest.remove_prefix(colon + 1);
-  return lower(scheme);
+  return ipc::ascii_lower(scheme);
 }
 
 UrlParts split_url(std::string_view text) {
@@ -113,7 +107,7 @@ ipc::Result<void> read_host_and_port(std::string_view text, GatewayAddress& addr
     const std::string_view after = text.substr(close + 1);
     if (!after.empty() && after.front() != ':') return not_a_host();
     port = after.empty() ? after : after.substr(1);
-    address.host = lower(text.substr(1, close - 1));
+    address.host = ipc::ascii_lower(text.substr(1, close - 1));
     boost::system::error_code error;
     (void)ip::make_address_v6(address.host, error);
     if (error) return not_a_host();
@@ -122,7 +116,7 @@ ipc::Result<void> read_host_and_port(std::string_view text, GatewayAddress& addr
   } else {
     const std::size_t colon = std::min(text.find(':'), text.size());
     if (colon < text.size()) port = text.substr(colon + 1);
-    address.host = lower(text.substr(0, colon));
+    address.host = ipc::ascii_lower(text.substr(0, colon));
     if (!is_host_name(address.host)) return not_a_host();
     bracketed = address.host;
   }

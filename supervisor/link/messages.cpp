@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "ipc/json_scan.h"
+#include "ipc/optional_text.h"
 
 namespace charter::supervisor {
 namespace {
@@ -29,11 +30,6 @@ void append_text_or_null(std::string& out, std::string_view key,
 
 void append_number(std::string& out, std::string_view key, std::string_view number) {
   out.append(",\"").append(key).append("\":").append(number);
-}
-
-std::optional<std::string_view> unless_empty(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  return text;
 }
 
 // ---- in ----
@@ -254,8 +250,8 @@ std::string command_result_message(std::string_view worker_id,
   append_text_or_null(out, "run_id", run_id);
   append_text(out, "command_id", command_id);
   out.append(outcome.ok ? R"(,"ok":true)" : R"(,"ok":false)");
-  append_text_or_null(out, "code", unless_empty(outcome.code));
-  append_text_or_null(out, "message", unless_empty(outcome.message));
+  append_text_or_null(out, "code", ipc::unless_empty(outcome.code));
+  append_text_or_null(out, "message", ipc::unless_empty(outcome.message));
   return out.append("}");
 }
 

@@ -7,18 +7,12 @@
 #include <initializer_list>
 #include <utility>
 
+#include "ipc/ascii.h"
+
 namespace charter::supervisor {
 namespace {
 
 namespace ip = boost::asio::ip;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -85,7 +79,8 @@ std::optional<std::pair<const char*, std::string>> first_set(
 // a gateway's address, so that is what reads it.
 ipc::Result<Proxy> parse_proxy(const char* variable, std::string_view value) {
   const std::size_t scheme_end = value.find("://");
-  const std::string scheme = scheme_end == value.npos ? "http" : lower(value.substr(0, scheme_end));
+  const std::string scheme =
+      scheme_end == value.npos ? "http" : ipc::ascii_lower(value.substr(0, scheme_end));
   if (scheme != "http") {
     return ipc::plain_error(std::string(variable) + " names a proxy of the kind '" +
                             scheme.substr(0, 16) + "'; only http proxies are supported");
@@ -103,10 +98,10 @@ ipc::Result<Proxy> parse_proxy(const char* variable, std::string_view value) {
 }  // namespace
 
 bool is_exempt(std::string_view list, std::string_view host, std::uint16_t port) {
-  const std::string name = lower(host);
+  const std::string name = ipc::ascii_lower(host);
   while (!list.empty()) {
     const std::size_t comma = std::min(list.find(','), list.size());
-    const std::string entry = lower(trimmed(list.substr(0, comma)));
+    const std::string entry = ipc::ascii_lower(trimmed(list.substr(0, comma)));
     list.remove_prefix(std::min(comma + 1, list.size()));
     if (entry == "*") return true;
     const auto bare = without_port(entry, port);

@@ -143,14 +143,6 @@ std::string_view strip(std::string_view text) {
   return text.substr(begin, end - begin);
 }
 
-std::string ascii_lower(std::string_view text) {
-  std::string lower(text);
-  for (char& letter : lower) {
-    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-  }
-  return lower;
-}
-
 std::string utf8_fault(std::string_view bytes) {
   for (std::size_t at = 0; at < bytes.size();) {
     const Lead lead = lead_of(byte_at(bytes, at), false);

@@ -23,8 +23,6 @@ void append_utf8(std::string& out, char32_t point);
 
 // str.strip().
 [[nodiscard]] std::string_view strip(std::string_view text);
-// str.lower() of ASCII letters only.
-[[nodiscard]] std::string ascii_lower(std::string_view text);
 
 // How bytes.decode() fails, in Python's words ("'utf-8' codec can't decode byte 0xff in position
 // 3: invalid start byte"); empty when the bytes are UTF-8.

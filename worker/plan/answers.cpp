@@ -9,7 +9,7 @@
 namespace charter::worker {
 namespace {
 
-Failure invalid(std::string text) { return {code::kInvalidPayload, std::move(text)}; }
+Failure invalid_answer(std::string text) { return {code::kInvalidPayload, std::move(text)}; }
 
 std::string all_questions(const Step& step) {
   std::string text;
@@ -56,7 +56,7 @@ class AnswerCheck {
     if (answer.is_null() && question_.optional) return Value();
     if (question_.kind == "text") {
       if (answer.is_string()) return answer;
-      return invalid(where_ + "must be a string. " + one_question(question_));
+      return invalid_answer(where_ + "must be a string. " + one_question(question_));
     }
     return check_one(answer);
   }
@@ -64,11 +64,11 @@ class AnswerCheck {
  private:
   Outcome<Value> check_one(const Value& answer) const {
     if (!answer.is_string()) {
-      return invalid(where_ + "must be one option value string. " + one_question(question_));
+      return invalid_answer(where_ + "must be one option value string. " + one_question(question_));
     }
     if (option_values(question_).contains(answer.as_string())) return answer;
-    return invalid(where_ + "has unknown option value '" + answer.as_string() + "'. " +
-                   valid_values(question_));
+    return invalid_answer(where_ + "has unknown option value '" + answer.as_string() + "'. " +
+                          valid_values(question_));
   }
 
   Outcome<Value> check_many(const Value& answer) const {
@@ -76,22 +76,22 @@ class AnswerCheck {
         answer.is_array() && std::all_of(answer.as_array().begin(), answer.as_array().end(),
                                          [](const Value& item) { return item.is_string(); });
     if (!list) {
-      return invalid(where_ + "must be a list of strings. " + one_question(question_));
+      return invalid_answer(where_ + "must be a list of strings. " + one_question(question_));
     }
     const Array& items = answer.as_array();
     if (items.empty() && !question_.optional) {
-      return invalid(where_ + "must include at least one value. " + one_question(question_));
+      return invalid_answer(where_ + "must include at least one value. " + one_question(question_));
     }
     std::set<std::string> given;
     for (const Value& item : items) given.insert(item.as_string());
-    if (given.size() != items.size()) return invalid(where_ + "contains duplicate values");
+    if (given.size() != items.size()) return invalid_answer(where_ + "contains duplicate values");
     const std::set<std::string> known = option_values(question_);
     std::vector<std::string> unknown;
     std::copy_if(given.begin(), given.end(), std::back_inserter(unknown),
                  [&known](const std::string& value) { return !known.contains(value); });
     if (unknown.empty() || question_.allow_other) return answer;
-    return invalid(where_ + "has unknown option value(s): " + repr(unknown) + ". " +
-                   valid_values(question_));
+    return invalid_answer(where_ + "has unknown option value(s): " + repr(unknown) + ". " +
+                          valid_values(question_));
   }
 
   const Question& question_;
@@ -103,8 +103,8 @@ Outcome<Object> check_form(const Step& step, const Object& answers) {
   for (const Question& question : step.questions) ids.insert(question.id);
   const std::string who = "Input step '" + step.id_text() + "' ";
   if (const auto unknown = unknown_names(answers, ids); !unknown.empty()) {
-    return invalid(who + "received unknown answer key(s): " + repr(unknown) + ". " +
-                   all_questions(step));
+    return invalid_answer(who + "received unknown answer key(s): " + repr(unknown) + ". " +
+                          all_questions(step));
   }
   Object checked;
   for (const Question& question : step.questions) {
@@ -116,8 +116,8 @@ Outcome<Object> check_form(const Step& step, const Object& answers) {
     } else if (question.optional) {
       checked.set(question.id, question.kind == "multi_select" ? Value(Array()) : Value());
     } else {
-      return invalid(who + "is missing required answer '" + question.id + "'. " +
-                     all_questions(step));
+      return invalid_answer(who + "is missing required answer '" + question.id + "'. " +
+                            all_questions(step));
     }
   }
   return checked;
@@ -133,12 +133,12 @@ Outcome<Object> check_answers(const Step& step, const Object& submission) {
     return Failure(code::kUnsupportedKind, who + "only accepts form input. " + all_questions(step));
   }
   if (const auto unknown = unknown_names(submission, {"kind", "answers"}); !unknown.empty()) {
-    return invalid(who + "received unknown input payload key(s): " + repr(unknown) +
-                   ". Expected {'kind': 'form', 'answers': {...}}. " + all_questions(step));
+    return invalid_answer(who + "received unknown input payload key(s): " + repr(unknown) +
+                          ". Expected {'kind': 'form', 'answers': {...}}. " + all_questions(step));
   }
   const Value& answers = get(submission, "answers");
   if (!answers.is_object()) {
-    return invalid(who + "requires an object 'answers'. " + all_questions(step));
+    return invalid_answer(who + "requires an object 'answers'. " + all_questions(step));
   }
   const auto checked = check_form(step, answers.as_object());
   if (!checked) return checked.error();

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kPlanFile = "plan.yml";
 // People choose from a list; what is larger is no list for people.
 constexpr std::size_t kMostWorkflows = 1000;
-constexpr std::size_t kMostBytes = 4U << 20;
+constexpr std::size_t kMostListBytes = 4U << 20;
 
 Value describe(const Manifest& manifest) {
   Array inputs;
@@ -54,7 +54,7 @@ Outcome<std::string> describe_workflows(Files& files, const std::string& root) {
     if (all.size() > kMostWorkflows) return internal("there are too many workflows to list");
   }
   std::string out = dump(Value(std::move(all)), kWire);
-  if (out.size() > kMostBytes) return internal("the list of workflows is too long");
+  if (out.size() > kMostListBytes) return internal("the list of workflows is too long");
   return out;
 }
 

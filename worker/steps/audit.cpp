@@ -6,7 +6,7 @@
 namespace charter::worker {
 namespace {
 
-constexpr std::size_t kMostBytes = 8192;
+constexpr std::size_t kMostAuditBytes = 8192;
 
 void add(Audit& audit, const std::string& name, const Value& value, bool sensitive) {
   if (!audit.json.empty()) audit.json += ',';
@@ -18,7 +18,7 @@ void add(Audit& audit, const std::string& name, const Value& value, bool sensiti
   }
   const std::size_t size =
       value.is_string() ? value.as_string().size() : dump(value, kAudit).size();
-  audit.json += dump(size <= kMostBytes ? value : Value(size_marker(size)), kWire);
+  audit.json += dump(size <= kMostAuditBytes ? value : Value(size_marker(size)), kWire);
 }
 
 Audit closed(Audit audit) {

@@ -11,7 +11,7 @@ namespace charter::worker {
 namespace {
 
 constexpr std::size_t kMostSteps = 256;
-constexpr std::size_t kMostBytes = std::size_t{1} << 20;  // of outputs, roughly
+constexpr std::size_t kMostGroupBytes = std::size_t{1} << 20;  // of outputs, roughly
 
 ipc::Result<Object> get(const Step& step, KvStore& store) {
   const auto stored = store.get(step.key);
@@ -86,7 +86,7 @@ std::vector<StateStepResult> run_state_group(std::span<const Step> steps, RunSta
   std::size_t bytes = 0;
   for (const Step& step : steps) {
     // A snapshot may hold one id twice; the second is skipped, by the engine.
-    if (bytes > kMostBytes || state.has_outputs(step.id_key())) break;
+    if (bytes > kMostGroupBytes || state.has_outputs(step.id_key())) break;
     StateStepResult& result = results.emplace_back();
     result.step = &step;
     result.begun_us = ipc::now_us();

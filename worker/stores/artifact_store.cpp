@@ -26,7 +26,7 @@ namespace {
 constexpr DumpStyle kEnvelope{.compact = true, .ascii = false};
 constexpr DumpStyle kPayload{.compact = true, .ascii = false, .sort_keys = true};
 constexpr const char* kJsonType = "application/json";
-constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+constexpr std::size_t kMostArtifactBytes = std::size_t{1} << 30;
 constexpr const char* kSuffix = ".json";
 
 struct CloseDirectory {
@@ -170,7 +170,7 @@ ipc::Result<Value> ArtifactStore::load(const Value& reference) const {
   const std::string path = directory_ + "/" + id->as_string() + kSuffix;
   const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return errno == ENOENT ? missing : ipc::errno_error("open " + path);
-  const auto text = ipc::read_all(file.get(), kMostBytes);
+  const auto text = ipc::read_all(file.get(), kMostArtifactBytes);
   if (!text) return text.error();
   auto envelope = parse_json(*text);
   if (!envelope || !envelope->is_object()) return ipc::plain_error(path + " is damaged");
@@ -192,7 +192,7 @@ ipc::Result<void> inherit_artifacts(const std::string& from, const std::string& 
     // A file system without links.
     const ipc::UniqueFd old(::open((from + "/" + name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!old) return ipc::errno_error("open " + from + "/" + name);
-    const auto text = ipc::read_all(old.get(), kMostBytes);
+    const auto text = ipc::read_all(old.get(), kMostArtifactBytes);
     if (!text) return text.error();
     if (auto written = write_new(path, *text); !written) return written;
   }

@@ -13,7 +13,7 @@
 namespace charter::worker {
 namespace {
 
-constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+constexpr std::size_t kMostValueBytes = std::size_t{1} << 30;
 constexpr std::int64_t kLockPatienceMs = 30'000;
 
 }  // namespace
@@ -61,7 +61,7 @@ ipc::Result<void> KvStore::load() {
     loaded_ = true;
     return {};
   }
-  const auto text = ipc::read_all(file.get(), kMostBytes);
+  const auto text = ipc::read_all(file.get(), kMostValueBytes);
   if (!text) return text.error();
   auto parsed = parse_json(*text);
   if (!parsed) return ipc::plain_error(file_ + ": " + parsed.error().message());

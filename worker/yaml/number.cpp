@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "ipc/ascii.h"
 #include "worker/json/python.h"
 #include "worker/json/unicode.h"
 #include "worker/yaml/scalar.h"
@@ -203,7 +204,7 @@ IntegerResult python_int(std::string_view text, unsigned base) {
 }
 
 std::optional<double> python_float(std::string_view text) {
-  const std::string plain = ascii_lower(ascii_digits(strip(text)));
+  const std::string plain = ipc::ascii_lower(ascii_digits(strip(text)));
   if (plain.empty()) return std::nullopt;
   const Signed number = split_sign(plain);
   const std::string_view rest = number.rest;
@@ -232,7 +233,7 @@ ScalarResult yaml_int(std::string_view text) {
 }
 
 ScalarResult yaml_float(std::string_view text) {
-  const std::string plain = ascii_lower(without_underscores(text));
+  const std::string plain = ipc::ascii_lower(without_underscores(text));
   if (plain.empty()) return ScalarFault{"string index out of range"};
   const Signed number = split_sign(plain);
   ScalarResult value = Value(std::numeric_limits<double>::infinity());
@@ -249,7 +250,7 @@ ScalarResult yaml_float(std::string_view text) {
 }
 
 ScalarResult yaml_bool(std::string_view text) {
-  const std::string lower = ascii_lower(text);
+  const std::string lower = ipc::ascii_lower(text);
   if (lower == "yes" || lower == "true" || lower == "on") return Value(true);
   if (lower == "no" || lower == "false" || lower == "off") return Value(false);
   return ScalarFault{repr(std::string_view(lower))};
