@@ -100,10 +100,10 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   const auto inherited = inherit(job, layout);
   const auto snapshot = state->snapshot();
   auto workflow = snapshot ? workflow_from_snapshot(*snapshot) : snapshot.error();
-  const auto confined = confine_run(job, layout);
   if (job.sandbox.level > 0) warm.reset();  // it was begun outside
   RunGroups groups(job.limits);
   const auto entered = groups.enter(warm ? warm->pid : 0);
+  const auto confined = confine_run(job, layout);  // from here on no group can be made
   Reaper reaper;
   Attention attention(guardian, reaper);
   Burst burst(layout, attention, reaper, std::move(recorder), std::move(*state),

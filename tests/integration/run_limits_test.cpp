@@ -65,6 +65,29 @@ TEST_F(RunLimits, OfMemoryEndTheStepWithThatReasonAndThePeak) {
   expect_nothing_left(scene, "other");
 }
 
+// What the sandbox hides and denies must not keep the run out of its groups, nor their counts away.
+TEST_F(RunLimits, HoldInASandboxAsWell) {
+  Started scene(
+      limited({"--run-memory-max", "48M", "--run-pids-max", "20", "--sandbox", "project"}));
+  const auto status = charter_daemon(scene.project, {"status", "--json"});
+  if (status.out.find(R"("mode":"project","level":0)") != std::string::npos) {
+    GTEST_SKIP() << "no sandbox can be had here";
+  }
+  ASSERT_THAT(status.out, HasSubstr(R"("mode":"project","level":)"));
+  scene.project.add_workflow("hog", shell_step("hog", kHog));
+  scene.project.add_workflow(
+      "many", shell_step("many", "for i in $(seq 60); do sleep 1000 >&- 2>&- & done; wait"));
+  ASSERT_TRUE(scene.run("r1", "hog").ok);
+  EXPECT_THAT(error_of(scene, "r1"),
+              StartsWith("out of memory: step 'hog' was ended by the kernel, limit 48 MiB, "
+                         "peak 4"));
+  expect_nothing_left(scene, "r1");
+  ASSERT_TRUE(scene.run("r2", "many").ok);
+  EXPECT_THAT(error_of(scene, "r2"),
+              StartsWith("too many processes: step 'many' was refused a new one "));
+  expect_nothing_left(scene, "r2");
+}
+
 TEST_F(RunLimits, OfMemoryThatTheEngineExceedsAreTheGuardiansVerdict) {
   Started scene(limited({"--run-memory-max", "24M"}));
   scene.project.add_workflow(
