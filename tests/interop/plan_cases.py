@@ -267,6 +267,7 @@ def project_cases():
         ("words", uses, changed(PROJECT, ("capabilities", "c", "command"), 'a\\ b "c\\"d\\e" \'\' #x\n y')),
         ("number command", uses, changed(PROJECT, ("capabilities", "c", "command"), 5)),
         ("list command", uses, changed(PROJECT, ("capabilities", "c", "command"), ["a", "b c"])),
+        ("mapping command", uses, changed(PROJECT, ("capabilities", "c", "command"), {"a": 1, "b c": 2})),
     ]:
         yield f"launch {name}", "launch", launch(tree(plan=dumped(plan), project=project))
     for name, text in PLAN_TEXTS:

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "worker/json/keys.h"
 #include "worker/json/python.h"
 #include "worker/plan/capability_config.h"
 #include "worker/plan/entry_points.h"
@@ -174,6 +175,10 @@ class Resolver {
       auto words = split_command(command.as_string(), why);
       if (!words) return internal(why);
       command = Value(std::move(*words));
+    } else if (command.is_object()) {  // list() of a mapping has its keys
+      Array keys;
+      for (const auto& [key, value] : command.as_object()) keys.push_back(decode_key(key));
+      command = Value(std::move(keys));
     } else if (!command.is_array()) {
       return internal(type_fault(command, "is not iterable"));
     }

@@ -239,11 +239,11 @@ async def handoff_capability_without_kind(s):
     await s.run(capabilities={"capability/x": {}})
 
 
-# What is to become a dictionary, and is none; the last two are empty, which counts as one.
+# What is to become a dictionary, and is none; the last three are empty, which counts as one, or not looked at.
 for number, (kind, field, odd) in enumerate([
         ("subprocess", "config", "x"), ("subprocess", "env", [["a", 1]]), ("subprocess", "env_secret_refs", 5),
-        ("python", "config_secret_refs", [1]), ("python", "secrets_registry", False),
-        ("subprocess", "env", ""), ("python", "config", [])]):
+        ("python", "config_secret_refs", [1]),
+        ("subprocess", "env", ""), ("python", "config", []), ("python", "secrets_registry", "x")]):
     made = {"command": [sys.executable, "integration.py"]} if kind == "subprocess" else {"spec": "tools:Plain"}
 
     async def no_dictionary(s, odd={"kind": kind, **made, field: odd}):
