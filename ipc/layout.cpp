@@ -65,6 +65,13 @@ Result<void> make_parents(const std::string& path) {
   return {};
 }
 
+// Makes sure of the entries of directories that were found: whoever made them may have died before
+// it synced them. One that this user may not read cannot be opened for it.
+Result<void> sync_found(const std::string& path) {
+  if (::access(path.c_str(), R_OK) != 0 && errno == EACCES) return {};
+  return sync_directory(path);
+}
+
 // Makes sure of a directory that only this user can enter. A link or another owner's directory in
 // its place is refused: /tmp is everybody's.
 Result<void> make_private_directory(const std::string& path) {
@@ -183,6 +190,9 @@ Result<void> Layout::create() const {
   if (auto made = make_parents(data_dir_); !made) return made;
   for (const std::string& path : {data_dir_, ledger_dir(), journals_dir(), requests_dir()}) {
     if (auto made = make_directory(path, 0700); !made) return made;
+  }
+  for (const std::string& path : {root_, charter_dir(), parent_of(data_dir_), data_dir_}) {
+    if (auto synced = sync_found(path); !synced) return synced;
   }
   return {};
 }

@@ -3,9 +3,26 @@
 #include <gmock/gmock.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <string>
+#include <vector>
+
 #include "scratch.h"
+
+namespace {
+thread_local std::vector<std::string> synced;  // paths, by the fsync below
+}  // namespace
+
+// In place of the C library's, for the whole program.
+extern "C" int fsync(int fd) {
+  char path[4096];
+  const auto link = "/proc/self/fd/" + std::to_string(fd);
+  const ssize_t length = ::readlink(link.c_str(), path, sizeof path);
+  if (length > 0) synced.emplace_back(path, static_cast<std::size_t>(length));
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
 
 namespace charter::ipc {
 namespace {
@@ -102,6 +119,17 @@ TEST_F(LayoutTest, creates_private_data_and_open_state_directories) {
   EXPECT_EQ(mode_of(layout.runs_dir()), 0755U);
   EXPECT_EQ(mode_of(layout.charter_dir()), 0755U);
   EXPECT_TRUE(layout.create()) << "a second time changes nothing";
+}
+
+// Who made them may have died before it synced their entries.
+TEST_F(LayoutTest, syncs_the_entries_of_directories_that_it_finds) {
+  const Layout layout(directory_, path("data"));
+  ASSERT_TRUE(layout.create());
+  synced.clear();
+  ASSERT_TRUE(layout.create());
+  const auto real = [](const std::string& name) { return fs::canonical(name).string(); };
+  EXPECT_THAT(synced, ::testing::IsSupersetOf(
+                          {real(directory_), real(layout.charter_dir()), real(layout.data_dir())}));
 }
 
 TEST_F(LayoutTest, leaves_an_existing_charter_directory_as_it_is) {
