@@ -39,7 +39,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
                          INTERFACE $<$<NOT:$<CONFIG:Debug>>:-Wno-maybe-uninitialized>)
 endif()
 
-# Several sources of a room at once, which from nothing takes a quarter of the processor time. Names in
+# Several sources of a room at once, which from nothing takes a third of the processor time. Names in
 # unnamed namespaces then have to differ within a room, as they should for who reads them.
 option(CHARTER_UNITY "Compile the sources of a room together" OFF)
 

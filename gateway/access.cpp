@@ -4,14 +4,14 @@
 #include "ipc/local_host.h"
 
 namespace charter::gateway {
-namespace {}  // namespace
 
 bool local_host(std::string_view host) { return ipc::local_host(host); }
 
 bool same_origin(std::string_view origin, std::string_view host) {
   for (const std::string_view scheme : {"http://", "https://"}) {
-    if (origin.starts_with(scheme))
+    if (origin.starts_with(scheme)) {
       return ipc::ascii_lower(origin.substr(scheme.size())) == ipc::ascii_lower(host);
+    }
   }
   return false;
 }

@@ -5,13 +5,12 @@
 #include <utility>
 
 #include "worker/json/python.h"
+#include "worker/stores/state_file.h"
 
 namespace charter::worker {
 namespace {
 
 using Last = ipc::JournalSummary::Last;
-
-constexpr std::size_t kMostOpeningBytes = std::size_t{1} << 30;
 
 ipc::Result<Opening> choose_start(const ipc::Job& job, const Replay& replay) {
   const ipc::JournalSummary& summary = replay.summary;
@@ -83,7 +82,7 @@ bool moved_on(const Replay& replay, const RunState& file) {
 ipc::Result<std::string> read_state_file(const std::string& path) {
   const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return ipc::errno_error("open " + path);
-  return ipc::read_all(file.get(), kMostOpeningBytes);
+  return ipc::read_all(file.get(), kMostStateBytes);
 }
 
 ipc::Result<Opening> choose_opening(const ipc::Job& job, const ipc::Layout& layout,

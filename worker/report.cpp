@@ -14,8 +14,6 @@
 namespace charter::worker {
 namespace {
 
-constexpr std::size_t kMostStateBytes = std::size_t{1} << 30;
-
 // The pending event of the step the file says the run waits at; nothing when the file's plan does
 // not have it or its texts cannot be made.
 std::optional<EventDraft> pending_of(RunState& file, const ArtifactStore& store) {
@@ -78,7 +76,9 @@ ipc::Result<void> report_progress(Recorder& recorder, RunState& file, const std:
   }
   auto pause = identify_state_file(path);
   if (!pause) return pause.error();
-  auto pending = file.status() == "paused" ? pending_of(file, {artifacts_beside(path), file.run_id()}) : std::nullopt;
+  auto pending = file.status() == "paused"
+                     ? pending_of(file, {artifacts_beside(path), file.run_id()})
+                     : std::nullopt;
   if (pending) {
     recorder.add_pause(std::move(*pending), *pause, now);
   } else {

@@ -2,6 +2,7 @@
 // costs one save, and saving never takes more than a tenth of the time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@
 #include "worker/stores/spares.h"
 
 namespace charter::worker {
+
+// How much of a state file is read.
+inline constexpr std::size_t kMostStateBytes = std::size_t{1} << 30;
 
 class StateFile {
  public:
