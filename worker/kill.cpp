@@ -12,6 +12,7 @@ namespace charter::worker {
 namespace {
 
 constexpr std::int64_t kPatienceMs = 2000;  // for processes that were sent KILL
+constexpr std::int64_t kBusyMs = 15'000;    // for those that get no processor to end on
 constexpr std::int64_t kRoundMs = 20;       // until it is worth looking for new ones
 
 // Each process of the tree costs a descriptor; steps get the limits the worker began with.
@@ -47,14 +48,16 @@ KillOutcome kill_tree(Reaper& reaper, ProcessTree::Spare spare) {
   allow_many_descriptors();
   const bool spares = static_cast<bool>(spare);
   ProcessTree tree(std::move(spare));
-  std::int64_t give_up = 0;
+  std::int64_t begun = 0;
   for (;;) {
     tree.look_until_quiet(SIGSTOP);
     tree.send(SIGKILL);
     const std::int64_t now = ipc::boot_ms();
-    if (give_up == 0) give_up = now + kPatienceMs;
-    if (gone_within(reaper, tree, spares, std::min(now + kRoundMs, give_up))) return {};
-    if (ipc::boot_ms() >= give_up) break;
+    if (begun == 0) begun = now;
+    if (gone_within(reaper, tree, spares, now + kRoundMs)) return {};
+    // By the time of this look: while this process got no processor, nobody was looked for.
+    const std::int64_t elapsed = now - begun;
+    if (elapsed >= kBusyMs || (elapsed >= kPatienceMs && !tree.may_end(kPatienceMs))) break;
     tree.prune();
   }
   std::vector<ipc::LeftProcess> left = tree.living();

@@ -22,9 +22,9 @@ struct KillOutcome {
 // TERM to every process below this one, except `except`.
 void terminate_tree(ProcessTree::Spare spare = {}, pid_t except = 0);
 
-// The stop-and-KILL walk over everything below this process. Gives up two seconds after the first
-// KILL. With a `spare` "gone" means that nothing but what is spared can be found. SIGCHLD must be
-// blocked.
+// The stop-and-KILL walk over everything below this process. Gives up two seconds after the last
+// KILL, or, while a process only lacks a processor to end on, fifteen after the first. With a
+// `spare` "gone" means that nothing but what is spared can be found. SIGCHLD must be blocked.
 [[nodiscard]] KillOutcome kill_tree(Reaper& reaper, ProcessTree::Spare spare = {});
 
 }  // namespace charter::worker

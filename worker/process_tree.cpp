@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -61,18 +62,28 @@ struct Directory {
 struct Stat {
   char state = '?';
   pid_t parent = 0;
+  bool exits = false;  // on its way through the kernel's exit
 };
 
-// Fields 3 and 4, behind the last bracket of the name.
-Stat read_stat(pid_t pid) {
-  const std::string text = read_file(proc_path(pid, "stat"));
+// Fields 3, 4 and 9, behind the last bracket of the name.
+Stat stat_in(const std::string& path) {
+  constexpr unsigned kExiting = 0x4;  // PF_EXITING
+  const std::string text = read_file(path);
   const std::size_t bracket = text.rfind(')');
   Stat stat;
   if (bracket == std::string::npos || text.size() < bracket + 5) return stat;
   stat.state = text[bracket + 2];
-  (void)std::from_chars(text.data() + bracket + 4, text.data() + text.size(), stat.parent);
+  const char* const end = text.data() + text.size();
+  const char* at = text.data() + bracket + 4;
+  (void)std::from_chars(at, end, stat.parent);
+  for (int field = 4; field < 9 && at < end; ++field) at = std::find(at, end, ' ') + 1;
+  unsigned flags = 0;
+  (void)std::from_chars(std::min(at, end), end, flags);
+  stat.exits = (flags & kExiting) != 0;
   return stat;
 }
+
+Stat read_stat(pid_t pid) { return stat_in(proc_path(pid, "stat")); }
 
 void append_numbers(const std::string& text, std::vector<pid_t>& numbers) {
   const char* at = text.data();
@@ -102,6 +113,18 @@ bool kernel_lists_children() {
     return ::access(path.c_str(), R_OK) == 0;
   }();
   return lists;
+}
+
+// Of a process that was sent KILL: whether a thread of it only needs a processor to end on, or is
+// already at it. The first thread may have ended while others live.
+bool is_ending(pid_t pid) {
+  const std::string tasks = proc_path(pid, "task");
+  Directory threads(tasks);
+  while (const pid_t thread = threads.next_number()) {
+    const Stat stat = stat_in(tasks + "/" + std::to_string(thread) + "/stat");
+    if (stat.state == 'R' || (stat.exits && stat.state != 'Z' && stat.state != 'X')) return true;
+  }
+  return false;
 }
 
 bool has_ended(const ipc::UniqueFd& process) {
@@ -152,7 +175,7 @@ bool ProcessTree::admit(pid_t pid) {
     spared_.insert(pid);
     return false;
   }
-  members_[pid] = Member{std::move(process), 0, 0};
+  members_[pid] = Member{std::move(process)};
   return true;
 }
 
@@ -183,10 +206,12 @@ void ProcessTree::look_until_quiet(int signal) {
 
 void ProcessTree::send(int signal, pid_t except) {
   for (auto& [pid, member] : members_) {
-    if (pid == except || member.last_signal == signal) continue;
+    // Who was sent KILL needs nothing more.
+    if (pid == except || member.last_signal == signal || member.killed_ms != 0) continue;
     const auto sent = ipc::signal_process(member.process.get(), signal);
     if (sent) {
       member.last_signal = signal;
+      if (signal == SIGKILL) member.killed_ms = ipc::boot_ms();
     } else if (sent.error().code == std::errc::operation_not_permitted) {
       member.refused = EPERM;
     }
@@ -198,14 +223,25 @@ std::size_t ProcessTree::prune() {
   return members_.size();
 }
 
+bool ProcessTree::may_end(std::int64_t patience_ms) const {
+  const std::int64_t now = ipc::boot_ms();
+  return std::any_of(members_.begin(), members_.end(), [&](const auto& entry) {
+    const Member& member = entry.second;
+    if (member.killed_ms == 0 || has_ended(member.process)) return false;
+    return now - member.killed_ms < patience_ms || is_ending(entry.first);
+  });
+}
+
 std::vector<ipc::LeftProcess> ProcessTree::living() const {
   std::vector<ipc::LeftProcess> left;
   for (const auto& [pid, member] : members_) {
     if (has_ended(member.process)) continue;
     std::string name = read_file(proc_path(pid, "comm"));
     if (!name.empty() && name.back() == '\n') name.pop_back();
+    const bool ending = member.killed_ms != 0 && is_ending(pid);
     const char state = read_stat(pid).state;
     const char* reason = member.refused == EPERM ? "belongs to another user"
+                         : ending                ? "gets no processor to end on"
                          : state == 'D'          ? "in an uninterruptible wait"
                                                  : "did not end after SIGKILL";
     left.push_back({pid, std::move(name), reason});

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <set>
@@ -31,12 +32,15 @@ class ProcessTree {
   // Looks until nothing new appears, `signal` sent to each as it is found (0: none).
   void look_until_quiet(int signal);
 
-  // Sends a signal to every living process found, except `except`, that was not sent the same one
-  // last.
+  // Sends a signal to every living process found, except `except`, that was sent neither the same
+  // one last nor ever KILL.
   void send(int signal, pid_t except = 0);
 
   // Forgets who has ended; how many live on.
   std::size_t prune();
+  // Whether somebody lives who was sent KILL less than `patience_ms` ago, or longer ago and only
+  // needs a processor to end on.
+  [[nodiscard]] bool may_end(std::int64_t patience_ms) const;
   // Who lives on, by name and with the reason as far as it can be known.
   [[nodiscard]] std::vector<ipc::LeftProcess> living() const;
 
@@ -44,7 +48,8 @@ class ProcessTree {
   struct Member {
     ipc::UniqueFd process;
     int last_signal = 0;
-    int refused = 0;  // errno of a signal that could not be sent
+    int refused = 0;             // errno of a signal that could not be sent
+    std::int64_t killed_ms = 0;  // when KILL was sent, by the boot clock; 0: it was not
   };
   bool admit(pid_t pid);
   [[nodiscard]] bool is_member(pid_t pid) const;
