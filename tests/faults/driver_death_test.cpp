@@ -32,9 +32,9 @@ class DriverDeath : public ::testing::TestWithParam<Death> {
  protected:
   void SetUp() override {
     if (testing_the_reference()) GTEST_SKIP() << "the reference has no worker to lose";
-    if (!fs::exists(toolchain_python())) GTEST_SKIP() << "no toolchain; see scripts/reference";
+    if (const auto why = why_no_toolchain(); !why.empty()) GTEST_SKIP() << why;
     DaemonOptions options;
-    options.environment["CHARTER_DAEMON_TOOLCHAIN_PYTHON"] = toolchain_python();
+    use_toolchain(options);
     scene.emplace(options);
     add_environment(scene->project);
     add_driver(scene->project, scene->project.scratch("there"));

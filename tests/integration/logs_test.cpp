@@ -369,9 +369,9 @@ TEST_F(Logs, AreKeptOfSandboxedRuns) {
 
 // The interpreter that waits was begun before there was a run, with another standard error.
 TEST_F(Logs, PythonIntegrationsAreHeardWarmOrCold) {
-  if (!exists(toolchain_python())) GTEST_SKIP() << "no toolchain; see scripts/reference";
+  if (const auto why = why_no_toolchain(); !why.empty()) GTEST_SKIP() << why;
   DaemonOptions options;
-  options.environment["CHARTER_DAEMON_TOOLCHAIN_PYTHON"] = toolchain_python();
+  use_toolchain(options);
   begin(options);
   add_environment(scene->project);
   write_file(scene->project / "tools.py",
@@ -407,9 +407,9 @@ TEST_F(Logs, PythonIntegrationsAreHeardWarmOrCold) {
 
 // Not only once they are done: Python keeps back what it prints to anything but a terminal.
 TEST_F(Logs, PythonIntegrationsAreHeardWhileTheyWork) {
-  if (!exists(toolchain_python())) GTEST_SKIP() << "no toolchain; see scripts/reference";
+  if (const auto why = why_no_toolchain(); !why.empty()) GTEST_SKIP() << why;
   DaemonOptions options;
-  options.environment["CHARTER_DAEMON_TOOLCHAIN_PYTHON"] = toolchain_python();
+  use_toolchain(options);
   options.environment["PYTHONUNBUFFERED"] = "";  // whatever the test has
   begin(options);
   add_environment(scene->project);

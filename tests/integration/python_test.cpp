@@ -49,10 +49,10 @@ class PythonRuns : public ::testing::Test {
  protected:
   void SetUp() override {
     if (testing_the_reference()) GTEST_SKIP() << "the reference runs them in its own process";
-    if (!fs::exists(toolchain_python())) GTEST_SKIP() << "no toolchain; see scripts/reference";
+    if (const auto why = why_no_toolchain(); !why.empty()) GTEST_SKIP() << why;
     DaemonOptions options;
     options.arguments = arguments();
-    options.environment["CHARTER_DAEMON_TOOLCHAIN_PYTHON"] = toolchain_python();
+    use_toolchain(options);
     scene.emplace(options);
     add_environment(scene->project);
     say("one");

@@ -35,6 +35,7 @@ bool testing_the_reference() { return std::getenv("CHARTER_TEST_DAEMON") != null
 
 DaemonProcess::DaemonProcess(const ProjectFixture& project, DaemonOptions options)
     : project_(project), options_(std::move(options)), log_(project.scratch("daemon.log")) {
+  if (options_.prepare) options_.prepare(project_, options_);
   start();
 }
 

@@ -1,6 +1,7 @@
 // A real charter-daemon on a project of the test.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,6 +23,8 @@ struct DaemonOptions {
   bool wait_for_socket = true;
   std::string socket;                // where it will listen, when not at the default place
   std::vector<std::string> command;  // what starts the program; empty: its path alone
+  // Called before the first start, for what depends on the project.
+  std::function<void(const ProjectFixture&, DaemonOptions&)> prepare;
 };
 
 class DaemonProcess {

@@ -1,5 +1,7 @@
 #include "tests/support/python_project.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 
@@ -41,21 +43,72 @@ class Events:
         return 1000 + worker_seq
 )";
 
+std::string reference() {
+  const char* named = std::getenv("CHARTER_REFERENCE");
+  return named == nullptr ? CHARTER_BUILD_DIR "/../reference" : named;
+}
+
+std::string reference_python() { return reference() + "/bin/python"; }
+
+bool can_execute(const std::string& path) { return ::access(path.c_str(), X_OK) == 0; }
+
+// "python3.11", of the interpreter for which the reference's packages were installed.
+std::string versioned_name() {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(reference() + "/lib", none)) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with("python3.")) return name;
+  }
+  return {};
+}
+
+// An interpreter that this user may execute, links followed; empty when there is none.
+std::string interpreter() {
+  if (can_execute(reference_python())) return fs::canonical(reference_python());
+  const std::string name = versioned_name();
+  if (name.empty()) return {};
+  for (const char* directory : {"/usr/bin/", "/usr/local/bin/"}) {
+    if (can_execute(directory + name)) return fs::canonical(directory + name);
+  }
+  return {};
+}
+
+void write_settings(const std::string& environment) {
+  write_file(environment + "/pyvenv.cfg",
+             "home = " + fs::path(interpreter()).parent_path().string() + "\nversion = 3.11.2\n");
+}
+
+// An environment with the reference's packages; in the project, where a sandbox leaves it visible.
+std::string stand_in(const ProjectFixture& project) {
+  const std::string place = project / ".charter/toolchain";
+  fs::create_directories(place + "/bin");
+  fs::create_symlink(interpreter(), place + "/bin/python");
+  fs::create_symlink(fs::canonical(reference() + "/lib"), place + "/lib");
+  write_settings(place);
+  return place + "/bin/python";
+}
+
 }  // namespace
 
-std::string toolchain_python() {
-  const char* named = std::getenv("CHARTER_REFERENCE");
-  return (named == nullptr ? std::string(CHARTER_BUILD_DIR "/../reference") : named) +
-         "/bin/python";
+std::string why_no_toolchain() {
+  if (versioned_name().empty()) return "no toolchain; see scripts/reference";
+  if (!interpreter().empty()) return {};
+  return "this user may not execute " + reference_python() + ", and the system has no " +
+         versioned_name();
+}
+
+void use_toolchain(DaemonOptions& options) {
+  options.prepare = [](const ProjectFixture& project, DaemonOptions& changed) {
+    changed.environment["CHARTER_DAEMON_TOOLCHAIN_PYTHON"] =
+        can_execute(reference_python()) ? reference_python() : stand_in(project);
+  };
 }
 
 void add_environment(const ProjectFixture& project) {
-  const fs::path python = fs::canonical(toolchain_python());
   const std::string venv = project / ".charter/.venv";
   fs::create_directories(venv + "/bin");
-  fs::create_symlink(python, venv + "/bin/python");
-  write_file(venv + "/pyvenv.cfg",
-             "home = " + python.parent_path().string() + "\nversion = 3.11.2\n");
+  fs::create_symlink(interpreter(), venv + "/bin/python");
+  write_settings(venv);
 }
 
 void add_package(const ProjectFixture& project, const std::string& name, const std::string& text,

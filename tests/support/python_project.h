@@ -4,12 +4,17 @@
 
 #include <string>
 
+#include "tests/support/daemon_process.h"
 #include "tests/support/project_fixture.h"
 
 namespace charter::tests {
 
-// The toolchain's; a file only where scripts/reference has run.
-[[nodiscard]] std::string toolchain_python();
+// Why this user has no toolchain here; empty when there is one. Where the interpreter of the
+// reference's environment lies where the user may not look, the system's of the same version will
+// do.
+[[nodiscard]] std::string why_no_toolchain();
+// Lets the daemon find the toolchain, of which a stand-in is put into the project where needed.
+void use_toolchain(DaemonOptions& options);
 void add_environment(const ProjectFixture& project);
 // Puts a package into the environment with its modules' text and its entry points.
 void add_package(const ProjectFixture& project, const std::string& name, const std::string& text,
