@@ -8,34 +8,12 @@
 #include "ipc/journal.h"
 #include "ipc/json_object.h"
 #include "ipc/json_scan.h"
+#include "ipc/utf8.h"
 
 namespace charter::client {
 namespace {
 
 constexpr std::size_t kLongestLine = std::size_t{64} << 10;  // what is longer is cut into lines
-
-// How many bytes at the end of a text are the beginning of a character of UTF-8.
-std::size_t begun_character(std::string_view text) {
-  for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
-    const auto byte = static_cast<unsigned char>(text[text.size() - back]);
-    if ((byte & 0xC0U) == 0x80) continue;
-    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
-    return length > back ? back : 0;
-  }
-  return 0;
-}
-
-std::string_view name_of(ipc::OutputStream stream) {
-  switch (stream) {
-    case ipc::OutputStream::out:
-      return "stdout";
-    case ipc::OutputStream::err:
-      return "stderr";
-    case ipc::OutputStream::integration:
-      break;
-  }
-  return "integration";
-}
 
 }  // namespace
 
@@ -75,7 +53,7 @@ void OutputPrinter::finish(const std::string& run) {
 void OutputPrinter::show_bytes(Begun& begun, std::string_view bytes) {
   if (!form_.terminal) return print(bytes);
   std::string text = std::exchange(begun.text, {}) + std::string(bytes);
-  begun.text = text.substr(text.size() - begun_character(text));
+  begun.text = text.substr(text.size() - ipc::begun_utf8(text));
   text.resize(text.size() - begun.text.size());
   print(printable_lines(text));
 }
@@ -114,7 +92,7 @@ std::string OutputPrinter::json_of(const Stream& stream, const Begun& line) cons
              .text("time", ipc::wire_time(line.at_us))
              .text_or_null("step", line.step_id)
              .number("attempt", attempt)
-             .text("stream", name_of(kind))
+             .text("stream", ipc::name_of(kind))
              .text_or_null("source", source)
              .text("text", line.text)
              .str() +
@@ -128,7 +106,7 @@ void OutputPrinter::show_line(const Stream& stream, const Begun& line) const {
   if (form_.details) {
     front += ipc::wire_time(line.at_us) + " " + (line.step_id.empty() ? "-" : line.step_id);
     if (line.attempt > 1) front += "#" + std::to_string(line.attempt);
-    front += " " + (source.empty() ? std::string(name_of(kind)) : source) + " ";
+    front += " " + (source.empty() ? std::string(ipc::name_of(kind)) : source) + " ";
   }
   front = printable(front) + "| ";
   // A line that ends as on other systems is no attack.

@@ -45,6 +45,7 @@ const Api::Route* Api::find(const ApiRequest& request, std::string& allowed) {
       Route{"GET", {"api", "workflows"}, &Api::workflows},
       Route{"GET", {"api", "runs", "*"}, &Api::run},
       Route{"GET", {"api", "runs", "*", "events"}, &Api::events},
+      Route{"GET", {"api", "runs", "*", "log"}, &Api::log},
       Route{"POST", {"api", "runs", "*", "resume"}, &Api::resume},
       Route{"POST", {"api", "runs", "*", "cancel"}, &Api::cancel},
       Route{"POST", {"api", "runs", "*", "input"}, &Api::input},
@@ -87,6 +88,7 @@ void Api::index(const ApiRequest&, const Respond& respond) {
                   "/api/runs\n"
                   "/api/runs/ID\n"
                   "/api/runs/ID/events\n"
+                  "/api/runs/ID/log\n"
                   "/api/commands/ID\n";
   respond(std::move(response));
 }

@@ -35,6 +35,7 @@ class Api {
   void workflows(const ApiRequest& request, const Respond& respond);
   void run(const ApiRequest& request, const Respond& respond);
   void events(const ApiRequest& request, const Respond& respond);
+  void log(const ApiRequest& request, const Respond& respond);
   void start(const ApiRequest& request, const Respond& respond);
   void resume(const ApiRequest& request, const Respond& respond);
   void cancel(const ApiRequest& request, const Respond& respond);

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "gateway/api.h"
+#include "gateway/log_stream.h"
 #include "gateway/views.h"
 #include "ipc/json_object.h"
 
@@ -143,6 +144,35 @@ void Api::events(const ApiRequest& request, const Respond& respond) {
                              .number("next", page.next)
                              .flag("more", page.more)
                              .str()});
+      });
+}
+
+void Api::log(const ApiRequest& request, const Respond& respond) {
+  LogRequest wanted;
+  if (auto refusal = read_log_request(request, {}, wanted)) return respond(to_response(*refusal));
+  const auto on_answer = [respond, wanted](const ipc::Result<ipc::wire::Output>& part) {
+    const std::string trouble = part ? part->error : part.error().what;
+    if (!trouble.empty()) return respond(to_response({409, "not_told", trouble}));
+    LogView view(wanted.tail > 0 ? std::nullopt : std::optional(wanted.from.position));
+    respond({.body = ipc::JsonObject()
+                         .text("run_id", wanted.run_id)
+                         .raw("pieces", view.pieces(*part, true))
+                         .text("next", place_text(part->next))
+                         .flag("more", part->more)
+                         .flag("over", part->over)
+                         .str()});
+  };
+  store_.submit(
+      [wanted](Store& store) { return store.runs.latest(wanted.run_id, wanted.worker_id); },
+      [this, respond, wanted, on_answer](const ipc::Result<std::optional<RunRow>>& row) {
+        if (!row) return respond(to_response(store_error(row.error())));
+        if (!*row) return respond(to_response(unknown_run()));
+        const LoggedRun run = logged_run(**row);
+        if (auto refusal = cannot_ask(hub_, run)) return respond(to_response(*refusal));
+        ipc::wire::ReadOutput question;
+        question.place = wanted.from;
+        question.tail = wanted.tail;
+        ask_for_log(hub_, run, std::move(question), on_answer);
       });
 }
 

@@ -45,6 +45,11 @@ class CommandDesk {
   std::vector<std::int64_t> confirmed(const DaemonSession& session, std::uint64_t number);
   void settled(const std::vector<std::int64_t>& commands);
   [[nodiscard]] bool connected(std::int64_t run) const { return routes_.contains(run); }
+  // The connection that has announced the run and has not told of its end; 0 when there is none.
+  [[nodiscard]] std::int64_t connection_of(std::int64_t run) const {
+    const auto at = routes_.find(run);
+    return at == routes_.end() ? 0 : at->second;
+  }
 
  private:
   struct Open {

@@ -14,6 +14,7 @@ namespace charter::gateway {
 struct Registration {
   std::string worker_id = {};
   std::optional<std::int64_t> max_runs = {};
+  bool tells_output = false;
 };
 
 struct Announcement {

@@ -23,8 +23,8 @@ constexpr std::chrono::milliseconds kRetryAfter{500};
 constexpr std::size_t kMaxPendingBytes = 8U << 20;  // read ahead of the disk, per connection
 constexpr std::size_t kMaxHeldPongs = 4096;
 constexpr std::uint64_t kLoggedDrops = 10;
-constexpr std::int64_t kDescribeLimitMs = 5000;
-constexpr std::size_t kMaxQuestions = 16;    // to one daemon, not answered yet
+constexpr std::int64_t kAnswerLimitMs = 5000;
+constexpr std::size_t kMaxQuestions = 64;    // to one daemon, not answered yet
 constexpr std::size_t kLongestReason = 120;  // of a close frame
 
 }  // namespace
@@ -89,7 +89,14 @@ void DaemonSession::received_capnp(const std::string& bytes) {
     return close(CloseCode::bad_payload, message.error().what.substr(0, kLongestReason));
   }
   for (const ipc::Error& error : message->dropped) dropped(error);
-  if (message->described) return described(std::move(*message->described));
+  if (message->described) {
+    const std::uint64_t question = message->described->id;
+    return answered(question, std::move(*message->described));
+  }
+  if (message->output) {
+    const std::uint64_t question = message->output->id;
+    return answered(question, std::move(*message->output));
+  }
   std::size_t size = bytes.size();  // counted with the first
   for (DaemonMessage& one : message->messages) take(std::move(one), std::exchange(size, 0));
   if (!registered()) return;
@@ -99,22 +106,41 @@ void DaemonSession::received_capnp(const std::string& bytes) {
   }
 }
 
+template <class Question>
+void DaemonSession::ask(Question question, Answered done) {
+  if (!socket_ || !registered()) return done(ipc::plain_error("the daemon is not connected"));
+  if (questions_.size() >= kMaxQuestions) return done(ipc::plain_error("the daemon is busy"));
+  question.id = ++last_question_;
+  questions_.emplace(question.id, Pending{ipc::boot_ms(), std::move(done)});
+  socket_->send(ipc::wire::encode(ipc::wire::ToDaemon(std::move(question))));
+}
+
 void DaemonSession::describe(Described done) {
   if (protocol_ != Protocol::capnp) {
     return done(ipc::plain_error("daemons that speak JSON do not tell of their workflows"));
   }
-  if (!socket_ || !registered()) return done(ipc::plain_error("the daemon is not connected"));
-  if (questions_.size() >= kMaxQuestions) return done(ipc::plain_error("the daemon is busy"));
-  const std::uint64_t id = ++last_question_;
-  questions_.emplace(id, Question{ipc::boot_ms(), std::move(done)});
-  socket_->send(ipc::wire::encode(ipc::wire::ToDaemon(ipc::wire::Describe{id})));
+  ask(ipc::wire::Describe{}, [done = std::move(done)](ipc::Result<Answer> answer) {
+    if (!answer) return done(answer.error());
+    auto* described = std::get_if<ipc::wire::Described>(&*answer);
+    if (described == nullptr) return done(ipc::plain_error("the daemon answers something else"));
+    if (!described->error.empty()) return done(ipc::plain_error(described->error));
+    done(std::move(described->workflows));
+  });
 }
 
-void DaemonSession::described(ipc::wire::Described answer) {
-  const auto question = questions_.extract(answer.id);
-  if (question.empty()) return;
-  if (!answer.error.empty()) return question.mapped().done(ipc::plain_error(answer.error));
-  question.mapped().done(std::move(answer.workflows));
+void DaemonSession::read_output(ipc::wire::ReadOutput question, Printed done) {
+  ask(std::move(question), [done = std::move(done)](ipc::Result<Answer> answer) {
+    if (!answer) return done(answer.error());
+    auto* output = std::get_if<ipc::wire::Output>(&*answer);
+    if (output == nullptr) return done(ipc::plain_error("the daemon answers something else"));
+    done(std::move(*output));
+  });
+}
+
+// An answer that nobody waits for any more is passed over.
+void DaemonSession::answered(std::uint64_t question, Answer answer) {
+  const auto asked = questions_.extract(question);
+  if (!asked.empty()) asked.mapped().done(std::move(answer));
 }
 
 void DaemonSession::give_up_questions(std::int64_t asked_before_ms, const std::string& why) {
@@ -134,6 +160,7 @@ void DaemonSession::take(DaemonMessage message, std::size_t bytes) {
     if (registered()) return;
     worker_id_ = hello->worker_id;
     max_runs_ = hello->max_runs;
+    tells_output_ = hello->tells_output;
     spdlog::info("connection {}: worker {} from {} ({})", connection_, ipc::quoted(worker_id_),
                  peer_, name_of(protocol_));
     keep(std::move(message), bytes);
@@ -289,7 +316,7 @@ void DaemonSession::check() {
     ready_at_ = taken_;
     release();
   }
-  give_up_questions(now - kDescribeLimitMs, "the daemon does not tell of its workflows");
+  give_up_questions(now - kAnswerLimitMs, "the daemon does not answer");
   // While reading is held back the silence is ours.
   const bool held_back = pending_bytes_ > kMaxPendingBytes || held_.size() > kMaxHeldPongs;
   if (held_back) moved_ms_ = now;

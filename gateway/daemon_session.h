@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "gateway/connection_count.h"
 #include "gateway/daemon_message.h"
@@ -77,6 +78,11 @@ class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_t
   // none, once, on the loop: within six seconds, or when the connection ends.
   using Described = std::function<void(ipc::Result<std::string>)>;
   void describe(Described done);
+  // Whether the daemon answers read_output().
+  [[nodiscard]] bool tells_output() const { return tells_output_; }
+  // Asks for a part of what a run prints; `question` gets its id here. `done` as of describe().
+  using Printed = std::function<void(ipc::Result<ipc::wire::Output>)>;
+  void read_output(ipc::wire::ReadOutput question, Printed done);
   // Whether the daemon will answer a command of this kind.
   [[nodiscard]] bool answers(const CommandRow& command) const {
     return protocol_ == Protocol::capnp || command.answered();
@@ -102,7 +108,12 @@ class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_t
   void received_capnp(const std::string& bytes);
   void take(DaemonMessage message, std::size_t bytes);
   void dropped(const ipc::Error& error);
-  void described(ipc::wire::Described answer);
+  // The sole answer to a question, or why there is none.
+  using Answer = std::variant<ipc::wire::Described, ipc::wire::Output>;
+  using Answered = std::function<void(ipc::Result<Answer>)>;
+  template <class Question>
+  void ask(Question question, Answered done);
+  void answered(std::uint64_t question, Answer answer);
   void give_up_questions(std::int64_t asked_before_ms, const std::string& why);
   void keep(DaemonMessage message, std::size_t bytes);
   void flush();
@@ -123,6 +134,7 @@ class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_t
   const Protocol protocol_;
   std::string worker_id_;
   std::optional<std::int64_t> max_runs_;
+  bool tells_output_ = false;
   Heartbeat load_;
   std::int64_t started_since_heartbeat_ = 0;
   std::int64_t connected_us_;
@@ -141,11 +153,11 @@ class DaemonSession : public DaemonSocketOwner, public std::enable_shared_from_t
   boost::asio::steady_timer retry_;
   bool waiting_to_retry_ = false;
 
-  struct Question {
+  struct Pending {
     std::int64_t asked_ms;  // boot clock
-    Described done;
+    Answered done;
   };
-  std::map<std::uint64_t, Question> questions_;
+  std::map<std::uint64_t, Pending> questions_;
   std::uint64_t last_question_ = 0;
 
   // Pings of ours carry the number of the last command before them.

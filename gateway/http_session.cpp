@@ -9,6 +9,7 @@
 #include "gateway/daemon_socket.h"
 #include "gateway/event_stream.h"
 #include "gateway/http_date.h"
+#include "gateway/log_stream.h"
 #include "gateway/run_stream.h"
 #include "ipc/gateway_message.h"
 
@@ -121,7 +122,8 @@ void HttpSession::on_body(Error error) {
   request.body = std::move(message.body());
   if (const PageFile* page = find_page_file(message.target())) return answer_page(*page);
   if (wants_stream(request)) {
-    return request.path.size() == 2 ? become_run_stream(request) : become_stream(request);
+    if (request.path.size() == 2) return become_run_stream(request);
+    return request.path[3] == "log" ? become_log_stream(request) : become_stream(request);
   }
   // The store answers in its own time, which no deadline of the connection may cut short.
   stream_.expires_never();
@@ -148,7 +150,9 @@ bool HttpSession::wants_stream(const ApiRequest& request) const {
   const auto& path = request.path;
   const std::string_view accepted = parser_->get()[http::field::accept];
   const bool of_runs = path.size() >= 2 && path[0] == "api" && path[1] == "runs";
-  const bool streamed = of_runs && (path.size() == 2 || (path.size() == 4 && path[3] == "events"));
+  const bool streamed =
+      of_runs &&
+      (path.size() == 2 || (path.size() == 4 && (path[3] == "events" || path[3] == "log")));
   return streamed && request.method == "GET" &&
          accepted.find("text/event-stream") != std::string_view::npos;
 }
@@ -184,6 +188,30 @@ void HttpSession::become_stream(const ApiRequest& request) {
                                   self->services_, run.id, wanted.from)
         ->start();
   });
+}
+
+// A daemon that is away may come back; one that does not tell never will.
+void HttpSession::become_log_stream(const ApiRequest& request) {
+  LogRequest wanted;
+  const std::string_view last_seen = parser_->get()["Last-Event-ID"];
+  if (auto refusal = read_log_request(request, last_seen, wanted)) {
+    return answer(to_response(*refusal));
+  }
+  stream_.expires_never();
+  services_.store.submit(
+      [wanted](Store& store) { return store.runs.latest(wanted.run_id, wanted.worker_id); },
+      [self = shared_from_this(), wanted](const ipc::Result<std::optional<RunRow>>& row) {
+        if (!row) return self->answer(to_response(store_error(row.error())));
+        if (!*row) {
+          return self->answer(to_response({404, "unknown_run", "no such run is known here"}));
+        }
+        const LoggedRun run = logged_run(**row);
+        const auto refusal = cannot_ask(self->services_.hub, run);
+        if (refusal && refusal->code == "not_told") return self->answer(to_response(*refusal));
+        std::make_shared<LogStream>(std::move(self->stream_), std::move(self->place_),
+                                    self->services_, run, wanted)
+            ->start();
+      });
 }
 
 void HttpSession::refuse_unreadable(Error error) {

@@ -45,6 +45,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void answer_page(const PageFile& file);
   void become_stream(const ApiRequest& request);
   void become_run_stream(const ApiRequest& request);
+  void become_log_stream(const ApiRequest& request);
   // Whether server-sent events are asked for.
   [[nodiscard]] bool wants_stream(const ApiRequest& request) const;
   // Refuses what could not be read; the connection ends behind the answer.

@@ -38,6 +38,9 @@ class Hub : public SessionWatcher {
   [[nodiscard]] DaemonSession* worker(std::int64_t connection) const;
   [[nodiscard]] const boost::asio::any_io_executor& loop() const { return loop_; }
   [[nodiscard]] CommandDesk& desk() { return desk_; }
+  [[nodiscard]] std::int64_t connection_of(std::int64_t run) const {
+    return desk_.connection_of(run);
+  }
   // By run; whoever follows all runs, or daemons, hears of `kAnyChange` and reads `changes`.
   static constexpr std::int64_t kAnyChange = 0;
   [[nodiscard]] Topics& run_topics() { return run_topics_; }

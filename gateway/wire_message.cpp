@@ -56,8 +56,9 @@ struct Reader {
   WireMessage& out;
 
   ipc::Result<void> operator()(wire::Register& v) {
-    out.messages.emplace_back(
-        Registration{.worker_id = std::move(v.worker_id), .max_runs = v.max_runs});
+    out.messages.emplace_back(Registration{.worker_id = std::move(v.worker_id),
+                                           .max_runs = v.max_runs,
+                                           .tells_output = v.tells_output});
     return {};
   }
   ipc::Result<void> operator()(wire::Announced& v) {
@@ -87,6 +88,10 @@ struct Reader {
   }
   ipc::Result<void> operator()(wire::Described& v) {
     out.described = std::move(v);
+    return {};
+  }
+  ipc::Result<void> operator()(wire::Output& v) {
+    out.output = std::move(v);
     return {};
   }
 };

@@ -20,6 +20,7 @@ struct WireMessage {
   ipc::wire::Acks acks;             // due when the messages are on disk; ascending within a run
   std::vector<ipc::Error> dropped;  // why events could not be kept
   std::optional<ipc::wire::Described> described;
+  std::optional<ipc::wire::Output> output;
 };
 
 // An error of code std::errc::not_supported is a kind of message this gateway does not know; any

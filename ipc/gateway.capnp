@@ -16,6 +16,7 @@ struct ToGateway {
     heartbeat @3 :Heartbeat;
     result @4 :CommandResult;          # the one answer to a command
     described @5 :Described;     # the one answer to `describe`
+    output @6 :Output;           # the one answer to `readOutput`
   }
 }
 
@@ -24,6 +25,7 @@ struct Register {
   workerId @1 :Text;
   maxRuns @2 :Int64;
   activeRuns @3 :List(Text);     # ids of the runs that are not finished
+  tellsOutput @4 :Bool;          # it answers `readOutput`
 }
 
 struct Announced {
@@ -58,6 +60,25 @@ struct Described {
   error @2 :Text;                # why it cannot be told; empty otherwise
 }
 
+struct Output {
+  # Of what a run's steps print, a part.
+  id @0 :UInt64;                 # of the question
+  # Each a flat message whose root is OutputPiece of charter.capnp: the bytes that lie in the run's
+  # log. Positions ascend; what is missing between two of them is not kept.
+  pieces @1 :List(Data);
+  next @2 :OutputPlace;          # where to go on
+  more @3 :Bool;                 # there is something already
+  over @4 :Bool;                 # nothing will come any more
+  error @5 :Text;                # why nothing can be told; empty otherwise
+}
+
+struct OutputPlace {
+  position @0 :UInt64;           # output before it is not meant
+  # Where in the daemon's files that was, so that it need not be looked for; 0 and 0: the beginning.
+  segment @1 :UInt64;
+  offset @2 :UInt64;
+}
+
 # ---------------------------------------------------------------- from the gateway
 struct ToDaemon {
   union {
@@ -65,6 +86,7 @@ struct ToDaemon {
     acks @1 :List(Ack);
     command @2 :Command;
     describe @3 :Describe;
+    readOutput @4 :ReadOutput;
   }
 }
 
@@ -81,6 +103,16 @@ struct Ack {
 struct Describe {
   # Which workflows are there now, with the inputs they declare? Changes nothing, so nobody keeps it.
   id @0 :UInt64;                 # for the answer
+}
+
+struct ReadOutput {
+  # What has the run printed? Changes nothing, so nobody keeps it.
+  id @0 :UInt64;                 # for the answer
+  runId @1 :Text;
+  startedAt @2 :Text;            # as announced; empty: whichever run has that id
+  place @3 :OutputPlace;         # from there on
+  tail @4 :UInt64;               # not 0: in place of that about the last so many bytes
+  maxBytes @5 :UInt32;           # about so much in the answer; 0: as the daemon likes
 }
 
 struct Command {

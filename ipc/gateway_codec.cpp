@@ -19,6 +19,12 @@ constexpr std::string_view kFormat = "charter.capnp.v1 message";
 
 // ---- writing ----
 
+void set_place(const OutputPlace& place, schema::OutputPlace::Builder out) {
+  out.setPosition(place.position);
+  out.setSegment(place.segment);
+  out.setOffset(place.offset);
+}
+
 struct GatewayWriter {
   schema::ToGateway::Builder root;
 
@@ -29,6 +35,7 @@ struct GatewayWriter {
     out.setMaxRuns(v.max_runs);
     auto runs = out.initActiveRuns(static_cast<unsigned>(v.active_runs.size()));
     for (unsigned i = 0; i < runs.size(); ++i) runs.set(i, text(v.active_runs[i]));
+    out.setTellsOutput(v.tells_output);
   }
   void operator()(const Announced& v) {
     auto out = root.initAnnounced();
@@ -58,6 +65,19 @@ struct GatewayWriter {
     auto out = root.initDescribed();
     out.setId(v.id);
     out.setWorkflows(data(v.workflows));
+    out.setError(text(v.error));
+  }
+  void operator()(const Output& v) {
+    auto out = root.initOutput();
+    out.setId(v.id);
+    auto pieces = out.initPieces(static_cast<unsigned>(v.pieces.size()));
+    for (unsigned i = 0; i < pieces.size(); ++i) {
+      const std::string piece = ipc::encode(v.pieces[i]);
+      pieces.set(i, data(piece));
+    }
+    set_place(v.next, out.initNext());
+    out.setMore(v.more);
+    out.setOver(v.over);
     out.setError(text(v.error));
   }
 };
@@ -105,6 +125,15 @@ struct DaemonWriter {
     std::visit(OrderWriter{out}, v.order);
   }
   void operator()(const Describe& v) { root.initDescribe().setId(v.id); }
+  void operator()(const ReadOutput& v) {
+    auto out = root.initReadOutput();
+    out.setId(v.id);
+    out.setRunId(text(v.run_id));
+    out.setStartedAt(text(v.started_at));
+    set_place(v.place, out.initPlace());
+    out.setTail(v.tail);
+    out.setMaxBytes(v.max_bytes);
+  }
 };
 
 // About how much text and data a message carries, for the size of its builder.
@@ -127,7 +156,18 @@ struct Bytes {
     return v.command_id.size() + v.run_id.size() + v.code.size() + v.message.size();
   }
   std::size_t operator()(const Described& v) const { return v.workflows.size() + v.error.size(); }
+  std::size_t operator()(const Output& v) const {
+    constexpr std::size_t kOfPiece = 128;  // all of it but its texts and bytes
+    std::size_t sum = v.error.size();
+    for (const OutputPiece& piece : v.pieces) {
+      sum += piece.step_id.size() + piece.source.size() + piece.bytes.size() + kOfPiece;
+    }
+    return sum;
+  }
   std::size_t operator()(const Describe&) const { return 0; }
+  std::size_t operator()(const ReadOutput& v) const {
+    return v.run_id.size() + v.started_at.size();
+  }
   std::size_t operator()(const Welcome&) const { return 0; }
   std::size_t operator()(const Acks& v) const {
     std::size_t sum = 0;
@@ -207,6 +247,7 @@ Result<ToGateway> read_register(schema::Register::Reader in) {
   out.worker_id = texts.take(in.getWorkerId());
   out.max_runs = in.getMaxRuns();
   for (const auto run : in.getActiveRuns()) out.active_runs.push_back(texts.take(run));
+  out.tells_output = in.getTellsOutput();
   if (out.worker_id.empty()) return wrong("a worker id is empty");
   return checked(texts, ToGateway(std::move(out)));
 }
@@ -245,6 +286,28 @@ Result<ToGateway> read_described(schema::Described::Reader in) {
   return checked(texts, ToGateway(std::move(out)));
 }
 
+OutputPlace read_place(schema::OutputPlace::Reader in) {
+  return {in.getPosition(), in.getSegment(), in.getOffset()};
+}
+
+Result<ToGateway> read_output(schema::Output::Reader in) {
+  const auto pieces = in.getPieces();
+  if (pieces.size() > kMaxPieces) return wrong("too many pieces of output");
+  Texts texts;
+  Output out;
+  out.id = in.getId();
+  for (const auto bytes : pieces) {
+    auto piece = decode_output_piece(str(bytes));
+    if (!piece) return wrong("a piece of output is none");
+    out.pieces.push_back(std::move(*piece));
+  }
+  out.next = read_place(in.getNext());
+  out.more = in.getMore();
+  out.over = in.getOver();
+  out.error = texts.take(in.getError());
+  return checked(texts, ToGateway(std::move(out)));
+}
+
 Result<ToGateway> read_to_gateway(schema::ToGateway::Reader in) {
   switch (in.which()) {
     case schema::ToGateway::REGISTER:
@@ -259,6 +322,8 @@ Result<ToGateway> read_to_gateway(schema::ToGateway::Reader in) {
       return read_result(in.getResult());
     case schema::ToGateway::DESCRIBED:
       return read_described(in.getDescribed());
+    case schema::ToGateway::OUTPUT:
+      return read_output(in.getOutput());
   }
   return unknown("message");
 }
@@ -306,6 +371,17 @@ Result<ToDaemon> read_command(schema::Command::Reader in) {
   return checked(texts, ToDaemon(std::move(out)));
 }
 
+Result<ToDaemon> read_read_output(schema::ReadOutput::Reader in) {
+  Texts texts;
+  ReadOutput out{in.getId(),
+                 texts.take(in.getRunId()),
+                 texts.take(in.getStartedAt()),
+                 read_place(in.getPlace()),
+                 in.getTail(),
+                 in.getMaxBytes()};
+  return checked(texts, ToDaemon(std::move(out)));
+}
+
 Result<ToDaemon> read_to_daemon(schema::ToDaemon::Reader in) {
   switch (in.which()) {
     case schema::ToDaemon::WELCOME:
@@ -319,6 +395,8 @@ Result<ToDaemon> read_to_daemon(schema::ToDaemon::Reader in) {
       return read_command(in.getCommand());
     case schema::ToDaemon::DESCRIBE:
       return ToDaemon(Describe{in.getDescribe().getId()});
+    case schema::ToDaemon::READ_OUTPUT:
+      return read_read_output(in.getReadOutput());
   }
   return unknown("message");
 }

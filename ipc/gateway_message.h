@@ -1,6 +1,6 @@
 // The messages of the WebSocket subprotocol charter.capnp.v1 as plain values; gateway.capnp
 // describes each field. Reading is bounded in size, nesting and traversal, and checks that texts
-// are UTF-8 and the JSON of commands and of descriptions is JSON.
+// are UTF-8 and the JSON of commands and of descriptions is JSON. What runs print is anything.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,7 @@
 
 #include "ipc/error.h"
 #include "ipc/journal_frame.h"
+#include "ipc/output_log.h"
 
 namespace charter::ipc::wire {
 
@@ -21,6 +22,8 @@ inline constexpr std::uint32_t kVersion = 1;
 // Frames in one message, acknowledgements in one message; more is refused.
 inline constexpr std::size_t kMaxFrames = 4096;
 inline constexpr std::size_t kMaxAcks = 65'536;
+// Pieces of output in one message; more is refused.
+inline constexpr std::size_t kMaxPieces = 4096;
 
 // ---- to the gateway ----
 
@@ -29,6 +32,7 @@ struct Register {
   std::string worker_id;
   std::int64_t max_runs = 0;
   std::vector<std::string> active_runs;
+  bool tells_output = false;
 };
 
 struct Announced {
@@ -61,7 +65,17 @@ struct Described {
   std::string error;
 };
 
-using ToGateway = std::variant<Register, Announced, Events, Heartbeat, CommandResult, Described>;
+struct Output {
+  std::uint64_t id = 0;
+  std::vector<OutputPiece> pieces;
+  OutputPlace next;
+  bool more = false;
+  bool over = false;
+  std::string error;
+};
+
+using ToGateway =
+    std::variant<Register, Announced, Events, Heartbeat, CommandResult, Described, Output>;
 
 // ---- to the daemon ----
 
@@ -105,7 +119,16 @@ struct Describe {
   std::uint64_t id = 0;
 };
 
-using ToDaemon = std::variant<Welcome, Acks, Command, Describe>;
+struct ReadOutput {
+  std::uint64_t id = 0;
+  std::string run_id;
+  std::string started_at;
+  OutputPlace place;
+  std::uint64_t tail = 0;
+  std::uint32_t max_bytes = 0;
+};
+
+using ToDaemon = std::variant<Welcome, Acks, Command, Describe, ReadOutput>;
 
 // ---- as bytes ----
 

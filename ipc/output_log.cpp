@@ -28,6 +28,18 @@ constexpr int kCreate = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 
 }  // namespace
 
+std::string_view name_of(OutputStream stream) {
+  switch (stream) {
+    case OutputStream::out:
+      return "stdout";
+    case OutputStream::err:
+      return "stderr";
+    case OutputStream::integration:
+      break;
+  }
+  return "integration";
+}
+
 std::string encode(const OutputPiece& piece) {
   const std::size_t bytes = piece.step_id.size() + piece.source.size() + piece.bytes.size();
   return message::write<schema::OutputPiece>(bytes, [&](auto out) {

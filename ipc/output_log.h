@@ -19,6 +19,7 @@
 namespace charter::ipc {
 
 enum class OutputStream : std::uint8_t { out = 0, err = 1, integration = 2 };
+[[nodiscard]] std::string_view name_of(OutputStream stream);
 
 struct OutputPiece {
   std::int64_t at_us = 0;      // microseconds since the Unix epoch
@@ -28,6 +29,14 @@ struct OutputPiece {
   OutputStream stream = OutputStream::out;
   std::string source;  // the integration's capability, else empty
   std::string bytes;   // masked already
+};
+
+// Where somebody has come who reads the pieces; the beginning when all is 0.
+struct OutputPlace {
+  std::uint64_t position = 0;  // behind what was read
+  // Where that was: the position of its segment's first piece, and an offset in that.
+  std::uint64_t segment = 0;
+  std::uint64_t offset = 0;
 };
 
 [[nodiscard]] std::string encode(const OutputPiece& piece);

@@ -1,7 +1,10 @@
 #include "ipc/output_reader.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -18,6 +21,36 @@ Result<std::optional<OutputPiece>> next_piece(LogReader& reader) {
     auto piece = decode_output_piece(next->payload);
     if (piece) return std::optional(std::move(*piece));
   }
+}
+
+struct OpenSegment {
+  UniqueFd file;
+  std::uint64_t first = 0;
+};
+
+// Nothing when it is not there, has no piece yet, or none that can be read.
+Result<std::optional<OpenSegment>> open_output(const std::string& path) {
+  std::optional<OpenSegment> none;
+  OpenSegment segment;
+  segment.file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!segment.file) {
+    if (errno == ENOENT) return none;
+    return errno_error("open " + path);
+  }
+  if (auto fine = check_log_header(segment.file.get(), LogKind::output); !fine) {
+    if (fine.error().code == std::errc::no_message_available) return none;
+    return Error{fine.error().code, path + ": " + fine.error().what};
+  }
+  LogReader reader(segment.file.get());
+  const auto first = next_piece(reader);
+  if (!first || !*first) return none;
+  segment.first = (*first)->position;
+  return std::optional(std::move(segment));
+}
+
+std::uint64_t size_of(const UniqueFd& file) {
+  struct stat found {};
+  return ::fstat(file.get(), &found) == 0 ? static_cast<std::uint64_t>(found.st_size) : 0;
 }
 
 }  // namespace
@@ -40,30 +73,62 @@ Result<OutputSegment> read_output_segment(int fd) {
   return found;
 }
 
-// The oldest one that is newer than the one that is read. One that has no piece yet, or none that
-// can be read, is not there.
+OutputReader::OutputReader(const Layout& layout, std::string run, const OutputPlace& place)
+    : layout_(layout), run_(std::move(run)), position_(place.position), place_(place) {
+  placed_ = place.offset == 0;
+}
+
+// Where the place's segment is not there any more, reading goes on with the one behind it.
+Result<void> OutputReader::find_place() {
+  placed_ = true;
+  segment_.emplace();
+  segment_->first = place_.segment;
+  for (unsigned which = 0; which < 2; ++which) {
+    auto found = open_output(layout_.output_segment(run_, which));
+    if (!found) return found.error();
+    if (!*found || (*found)->first != place_.segment) continue;
+    segment_->file = std::move((*found)->file);
+    const std::uint64_t end = size_of(segment_->file);
+    // Frames are 8-aligned.
+    const std::uint64_t offset = place_.offset & ~std::uint64_t{7};
+    reader_.emplace(segment_->file.get(),
+                    offset < kLogHeaderSize || offset > end ? kLogHeaderSize : offset);
+    return {};
+  }
+  return {};
+}
+
+// The oldest one that is newer than the one that is read.
 Result<std::optional<OutputReader::Segment>> OutputReader::segment_behind() const {
   std::optional<Segment> found;
   for (unsigned which = 0; which < 2; ++which) {
-    const std::string path = layout_.output_segment(run_, which);
-    Segment segment;
-    segment.file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    if (!segment.file) {
-      if (errno == ENOENT) continue;
-      return errno_error("open " + path);
-    }
-    if (auto fine = check_log_header(segment.file.get(), LogKind::output); !fine) {
-      if (fine.error().code == std::errc::no_message_available) continue;
-      return Error{fine.error().code, path + ": " + fine.error().what};
-    }
-    LogReader reader(segment.file.get());
-    const auto first = next_piece(reader);
-    if (!first || !*first) continue;
-    segment.first = (*first)->position;
-    if (segment_ && segment.first <= segment_->first) continue;
-    if (!found || segment.first < found->first) found = std::move(segment);
+    auto segment = open_output(layout_.output_segment(run_, which));
+    if (!segment) return segment.error();
+    if (!*segment) continue;
+    const std::uint64_t first = (*segment)->first;
+    if (segment_ && first <= segment_->first) continue;
+    if (!found || first < found->first) found = Segment{std::move((*segment)->file), first};
   }
   return found;
+}
+
+Result<OutputPlace> output_tail(const Layout& layout, const std::string& run, std::uint64_t bytes) {
+  std::array<std::optional<OpenSegment>, 2> segments;
+  for (unsigned which = 0; which < 2; ++which) {
+    auto found = open_output(layout.output_segment(run, which));
+    if (!found) return found.error();
+    segments[which] = std::move(*found);
+  }
+  auto& [older, newer] = segments;
+  if (!newer || (older && older->first > newer->first)) std::swap(older, newer);
+  for (const auto& segment : {&newer, &older}) {
+    if (!*segment) break;
+    const std::uint64_t size = size_of((*segment)->file);
+    // An offset in the middle of a frame is damage to the reader, which goes on behind it.
+    if (size > bytes + kLogHeaderSize) return OutputPlace{0, (*segment)->first, size - bytes};
+    bytes -= std::min(bytes, size);
+  }
+  return OutputPlace{};
 }
 
 Result<std::optional<OutputPiece>> OutputReader::next_here() {
@@ -72,9 +137,9 @@ Result<std::optional<OutputPiece>> OutputReader::next_here() {
 }
 
 Result<OutputReader::Next> OutputReader::next() {
-  if (kept_) {
-    position_ = kept_->position + kept_->bytes.size();
-    return Next(std::exchange(kept_, std::nullopt).value());
+  if (kept_) return give(std::exchange(kept_, std::nullopt).value());
+  if (!placed_) {
+    if (auto found = find_place(); !found) return found.error();
   }
   for (;;) {
     auto piece = next_here();
@@ -98,9 +163,14 @@ Result<OutputReader::Next> OutputReader::next() {
       kept_ = std::move(found);
       return Next(gap);
     }
-    position_ = found.position + found.bytes.size();
-    return Next(std::move(found));
+    return give(std::move(found));
   }
+}
+
+OutputReader::Next OutputReader::give(OutputPiece piece) {
+  position_ = piece.position + piece.bytes.size();
+  place_ = {position_, segment_->first, reader_->offset()};
+  return Next(std::move(piece));
 }
 
 }  // namespace charter::ipc

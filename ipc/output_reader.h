@@ -23,12 +23,17 @@ class OutputReader {
  public:
   // `layout` outlives this.
   OutputReader(const Layout& layout, std::string run) : layout_(layout), run_(std::move(run)) {}
+  // Goes on at a place of another reader's, whatever has become of the files since; one that was
+  // never there is no harm, but pieces before it may come again.
+  OutputReader(const Layout& layout, std::string run, const OutputPlace& place);
 
   using Next = std::variant<std::monostate, OutputPiece, OutputGap>;
   // What comes next, in the order in which it was printed; a monostate when there is nothing (yet).
   // Follows the writer from segment to segment. Errors: a segment's that cannot be opened or is of
   // an unknown version.
   [[nodiscard]] Result<Next> next();
+  // Behind the last piece that next() gave.
+  [[nodiscard]] const OutputPlace& place() const { return place_; }
 
  private:
   struct Segment {
@@ -36,6 +41,8 @@ class OutputReader {
     std::uint64_t first = 0;  // its first piece's position
   };
   [[nodiscard]] Result<std::optional<Segment>> segment_behind() const;
+  [[nodiscard]] Result<void> find_place();
+  Next give(OutputPiece piece);
   [[nodiscard]] Result<std::optional<OutputPiece>> next_here();
 
   const Layout& layout_;
@@ -44,7 +51,14 @@ class OutputReader {
   std::optional<LogReader> reader_;
   std::optional<OutputPiece> kept_;  // behind a gap that was told
   std::uint64_t position_ = 0;
+  OutputPlace place_;
+  bool placed_ = true;  // `place_` has been looked for
 };
+
+// From where on about the last `bytes` of the log's files come, whatever the pieces begin with: the
+// place's position is 0. Errors: as of OutputReader::next().
+[[nodiscard]] Result<OutputPlace> output_tail(const Layout& layout, const std::string& run,
+                                              std::uint64_t bytes);
 
 // What a whole segment holds.
 struct OutputSegment {

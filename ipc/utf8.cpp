@@ -37,6 +37,16 @@ Utf8Sequence utf8_sequence(std::string_view text) {
   return {true, lead.length};
 }
 
+std::size_t begun_utf8(std::string_view text) {
+  for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
+    const auto byte = static_cast<unsigned char>(text[text.size() - back]);
+    if ((byte & 0xC0U) == 0x80) continue;
+    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+    return length > back ? back : 0;
+  }
+  return 0;
+}
+
 void append_utf8(std::string& out, char32_t character) {
   const auto put = [&out](char32_t byte) { out += static_cast<char>(byte); };
   if (character < 0x80) {

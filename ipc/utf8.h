@@ -17,6 +17,9 @@ struct Utf8Sequence {
 // `text` is not empty.
 [[nodiscard]] Utf8Sequence utf8_sequence(std::string_view text);
 
+// How many bytes at the end of a text are the beginning of a character, the rest of which may come.
+[[nodiscard]] std::size_t begun_utf8(std::string_view text);
+
 void append_utf8(std::string& out, char32_t character);
 
 inline constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD

@@ -7,6 +7,7 @@
 #include "ipc/journal.h"
 #include "supervisor/link/wire_messages.h"
 #include "supervisor/log.h"
+#include "supervisor/output_answer.h"
 
 namespace charter::supervisor {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 constexpr std::size_t kTurnBytes = 64U << 10;
 constexpr std::size_t kTurnEvents = 256;
 constexpr std::uint64_t kReplayEvents = 10'000;
+constexpr std::size_t kMostQuestions = 64;  // for output, not answered yet; the oldest goes
 
 }  // namespace
 
@@ -128,6 +130,7 @@ void Relay::link_down(std::string_view reason) {
   registered_ = false;
   answers_.clear();
   descriptions_.clear();
+  output_questions_.clear();
   batches_.clear();
   for (const RunPtr& run : announcements_) run->delivery.announce = false;
   for (auto* queue : {&fresh_, &repeats_}) {
@@ -148,6 +151,7 @@ void Relay::fill(std::vector<std::string>& out, std::size_t max_bytes) {
   }
   add_announcements(filling);
   add_events(filling, marks);
+  add_output(filling);
   if (filling.empty()) return;
   ++batch_number_;
   if (!marks.empty()) batches_.push_back({batch_number_, std::move(marks)});
@@ -158,9 +162,9 @@ void Relay::add_register(Filling& filling) const {
   for (const RunPtr& run : registry_.in_order()) {
     if (active(*run)) ids.push_back(run->id);
   }
-  filling.add(in_capnp()
-                  ? capnp::register_message(settings_.worker_id, settings_.max_runs, std::move(ids))
-                  : register_message(settings_.worker_id, settings_.max_runs, ids));
+  filling.add(in_capnp() ? capnp::register_message(settings_.worker_id, settings_.max_runs,
+                                                   std::move(ids), settings_.tells_output)
+                         : register_message(settings_.worker_id, settings_.max_runs, ids));
 }
 
 std::string Relay::worded(const CommandAnswer& answer) const {
@@ -168,6 +172,21 @@ std::string Relay::worded(const CommandAnswer& answer) const {
   if (answer.malformed) return command_error_message(answer.command_id, answer.outcome.message);
   return command_result_message(settings_.worker_id, answer.run_id, answer.command_id,
                                 answer.outcome);
+}
+
+void Relay::asked_for_output(ipc::wire::ReadOutput question) {
+  if (!settings_.tells_output) return;
+  if (output_questions_.size() == kMostQuestions) output_questions_.pop_front();
+  output_questions_.push_back(std::move(question));
+  hooks_.wake();
+}
+
+// One answer a batch, where events have left room.
+void Relay::add_output(Filling& filling) {
+  if (output_questions_.empty() || filling.full()) return;
+  const ipc::wire::ReadOutput question = std::move(output_questions_.front());
+  output_questions_.pop_front();
+  filling.add(ipc::wire::encode(ipc::wire::ToGateway(answer_output(layout_, registry_, question))));
 }
 
 void Relay::add_announcements(Filling& filling) {
@@ -300,6 +319,8 @@ ipc::Result<void> Relay::received(std::string message) {
     hooks_.received(capnp::inbound_of(std::move(*command)));
   } else if (const auto* question = std::get_if<ipc::wire::Describe>(&*said)) {
     hooks_.describe(question->id);
+  } else if (auto* output = std::get_if<ipc::wire::ReadOutput>(&*said)) {
+    asked_for_output(std::move(*output));
   }
   return {};
 }

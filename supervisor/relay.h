@@ -5,6 +5,7 @@
 // turns of at most 64 KiB or 256 events. Runs that have events no gateway was ever sent come before
 // runs that only repeat; within a run seq always ascends. All of this is so in both protocols: in
 // JSON each event is a message, in Cap'n Proto a turn's frames are one, byte for byte as on disk.
+// What runs print is told behind all that, a part of it at a time, and only when asked for.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,7 @@ class Relay final : public LinkClient {
     std::string worker_id;
     std::int64_t max_runs = 4;
     Replay replay = Replay::active;
+    bool tells_output = true;  // what runs print, to a gateway that asks
   };
   struct Hooks {
     std::function<void()> wake;                    // the link has something to fill
@@ -87,7 +89,9 @@ class Relay final : public LinkClient {
   void rewind(const RunPtr& run);
   void enqueue(const RunPtr& run);
   void add_register(Filling& filling) const;
+  void asked_for_output(ipc::wire::ReadOutput question);
   [[nodiscard]] std::string worded(const CommandAnswer& answer) const;
+  void add_output(Filling& filling);
   void add_announcements(Filling& filling);
   void add_events(Filling& filling, std::vector<Mark>& marks);
   void take_turn(const RunPtr& run, Filling& filling, std::vector<Mark>& marks);
@@ -107,6 +111,7 @@ class Relay final : public LinkClient {
   std::uint64_t batch_number_ = 0;
   std::vector<CommandAnswer> answers_;
   std::vector<ipc::wire::Described> descriptions_;
+  std::deque<ipc::wire::ReadOutput> output_questions_;
   std::deque<RunPtr> announcements_;
   std::deque<RunPtr> fresh_;    // have events that were never sent
   std::deque<RunPtr> repeats_;  // have only events that were

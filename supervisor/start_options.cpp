@@ -294,6 +294,7 @@ Result<StartOptions> check_start_options(const OptionValues& values) {
     }
   }
   options.offer_capnp = values.text("gateway-protocol") == "auto";
+  options.gateway_logs = values.text("gateway-logs") == "on";
   options.replay = values.text("replay") == "active" ? Replay::active : Replay::unconfirmed;
   options.resume_lost = values.text("on-lost") == kResumeLost;
   options.insecure_token = values.flag("insecure-token");

@@ -50,8 +50,9 @@ struct StartOptions {
   Replay replay = Replay::active;
   bool resume_lost = false;  // what becomes of runs whose workers are lost, where none has said so
   RetentionSettings retention;
-  MetricsPlace metrics;     // where they are served; a path is absolute
-  bool offer_capnp = true;  // charter.capnp.v1 to the gateway
+  MetricsPlace metrics;      // where they are served; a path is absolute
+  bool offer_capnp = true;   // charter.capnp.v1 to the gateway
+  bool gateway_logs = true;  // what runs print is told to a gateway that asks
   bool insecure_token = false;
   std::string token_file;             // read anew at each connection, in place of `token`; or empty
   TlsSettings tls;                    // of an https gateway

@@ -19,6 +19,8 @@ constexpr std::array<std::string_view, 2> kSandboxes{"none", "project"};
 
 constexpr std::array<std::string_view, 2> kProtocols{"auto", "json"};
 
+constexpr std::array<std::string_view, 2> kOnOff{"on", "off"};
+
 constexpr std::array kOptions{
     ipc::OptionSpec{.name = "project-path",
                     .variable = "CHARTER_PROJECT_PATH",
@@ -209,6 +211,14 @@ constexpr std::array kOptions{
                             "json: it is not offered.",
                     .kind = OptionKind::choice,
                     .choices = kProtocols},
+    ipc::OptionSpec{.name = "gateway-logs",
+                    .variable = "CHARTER_DAEMON_GATEWAY_LOGS",
+                    .fallback = "on",
+                    .help = "on: what runs print is told to a gateway that speaks "
+                            "charter.capnp.v1 and asks for it, as the page of the embedded one "
+                            "does; off: it stays here.",
+                    .kind = OptionKind::choice,
+                    .choices = kOnOff},
     ipc::OptionSpec{.name = "retain",
                     .variable = "CHARTER_DAEMON_RETAIN",
                     .fallback = "7d",

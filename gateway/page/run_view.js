@@ -1,9 +1,10 @@
-// One run: what it waits for, its steps over time, its events as they come.
+// One run: what it waits for, its steps over time, its events and what it prints as they come.
 import {Answer} from './answer.js';
 import {ApiError, get, path} from './api.js';
 import {el, field, fill, say, setText} from './dom.js';
 import {EventList} from './event_list.js';
 import {duration, moment, ms} from './format.js';
+import {LogPanel} from './log_panel.js';
 import {order, progress} from './order.js';
 import {RunModel} from './run_model.js';
 import {statusText} from './runs_view.js';
@@ -27,6 +28,7 @@ export class RunView {
   stop() {
     this.stopped = true;
     this.follower?.stop();
+    this.logs?.stop();
     clearInterval(this.timer);
     this.dialog?.close();
   }
@@ -75,9 +77,11 @@ export class RunView {
 
   build(run) {
     this.follower?.stop();
+    this.logs?.stop();
     clearInterval(this.timer);
     this.model = new RunModel();
     this.events = new EventList();
+    this.logs = new LogPanel(run);
     this.timeline = new Timeline(this.model);
     this.answer = new Answer(run);
     this.status = el('span', {class: 'status'});
@@ -94,7 +98,8 @@ export class RunView {
       el('dt', {}, 'Time'), this.took);
     fill(this.main, el('div', {class: 'head'}, el('h1', {}, run.run_id), this.status, this.cancel),
       this.answer.element, el('section', {class: 'card', 'aria-label': 'About this run'}, this.error, facts),
-      el('div', {class: 'card'}, this.timeline.element), this.outputs, this.events.element);
+      el('div', {class: 'card'}, this.timeline.element), this.outputs, this.logs.element,
+      this.events.element);
     this.follow(run);
     this.timer = setInterval(() => this.draw(), REDRAW);
   }

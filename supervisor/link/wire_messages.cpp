@@ -33,9 +33,9 @@ Inbound read_input(wire::Command command, wire::Input input) {
 }  // namespace
 
 std::string register_message(std::string_view worker_id, std::int64_t max_runs,
-                             std::vector<std::string> active_runs) {
-  return encoded(
-      wire::Register{wire::kVersion, std::string(worker_id), max_runs, std::move(active_runs)});
+                             std::vector<std::string> active_runs, bool tells_output) {
+  return encoded(wire::Register{wire::kVersion, std::string(worker_id), max_runs,
+                                std::move(active_runs), tells_output});
 }
 
 std::string announced_message(const Announcement& run) {

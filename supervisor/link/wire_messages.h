@@ -12,7 +12,7 @@
 namespace charter::supervisor::capnp {
 
 [[nodiscard]] std::string register_message(std::string_view worker_id, std::int64_t max_runs,
-                                           std::vector<std::string> active_runs);
+                                           std::vector<std::string> active_runs, bool tells_output);
 [[nodiscard]] std::string announced_message(const Announcement& run);
 // `frames` are payloads of journal frames.
 [[nodiscard]] std::string events_message(std::vector<std::string> frames);

@@ -68,7 +68,13 @@ void add_wire_messages(Corpus& gateway) {
   for (const wire::ToGateway& message : std::initializer_list<wire::ToGateway>{
            wire::Register{1, "w", 4, {"a", "b"}}, wire::Announced{"r", "running", "/p", "t"},
            wire::Events{{frame, frame}}, wire::Heartbeat{1, 2},
-           wire::CommandResult{"c", "r", false, "code", "message"}, wire::Described{1, "[]", ""}}) {
+           wire::CommandResult{"c", "r", false, "code", "message"}, wire::Described{1, "[]", ""},
+           wire::Output{1,
+                        {{2, 7, "s", 1, OutputStream::err, "cap", "text"}},
+                        {11, 7, 96},
+                        true,
+                        false,
+                        ""}}) {
     gateway.add('\0' + wire::encode(message));
   }
   for (const wire::ToDaemon& message : std::initializer_list<wire::ToDaemon>{
@@ -76,8 +82,8 @@ void add_wire_messages(Corpus& gateway) {
            wire::Command{"c", "r", "", 0, wire::Start{"w", "{}"}},
            wire::Command{"c", "r", "s", 2, wire::Resume{true, "note"}},
            wire::Command{"c", "r", "s", 2, wire::Cancel{"note"}},
-           wire::Command{"c", "r", "s", 2, wire::Input{"{\"kind\":\"form\"}"}},
-           wire::Describe{1}}) {
+           wire::Command{"c", "r", "s", 2, wire::Input{"{\"kind\":\"form\"}"}}, wire::Describe{1},
+           wire::ReadOutput{1, "r", "t", {7, 0, 64}, 0, 4096}}) {
     gateway.add('\1' + wire::encode(message));
   }
   gateway.add('\2' + frame);

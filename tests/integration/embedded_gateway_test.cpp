@@ -73,6 +73,36 @@ class EmbeddedGateway : public ::testing::TestWithParam<const char*> {
     return text;
   }
 
+  // A run's log as far as somebody has read it: "step>text", or "step!text" on standard error.
+  struct Log {
+    std::string next = "0-0-0";
+    std::string text;
+    std::int64_t dropped = 0;
+    int parts = 0;
+    bool over = false;
+  };
+  // False when the daemon does not answer now.
+  bool read_on(const std::string& run, Log& log) const {
+    for (bool more = true; more;) {
+      const auto answer = get("/api/runs/" + run + "/log?from=" + log.next);
+      const auto* pieces = answer.if_contains("pieces");
+      if (pieces == nullptr) return false;
+      for (const auto& piece : pieces->as_array()) {
+        const auto& members = piece.as_object();
+        if (const auto* dropped = members.if_contains("dropped"))
+          log.dropped += dropped->as_int64();
+        log.text += text_of(members, "step");
+        log.text += text_of(members, "stream") == "stdout" ? ">" : "!";
+        log.text += text_of(members, "text");
+      }
+      ++log.parts;
+      log.next = text_of(answer, "next");
+      log.over = answer.at("over").as_bool();
+      more = answer.at("more").as_bool();
+    }
+    return true;
+  }
+
   ProjectFixture project;
   std::uint16_t port = 0;
   ChildProcess process;
@@ -149,6 +179,87 @@ TEST_P(EmbeddedGateway, ADaemonTellsOfItsWorkflowsInCapnp) {
   EXPECT_TRUE(named("new").empty());
   project.add_workflow("new", shell_step("greet", "true"));
   EXPECT_TRUE(eventually(kSoon, [&] { return !named("new").empty(); }));
+}
+
+// ---- what steps print ----
+
+TEST_P(EmbeddedGateway, ShowsWhatAStepPrintsWhileItRunsAndLongAfter) {
+  const std::string release = project.scratch("release");
+  project.add_workflow("talks", shell_step("one", "echo first; while [ ! -e '" + release +
+                                                      "' ]; do sleep 0.02; done; echo second >&2"));
+  std::optional<DaemonProcess> daemon(std::in_place, project, options());
+  ASSERT_TRUE(hand_off(daemon->socket(), {"r1", "talks", project.plan("talks"), {}, {}, {}}).ok);
+  ASSERT_TRUE(reaches("r1", "running"));
+  if (std::string_view(GetParam()) == "json") {
+    EXPECT_EQ(text_of(get("/api/runs/r1/log").at("error").as_object(), "code"), "not_told");
+    write_file(release, "");
+    return;
+  }
+  Log log;
+  ASSERT_TRUE(eventually(kSoon, [&] { return read_on("r1", log) && log.text == "one>first\n"; }));
+  EXPECT_FALSE(log.over);
+  write_file(release, "");
+  ASSERT_TRUE(eventually(kRunTime, [&] { return read_on("r1", log) && log.over; }));
+  EXPECT_EQ(log.text, "one>first\none!second\n");
+  // By a daemon that was started again, too, and of nobody while none is there.
+  daemon.reset();
+  ASSERT_TRUE(eventually(kSoon, [&] {
+    const auto answer = get("/api/runs/r1/log");
+    return answer.contains("error") &&
+           text_of(answer.at("error").as_object(), "code") == "not_connected";
+  }));
+  daemon.emplace(project, options());
+  Log again;
+  ASSERT_TRUE(eventually(kSoon, [&] { return read_on("r1", again) && again.over; }));
+  EXPECT_EQ(again.text, log.text);
+}
+
+TEST_P(EmbeddedGateway, WhatIsNotKeptOfALogIsAGap) {
+  if (std::string_view(GetParam()) == "json") GTEST_SKIP() << "there a daemon does not tell";
+  project.add_workflow(
+      "much", shell_step("much",
+                         "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); "
+                         "echo \"line $i of a log that is longer than what is kept\"; done"));
+  auto with = options();
+  with.arguments.insert(with.arguments.end(), {"--run-log-max", "256K"});
+  DaemonProcess daemon(project, with);
+  ASSERT_TRUE(hand_off(daemon.socket(), {"r1", "much", project.plan("much"), {}, {}, {}}).ok);
+  ASSERT_TRUE(reaches("r1", "completed"));
+  Log log;
+  ASSERT_TRUE(eventually(kRunTime, [&] { return read_on("r1", log) && log.over; }));
+  EXPECT_GT(log.dropped, 100'000);
+  EXPECT_GT(log.parts, 1) << "an answer is small";
+  EXPECT_THAT(log.text,
+              ::testing::EndsWith("line 20000 of a log that is longer than what is kept\n"));
+  const auto tail = get("/api/runs/r1/log?tail=2000");
+  ASSERT_TRUE(tail.contains("pieces"));
+  EXPECT_FALSE(tail.at("more").as_bool());
+}
+
+// Masked before it was on disk, so masked here.
+TEST_P(EmbeddedGateway, SecretsAreMaskedInLogs) {
+  if (std::string_view(GetParam()) == "json") GTEST_SKIP() << "there a daemon does not tell";
+  project.add_workflow(
+      "hush",
+      shell_step("say", "echo \"with $KEY!\"", "inputs: {KEY: {from: key, sensitive: true}}"),
+      "inputs:\n  key: {type: string, required: true, description: secret}\n");
+  DaemonProcess daemon(project, options());
+  ASSERT_TRUE(hand_off(daemon.socket(),
+                       {"r1", "hush", project.plan("hush"), {{"key", "hunter2-hunter2"}}, {}, {}})
+                  .ok);
+  Log log;
+  ASSERT_TRUE(eventually(kRunTime, [&] { return read_on("r1", log) && log.over; }));
+  EXPECT_EQ(log.text, "say>with <redacted: sensitive>!\n");
+}
+
+TEST_P(EmbeddedGateway, LogsStayHereWhereThatIsWanted) {
+  auto with = options();
+  with.arguments.insert(with.arguments.end(), {"--gateway-logs", "off"});
+  DaemonProcess daemon(project, with);
+  ASSERT_TRUE(hand_off(daemon.socket(), {"r1", "hello", project.plan("hello"), {}, {}, {}}).ok);
+  ASSERT_TRUE(reaches("r1", "completed"));
+  const auto refused = get("/api/runs/r1/log");
+  EXPECT_EQ(text_of(refused.at("error").as_object(), "code"), "not_told");
 }
 
 TEST_P(EmbeddedGateway, KilledItHasWhatItHadAndGetsWhatItMissed) {

@@ -52,6 +52,10 @@ async def put(page: Page, expression: str, text: str) -> None:
     await page.type(text)
 
 
+LOG = "document.querySelector('.log')"
+LOGGED = f"[...{LOG}.querySelectorAll('p')].map(p => p.textContent)"
+
+
 # ---------------------------------------------------------------- runs
 
 async def starts_a_workflow_with_its_declared_inputs(browser: Browser) -> None:
@@ -159,6 +163,103 @@ async def follows_and_approves(browser: Browser) -> None:
         assert await page.js("document.querySelector('main b')") is None
         assert await page.js("document.querySelector('.answer').hidden")
         await keep(page, "run")
+        clean(page)
+        await browser.close(page)
+
+
+async def shows_what_a_step_prints_while_it_runs(browser: Browser) -> None:
+    async with Stage() as stage:
+        await stage.start_daemon()
+        release = stage.place / "release"
+        stage.add_workflow("talks", f"""steps:
+  - id: one
+    type: shell
+    run: |
+      printf 'plain \\033[1;31mred\\033[0m <b>no markup</b>\\n'
+      printf '10%%\\r20%%'
+      while [ ! -e '{release}' ]; do sleep 0.05; done
+      printf '\\r100%%\\n'; echo oops >&2
+  - id: two
+    type: shell
+    run: i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo "line $i"; done
+""")
+        page = await browser.page()
+        await stage.start("talks", "r1")
+        await stage.reaches("r1", status="running")
+        await page.open(f"{stage.url}/#/runs/r1")
+        await page.until("Boolean(document.querySelector('.log'))")
+        assert not [url for url in page.requests if "/log?" in url], "nobody has looked yet"
+        await page.click(f"{LOG}.closest('details').querySelector('summary')")
+        await page.until(f"{LOGGED}.includes('one plain red <b>no markup</b>')")
+        assert await page.js(f"!{LOG}.querySelector('b')")
+        await page.until(f"{LOGGED}.includes('one 20%')")
+        assert await page.js(f"{STATUS} === 'running'"), "the step still runs"
+        release.touch()
+        await page.until(f"{LOGGED}.includes('two line 3000')")
+        # The oldest lines have left the page, and the newest are in sight.
+        assert await page.js(f"{LOG}.children.length") <= 2000
+        await page.until(f"{LOG}.scrollHeight - {LOG}.scrollTop - {LOG}.clientHeight < 30")
+        await page.shows("This is all.")
+        # One step alone, in place of the others; no line of the first is among the last ones.
+        step = f"{LOG}.closest('details').querySelector('select')"
+        assert await page.js(f"[...{step}.options].map(o => o.value).join()") == ",one,two"
+        await page.js(f"(s => {{ s.value = 'one'; s.dispatchEvent(new Event('change')); }})({step})")
+        await page.until(f"{LOG}.children.length === 0")
+        await page.js(f"(s => {{ s.value = ''; s.dispatchEvent(new Event('change')); }})({step})")
+        await page.until(f"{LOG}.children.length > 1000")
+        await keep(page, "logs")
+        await page.size(320, 640)
+        assert await page.js(FITS) is True, await page.js(FITS)
+        clean(page)
+        await browser.close(page)
+
+
+async def stays_where_the_log_was_scrolled_to(browser: Browser) -> None:
+    async with Stage() as stage:
+        await stage.start_daemon()
+        release = stage.place / "release"
+        stage.add_workflow("talks", f"""steps:
+  - id: one
+    type: shell
+    run: |
+      i=0; while [ $i -lt 200 ]; do i=$((i+1)); echo "line $i"; done
+      while [ ! -e '{release}' ]; do sleep 0.05; done
+      echo last
+      echo oops >&2
+""")
+        await stage.start("talks", "r1")
+        page = await browser.page()
+        await stage.reaches("r1", status="running")
+        await page.open(f"{stage.url}/#/runs/r1")
+        await page.until("Boolean(document.querySelector('.log'))")
+        await page.click(f"{LOG}.closest('details').querySelector('summary')")
+        await page.until(f"{LOGGED}.includes('one line 200')")
+        await page.until(f"{LOG}.scrollTop > 0")
+        await page.js(f"(() => {{ {LOG}.scrollTop = 10; }})()")
+        # The gateway goes away and comes back: the log goes on, and no line comes twice.
+        await stage.stop_gateway()
+        await stage.start_gateway()
+        release.touch()
+        await page.until(f"{LOGGED}.includes('one last')")
+        await page.until(f"{LOG}.querySelector('[data-stream=stderr]')?.textContent === 'one oops'")
+        assert await page.js(f"{LOG}.scrollTop") == 10
+        assert await page.js(f"new Set({LOGGED}).size === {LOGGED}.length")
+        clean(page)
+        await browser.close(page)
+
+
+async def says_where_logs_are_not_offered(browser: Browser) -> None:
+    async with Stage() as stage:
+        await stage.start_daemon("json")
+        stage.add_workflow("talks", "steps:\n  - id: one\n    type: shell\n    run: echo hello\n")
+        await stage.start("talks", "r1")
+        await stage.reaches("r1", status="completed")
+        page = await browser.page()
+        await page.open(f"{stage.url}/#/runs/r1")
+        await page.until("Boolean(document.querySelector('.log'))")
+        await page.click(f"{LOG}.closest('details').querySelector('summary')")
+        await page.shows("Logs are not offered")
+        assert await page.js(f"{LOG}.children.length") == 0
         clean(page)
         await browser.close(page)
 
@@ -274,7 +375,7 @@ async def shows_attempts_outputs_and_artifacts(browser: Browser) -> None:
         await page.shows("artifact tally")
         # What the gate shows is JSON, and shown with its lines.
         await page.until("document.querySelector('.answer pre').textContent.includes('\\n  \"files\"')")
-        await page.click("document.querySelector('details.card > summary')")
+        await page.click("document.querySelector('.events').closest('details').querySelector('summary')")
         await page.shows("waits for answers")
         assert await page.js("document.querySelectorAll('.events > li').length") == 7
         clean(page)
@@ -310,7 +411,7 @@ async def comes_back_after_the_gateway(browser: Browser) -> None:
         await run.until(f"{STATUS} === 'completed'")
         await runs.until("document.querySelector('.runs .status').textContent === 'completed'")
         # Cut off and come back, nothing is there twice.
-        await run.click("document.querySelector('details.card > summary')")
+        await run.click("document.querySelector('.events').closest('details').querySelector('summary')")
         await run.until("document.querySelectorAll('.events > li').length > 0")
         assert await run.js("document.querySelectorAll('.events > li').length") == 5
         for page in (run, runs):
@@ -451,7 +552,7 @@ async def shows_a_run_of_many_events(browser: Browser) -> None:
         page = await browser.page()
         await page.open(f"{stage.url}/#/runs/big-0")
         await page.until("document.querySelectorAll('.steps > li').length === 1000")
-        await page.click("document.querySelector('details.card > summary')")
+        await page.click("document.querySelector('.events').closest('details').querySelector('summary')")
         await page.shows("the last 400 here")
         clean(page)
         await browser.close(page)
@@ -563,7 +664,8 @@ async def approves_by_keyboard_alone(browser: Browser) -> None:
         await browser.close(page)
 
 
-TESTS = [starts_a_workflow_with_its_declared_inputs, starts_where_no_inputs_are_told, follows_and_approves, refuses_with_a_note, answers_a_form,
+TESTS = [starts_a_workflow_with_its_declared_inputs, starts_where_no_inputs_are_told, follows_and_approves,
+         shows_what_a_step_prints_while_it_runs, stays_where_the_log_was_scrolled_to, says_where_logs_are_not_offered, refuses_with_a_note, answers_a_form,
          cancels_once_it_is_confirmed, shows_attempts_outputs_and_artifacts, comes_back_after_the_gateway,
          logs_in_with_a_token, dev_logs_in_by_a_file, obeys_its_policy, lists_a_thousand_runs, shows_a_run_of_many_events, fits_a_phone,
          is_readable_in_the_dark, approves_by_keyboard_alone]

@@ -71,6 +71,7 @@ struct Writer {
                            "}");
   }
   void operator()(const wire::Described&) const { out.fault = "an answer that nobody asked for"; }
+  void operator()(const wire::Output&) const { out.fault = "an answer that nobody asked for"; }
 };
 
 class Fields {

@@ -224,7 +224,7 @@ TEST_F(WireConnection, AQuestionThatIsNotAnsweredEnds) {
   daemon->send(wire::Register{wire::kVersion, "w1", 4, {}});
   ASSERT_TRUE(daemon->socket().settle());
   EXPECT_EQ(get(gateway.port(), "/api/workers/1/workflows").text("message"),
-            "the daemon does not tell of its workflows");
+            "the daemon does not answer");
   ASSERT_TRUE(daemon->next_of<wire::Describe>());
   TestSocket socket(gateway.port());
   socket.send(request_text("GET", "/api/workers/1/workflows", {}, {}));

@@ -16,14 +16,20 @@ using ::testing::HasSubstr;
 const std::string kFrame = ipc::encode(JournalFrame{
     1'767'323'045'123'456, Event{"r", 7, "StepStartEvent", "s", 3, false, "{\"kind\":\"x\"}"}});
 
+// What a step prints is anything.
+const OutputPiece kPiece{1'767'323'045'123'456, 7, "s", 2, OutputStream::err, "cap", "a\xFF\n"};
+
 std::vector<ToGateway> every_message_to_gateway() {
   return {Register{kVersion, "w", 4, {"a", "b"}},
+          Register{kVersion, "w", 4, {}, true},
           Announced{"r", "running", "/p/plan.yml", "t"},
           Events{{kFrame, kFrame}},
           Heartbeat{3, 2},
           CommandResult{"c", "r", false, "pause_over", "why"},
           Described{7, "[{\"id\":\"w\"}]", ""},
-          Described{8, "", "why"}};
+          Described{8, "", "why"},
+          Output{9, {kPiece, kPiece}, {7, 8, 96}, true, false, ""},
+          Output{10, {}, {}, false, true, "why"}};
 }
 
 std::vector<ToDaemon> every_message_to_daemon() {
@@ -34,7 +40,8 @@ std::vector<ToDaemon> every_message_to_daemon() {
           Command{"c", "r", "ask", 2, Resume{false, std::nullopt}},
           Command{"c", "r", "", 1, Cancel{""}},
           Command{"c", "r", "form", 3, Input{"{\"kind\":\"form\"}"}},
-          Describe{7}};
+          Describe{7},
+          ReadOutput{9, "r", "t", {7, 8, 96}, 5, 6}};
 }
 
 // A message as another program builds it: in as many segments as `words` a segment make.
@@ -135,6 +142,18 @@ TEST(GatewayCodec, says_what_is_wrong_without_quoting_it) {
                 HasSubstr("a description is no JSON array"))
         << json;
   }
+}
+
+TEST(GatewayCodec, refuses_more_pieces_than_there_may_be_and_what_is_none) {
+  Output answer;
+  answer.pieces.resize(kMaxPieces + 1, kPiece);
+  EXPECT_THAT(decode_to_gateway(encode(ToGateway(answer))).error().message(),
+              HasSubstr("too many pieces of output"));
+  const std::string nonsense = built<schema::wire::ToGateway>(256, [](auto root) {
+    root.initOutput().initPieces(1).set(0, kj::StringPtr("nonsense").asBytes());
+  });
+  EXPECT_THAT(decode_to_gateway(nonsense).error().message(),
+              HasSubstr("a piece of output is none"));
 }
 
 TEST(GatewayCodec, refuses_more_frames_than_there_may_be) {

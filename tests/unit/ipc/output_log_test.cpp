@@ -215,6 +215,81 @@ TEST_F(OutputLogTest, GarbageIsSteppedOver) {
   EXPECT_THAT(all_of("r"), ElementsAre("one", "<3>", "three"));
 }
 
+TEST_F(OutputLogTest, AnotherReaderGoesOnAtAPlace) {
+  OutputLog log(layout(), "r", kLeastOutputBytes);
+  log.append(piece("one"));
+  OutputReader first(layout(), "r");
+  EXPECT_THAT(rest_of(first), ElementsAre("one"));
+  log.append(piece("two"));
+  OutputReader second(layout(), "r", first.place());
+  EXPECT_THAT(rest_of(second), ElementsAre("two"));
+  EXPECT_EQ(second.place().position, 6U);
+  OutputReader third(layout(), "r", second.place());
+  EXPECT_THAT(rest_of(third), ElementsAre());
+  log.append(piece("three"));
+  EXPECT_THAT(rest_of(third), ElementsAre("three"));
+}
+
+// The place's segment goes, and with it what nobody has read of it.
+TEST_F(OutputLogTest, APlaceInADroppedSegmentIsAGap) {
+  OutputLog log(layout(), "r", kLeastOutputBytes);
+  log.append(piece("first"));
+  OutputReader first(layout(), "r");
+  (void)rest_of(first);
+  const std::string large(30'000, 'x');
+  for (int count = 0; count < 12; ++count) log.append(piece(large));
+  OutputReader reader(layout(), "r", first.place());
+  const auto said = rest_of(reader);
+  ASSERT_GE(said.size(), 2U);
+  std::uint64_t kept = 0;
+  for (std::size_t at = 1; at < said.size(); ++at) kept += said[at].size();
+  EXPECT_EQ(said[0], "<" + std::to_string(12 * large.size() - kept) + ">");
+  EXPECT_EQ(reader.place().position, 5 + 12 * large.size());
+}
+
+// Places come from a peer: none does harm.
+TEST_F(OutputLogTest, APlaceThatNeverWasIsNoHarm) {
+  OutputLog log(layout(), "r", kLeastOutputBytes);
+  log.append(piece("one"));
+  log.append(piece("two"));
+  for (const OutputPlace& place : {OutputPlace{0, 0, 1}, OutputPlace{0, 0, 1U << 30}}) {
+    OutputReader reader(layout(), "r", place);
+    EXPECT_THAT(rest_of(reader), ElementsAre("one", "two")) << place.offset;
+  }
+  OutputReader nowhere(layout(), "r", {99, 98, 97});
+  EXPECT_THAT(rest_of(nowhere), ElementsAre());
+  OutputReader within(layout(), "r", {3, 0, kLogHeaderSize + 8});
+  EXPECT_THAT(rest_of(within), ElementsAre("two")) << "in the middle of a frame";
+}
+
+TEST_F(OutputLogTest, TheTailIsAboutTheLastBytes) {
+  EXPECT_EQ(output_tail(layout(), "r", 100)->offset, 0U) << "nothing is there";
+  OutputLog log(layout(), "r", kLeastOutputBytes);
+  const auto tail = [&](std::uint64_t bytes) {
+    const auto place = output_tail(layout(), "r", bytes);
+    EXPECT_TRUE(place);
+    OutputReader reader(layout(), "r", *place);
+    auto said = rest_of(reader);
+    if (!said.empty() && said.front().starts_with('<')) said.erase(said.begin());
+    return said;
+  };
+  for (int count = 0; count < 10; ++count) log.append(piece(std::string(1000, 'a' + count)));
+  EXPECT_EQ(tail(1 << 20).size(), 10U);
+  const auto some = tail(3000);
+  ASSERT_THAT(some.size(), ::testing::AllOf(::testing::Ge(2U), ::testing::Le(3U)));
+  EXPECT_EQ(some.back(), std::string(1000, 'j'));
+  // Into the segment before the newest.
+  const std::uint64_t before = 12;
+  for (std::uint64_t count = 0; count < before; ++count)
+    log.append(piece(std::string(30'000, 'k')));
+  ASSERT_GT(size_of(0), 0U);
+  ASSERT_GT(size_of(1), 0U);
+  const std::uint64_t all = all_of("r").size();
+  EXPECT_EQ(tail(1 << 20).size() + 1, all) << "and what is missing before";
+  EXPECT_THAT(tail(size_of(0) + size_of(1) - 60'000).size(),
+              ::testing::AllOf(::testing::Ge(all - 4), ::testing::Lt(all - 1)));
+}
+
 TEST_F(OutputLogTest, WhatIsNoSegmentIsPassedOverOrRefused) {
   append_raw(0, "");                     // made, and its header never written
   append_raw(1, std::string(64, '\0'));  // what a loss of power leaves

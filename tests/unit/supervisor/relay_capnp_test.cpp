@@ -42,6 +42,24 @@ class RelayInCapnp : public RelayTest {
   void acknowledge(const std::string& run, std::uint64_t seq) {
     EXPECT_TRUE(relay_->received(wire::encode(wire::ToDaemon(wire::Acks{{run, seq}}))));
   }
+  void ask(wire::ReadOutput question) {
+    EXPECT_TRUE(relay_->received(wire::encode(wire::ToDaemon(std::move(question)))));
+  }
+  static wire::Output output(const std::vector<std::string>& messages) {
+    EXPECT_EQ(messages.size(), 1U);
+    if (messages.empty()) return {};
+    const auto said = decoded(messages[0]);
+    const auto* answer = std::get_if<wire::Output>(&said);
+    EXPECT_NE(answer, nullptr);
+    return answer == nullptr ? wire::Output{} : *answer;
+  }
+  // As the run's engine does.
+  void print(const std::string& run, const std::vector<std::string>& texts) {
+    ipc::OutputLog log(*layout_, run, 1U << 20);
+    for (const std::string& text : texts) {
+      log.append({7, 0, "s", 1, ipc::OutputStream::out, "", text});
+    }
+  }
   ipc::Result<void> command(wire::Command said) {
     return relay_->received(wire::encode(wire::ToDaemon(std::move(said))));
   }
@@ -291,6 +309,165 @@ TEST_F(RelayInCapnp, TellsOfWorkflowsWhenAsked) {
   relay_->link_down("gone");
   connect();
   EXPECT_THAT(brief(fill()), ElementsAre("register"));
+}
+
+// ---- what runs print ----
+
+TEST_F(RelayInCapnp, TellsWhatARunPrintsWhenAsked) {
+  const RunPtr run = add_run("a");
+  print("a", {"one", "two"});
+  connect();
+  EXPECT_TRUE(std::get<wire::Register>(decoded(fill()[0])).tells_output);
+  wire::ReadOutput question{5, "a", run->started_at};
+  const int wakes = wakes_;
+  ask(question);
+  EXPECT_GT(wakes_, wakes);
+  auto answer = output(fill());
+  EXPECT_EQ(answer.id, 5U);
+  ASSERT_EQ(answer.pieces.size(), 2U);
+  EXPECT_EQ(answer.pieces[1].bytes, "two");
+  EXPECT_EQ(answer.pieces[1].step_id, "s");
+  EXPECT_EQ(answer.next.position, 6U);
+  EXPECT_FALSE(answer.more);
+  EXPECT_FALSE(answer.over);
+  // From there on, and that it is over only when the run is.
+  question.place = answer.next;
+  ask(question);
+  answer = output(fill());
+  EXPECT_THAT(answer.pieces, ::testing::IsEmpty());
+  EXPECT_FALSE(answer.over);
+  run->state = RunState::finished;
+  print("a", {"three"});
+  ask(question);
+  answer = output(fill());
+  ASSERT_EQ(answer.pieces.size(), 1U);
+  EXPECT_TRUE(answer.over);
+  // By its number alone, where nobody knows the file any more.
+  question.place = {3, 0, 0};
+  ask(question);
+  ASSERT_EQ(output(fill()).pieces.size(), 2U);
+  question.place = {};
+  question.tail = 1;
+  ask(question);
+  EXPECT_EQ(output(fill()).pieces.size(), 0U) << "less than a piece";
+}
+
+TEST_F(RelayInCapnp, AnAnswerIsSmallWhateverWasAsked) {
+  add_run("a");
+  for (int count = 0; count < 20; ++count) print("a", {std::string(20'000, 'x')});
+  connect();
+  (void)fill();
+  wire::ReadOutput question{1, "a"};
+  question.max_bytes = 1U << 30;
+  std::size_t bytes = 0;
+  int answers = 0;
+  for (bool more = true; more && answers < 100; ++answers) {
+    ask(question);
+    const auto answer = output(fill());
+    std::size_t here = 0;
+    for (const auto& piece : answer.pieces) here += piece.bytes.size();
+    EXPECT_LE(here, 84'000U);
+    bytes += here;
+    question.place = answer.next;
+    more = answer.more;
+  }
+  EXPECT_EQ(bytes, 400'000U);
+  EXPECT_LE(answers, 8);
+  question.place = {};
+  question.max_bytes = 1;
+  ask(question);
+  EXPECT_EQ(output(fill()).pieces.size(), 1U);
+  // Without a hint only so much is looked through at once; asking goes on where that ended.
+  question = {2, "a", "", {390'000, 0, 0}};
+  ask(question);
+  auto answer = output(fill());
+  EXPECT_THAT(answer.pieces, ::testing::IsEmpty());
+  EXPECT_TRUE(answer.more);
+  EXPECT_EQ(answer.next.position, 390'000U);
+  question.place = answer.next;
+  ask(question);
+  answer = output(fill());
+  ASSERT_EQ(answer.pieces.size(), 1U);
+  EXPECT_EQ(answer.pieces[0].position, 380'000U);
+}
+
+TEST_F(RelayInCapnp, OutputIsOfTheRunThatIsMeantAndNeverAnyFile) {
+  add_run("a");
+  print("a", {"x"});
+  print("stranger", {"x"});
+  connect();
+  (void)fill();
+  for (const wire::ReadOutput& question :
+       {wire::ReadOutput{1, "a", "2020-01-01T00:00:00Z"}, wire::ReadOutput{1, "stranger"},
+        wire::ReadOutput{1, "../a"}, wire::ReadOutput{1, ""}}) {
+    ask(question);
+    const auto answer = output(fill());
+    EXPECT_THAT(answer.error, HasSubstr("keeps nothing of this run")) << question.run_id;
+    EXPECT_TRUE(answer.over);
+    EXPECT_THAT(answer.pieces, ::testing::IsEmpty());
+  }
+}
+
+// One that was delivered is in no queue any more, and later in no list.
+TEST_F(RelayInCapnp, OutputIsToldAsLongAsTheRunsJournalIsKept) {
+  const RunPtr run = add_run("a");
+  print("a", {"x"});
+  add_run("b");
+  print("b", {"y"});
+  connect();
+  (void)fill();
+  registry_->retire(run);
+  for (const char* id : {"a", "b"}) {
+    if (*id == 'b') (void)registry_->forget("b");
+    ask({1, id, run->started_at});
+    const auto answer = output(fill());
+    EXPECT_EQ(answer.error, "");
+    EXPECT_EQ(answer.pieces.size(), 1U) << id;
+    EXPECT_TRUE(answer.over);
+  }
+  ask({1, "a", "2020-01-01T00:00:00Z"});
+  EXPECT_THAT(output(fill()).error, HasSubstr("keeps nothing of this run"));
+}
+
+TEST_F(RelayInCapnp, EventsGoBeforeOutput) {
+  const RunPtr run = add_run("a");
+  print("a", {"x"});
+  connect();
+  (void)fill();
+  for (int count = 0; count < 3; ++count) ask({1, "a"});
+  write(run, {"StepStartEvent", "StepCompleteEvent"});
+  relay_->events_ready(run);
+  EXPECT_THAT(brief(fill(1)), ElementsAre("a:0 a:1")) << "no room is left";
+  // One a batch.
+  for (int count = 0; count < 3; ++count) EXPECT_THAT(brief(fill()), ElementsAre("other"));
+  EXPECT_THAT(fill(), ::testing::IsEmpty());
+}
+
+TEST_F(RelayInCapnp, QuestionsForOutputEndWithTheirConnectionAndAreBounded) {
+  add_run("a");
+  connect();
+  (void)fill();
+  for (std::uint64_t id = 1; id <= 1000; ++id) ask({id, "a"});
+  std::vector<std::uint64_t> told;
+  for (auto messages = fill(); !messages.empty(); messages = fill()) {
+    told.push_back(output(messages).id);
+  }
+  EXPECT_EQ(told.size(), 64U);
+  EXPECT_EQ(told.back(), 1000U);
+  ask({1, "a"});
+  relay_->link_down("gone");
+  connect();
+  EXPECT_THAT(brief(fill()), ElementsAre("register", "announced a running"));
+}
+
+TEST_F(RelayInCapnp, OutputStaysHereWhereThatIsWanted) {
+  make_relay(Replay::active, false);
+  add_run("a");
+  print("a", {"x"});
+  connect();
+  EXPECT_FALSE(std::get<wire::Register>(decoded(fill()[0])).tells_output);
+  ask({1, "a"});
+  EXPECT_THAT(fill(), ::testing::IsEmpty());
 }
 
 TEST_F(RelayInCapnp, HeartbeatCountsWhatGatewaysSee) {

@@ -30,7 +30,7 @@ class RelayTest : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(layout_->root()); }
 
-  void make_relay(Replay replay) {
+  void make_relay(Replay replay, bool tells_output = true) {
     Relay::Hooks hooks;
     hooks.wake = [this] { ++wakes_; };
     hooks.received = [this](const Inbound& message) { received_.push_back(message); };
@@ -39,7 +39,8 @@ class RelayTest : public ::testing::Test {
     };
     hooks.up = [] {};
     hooks.describe = [this](std::uint64_t question) { questions_.push_back(question); };
-    relay_.emplace(Relay::Settings{"worker", 4, replay}, *layout_, *registry_, std::move(hooks));
+    relay_.emplace(Relay::Settings{"worker", 4, replay, tells_output}, *layout_, *registry_,
+                   std::move(hooks));
   }
 
   RunPtr add_run(const std::string& id) {
