@@ -21,11 +21,10 @@ std::string Supervisor::metrics() const {
 }
 
 std::string Supervisor::not_ready() const {
-  if (!serving_) return "starting";
   if (stopping_) return "stopping";
   if (drain_.on()) return "draining";
-  if (conductor_.holding()) return "holding";
-  if (space_.is_short()) return "the disk is full";
+  if (conductor_.holding()) return "holding, " + base_.opened.holding;
+  if (space_.is_short()) return "the disk is full, " + space_.trouble();
   return {};
 }
 

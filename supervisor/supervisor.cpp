@@ -113,7 +113,6 @@ void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
   recovery_.act(conductor_);
   if (!holding) look_after_old_runs();
   control_.start(std::move(socket));
-  serving_ = true;
   link_->start();
 }
 

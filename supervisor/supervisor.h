@@ -72,7 +72,8 @@ class Supervisor {
   [[nodiscard]] bool draining() const { return drain_.on(); }
   // The text of /metrics.
   [[nodiscard]] std::string metrics() const;
-  // Why no new runs are taken, for /readyz; empty when they are.
+  // Why no new runs are taken, for /readyz; empty when they are. A gateway that is away is no
+  // reason: what it has not been told waits.
   [[nodiscard]] std::string not_ready() const;
   // Reads the options anew, and takes on what a running daemon can; connects to the gateway again,
   // with what token file and certificates hold now, and opens the logs anew. Returns the answer for
@@ -144,7 +145,6 @@ class Supervisor {
   bool cursor_timer_set_ = false;
   Timer stop_timer_;
   Timer group_timer_;
-  bool serving_ = false;
   bool stopping_ = false;
   std::function<void()> stop_requested_;
 };

@@ -15,6 +15,8 @@
 
 #include "tests/support/daemon_process.h"
 #include "tests/support/hand_off_client.h"
+#include "tests/support/http_client.h"
+#include "tests/support/metrics_port.h"
 #include "tests/support/project_fixture.h"
 #include "tests/support/recording_gateway.h"
 
@@ -77,6 +79,7 @@ class FullDisk : public ::testing::Test {
     project_.add_workflow("large", large);
     DaemonOptions options;
     options.gateway = gateway_.url();
+    options.arguments = {"--metrics-listen", "127.0.0.1:0"};
     daemon_ = std::make_unique<DaemonProcess>(project_, options);
   }
   void TearDown() override {
@@ -164,10 +167,15 @@ TEST_F(FullDisk, RunsAreRefusedBeforeItAndTakenOnAfterIt) {
   const Finished shown = charter_daemon(project_, {"status"});
   EXPECT_EQ(shown.code, 0);
   EXPECT_THAT(shown.out, HasSubstr("MiB are free"));
+  const auto ready = [&] { return http(metrics_port(*daemon_), "GET", "/readyz"); };
+  EXPECT_EQ(ready().status, 503);
+  EXPECT_THAT(ready().body,
+              ::testing::MatchesRegex("not ready: the disk is full, [0-9.]+ MiB are free\n"));
   write_file(release_, "");
   expect_delivered("r1", "RunCompleteEvent");
   make_space();
   expect_service();
+  EXPECT_EQ(ready().status, 200);
   expect_delivered("later", "RunCompleteEvent");
 }
 

@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <cctype>
+#include <filesystem>
 #include <map>
 #include <regex>
 #include <set>
 #include <sstream>
 
 #include "tests/support/http_client.h"
+#include "tests/support/metrics_port.h"
 #include "tests/support/process_table.h"
 #include "tests/support/started.h"
 
@@ -107,17 +109,9 @@ DaemonOptions measured(std::vector<std::string> more = {}) {
 }
 
 // The port that the daemon says it has taken.
-std::uint16_t port_of(const DaemonProcess& daemon) {
-  static const std::regex line("Metrics are served: http://127\\.0\\.0\\.1:(\\d+)");
-  std::smatch parts;
-  (void)control(daemon.socket(), "ping");  // its socket is there before it serves
-  const std::string log = daemon.log();
-  if (!std::regex_search(log, parts, line)) throw std::runtime_error("no port in: " + log);
-  return static_cast<std::uint16_t>(std::stoi(parts[1]));
-}
 
 Exposed scrape(const DaemonProcess& daemon) {
-  return Exposed(http(port_of(daemon), "GET", "/metrics").body);
+  return Exposed(http(metrics_port(daemon), "GET", "/metrics").body);
 }
 
 TEST(Metrics, TellOfRunsStepsAndWhatTheyCost) {
@@ -213,7 +207,7 @@ TEST(Metrics, PassThePrometheusLinter) {
   }
   Started scene(measured());
   const std::string file = scene.project.scratch("metrics");
-  write_file(file, http(port_of(scene.daemon), "GET", "/metrics").body);
+  write_file(file, http(metrics_port(scene.daemon), "GET", "/metrics").body);
   const auto lint =
       run_to_end({.argv = {"/bin/sh", "-c", "promtool check metrics < " + file + " 2>&1"}});
   EXPECT_EQ(lint.code, 0) << lint.out;
@@ -221,7 +215,7 @@ TEST(Metrics, PassThePrometheusLinter) {
 
 TEST(Metrics, HealthAndReadinessAreTwoQuestions) {
   Started scene(measured());
-  const auto port = port_of(scene.daemon);
+  const auto port = metrics_port(scene.daemon);
   EXPECT_EQ(http(port, "GET", "/healthz").status, 200);
   EXPECT_EQ(http(port, "GET", "/readyz").status, 200);
   ASSERT_EQ(charter_daemon(scene.project, {"drain", "--stay"}).code, kFine);
@@ -234,9 +228,51 @@ TEST(Metrics, HealthAndReadinessAreTwoQuestions) {
   EXPECT_EQ(http(port, "GET", "/readyz").status, 200);
 }
 
+// What a gateway has not been told waits for it: nobody has to send runs elsewhere meanwhile.
+TEST(Metrics, AGatewayThatIsAwayDoesNotMakeItUnready) {
+  Started scene(measured());
+  scene.project.add_workflow("hello", shell_step("greet", "true"));
+  const auto port = metrics_port(scene.daemon);
+  const auto url = control(scene.daemon.socket(), "status").back().at("daemon").at("gateway");
+  const std::string sample =
+      "charter_gateway_up{gateway=\"" + text_of(url.as_object(), "url") + "\"}";
+  const auto up = [&] { return scrape(scene.daemon).at(sample); };
+  ASSERT_TRUE(eventually(kSoon, [&] { return up() == 1; }));
+  scene.gateway.kill();
+  ASSERT_TRUE(eventually(kSoon, [&] { return up() == 0; }));
+  EXPECT_EQ(http(port, "GET", "/readyz").status, 200);
+  EXPECT_TRUE(scene.run("r1", "hello").ok) << "and that is true";
+}
+
+// A daemon over a restored backup takes no runs until somebody says that it may.
+TEST(Metrics, ADaemonThatHoldsIsNotReadyAndSaysWhy) {
+  Started scene(measured());
+  scene.project.add_workflow("hello", shell_step("greet", "true"));
+  ASSERT_TRUE(scene.run("r1", "hello").ok);
+  ASSERT_TRUE(reaches_state(scene.daemon.socket(), "r1", "finished"));
+  scene.daemon.kill();
+  std::filesystem::remove(scene.project.socket());
+  const std::string root = scene.project.root();
+  std::filesystem::rename(root, root + ".moved");
+  std::filesystem::copy(
+      root + ".moved", root,
+      std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
+  scene.daemon.start();
+  const auto port = metrics_port(scene.daemon);
+  const auto held = http(port, "GET", "/readyz");
+  EXPECT_EQ(held.status, 503);
+  EXPECT_THAT(held.body, ::testing::MatchesRegex("not ready: holding, the ledger is a copy: .+\n"));
+  EXPECT_EQ(http(port, "GET", "/healthz").status, 200);
+  EXPECT_FALSE(scene.run("r2", "hello").ok);
+  ASSERT_EQ(charter_daemon(scene.project, {"adopt"}).code, kFine);
+  EXPECT_EQ(http(port, "GET", "/readyz").body, "ready\n");
+  EXPECT_TRUE(scene.run("r2", "hello").ok);
+  std::filesystem::remove_all(root + ".moved");
+}
+
 TEST(Metrics, OtherPathsAndMethodsAreRefused) {
   Started scene(measured());
-  const auto port = port_of(scene.daemon);
+  const auto port = metrics_port(scene.daemon);
   EXPECT_EQ(http(port, "GET", "/").status, 404);
   EXPECT_EQ(http(port, "GET", "/metrics?x=1").status, 200);
   const auto post = http(port, "POST", "/metrics", "{}");
@@ -253,7 +289,7 @@ TEST(Metrics, OtherPathsAndMethodsAreRefused) {
 // A web site that has its own name resolve to this machine learns nothing.
 TEST(Metrics, AnotherHostsNameIsRefused) {
   Started scene(measured());
-  const auto port = port_of(scene.daemon);
+  const auto port = metrics_port(scene.daemon);
   const auto asked = [port](const std::string& host) {
     return raw_http(port, "GET /metrics HTTP/1.1\r\nHost: " + host + "\r\n\r\n").status;
   };
@@ -267,7 +303,7 @@ TEST(Metrics, AnotherHostsNameIsRefused) {
 TEST(Metrics, SilentConnectionsAreEndedAndHoldUpNobody) {
   Started scene(measured());
   scene.project.add_workflow("hello", shell_step("greet", "true"));
-  const auto port = port_of(scene.daemon);
+  const auto port = metrics_port(scene.daemon);
   std::vector<int> silent;
   for (int i = 0; i < 40; ++i) silent.push_back(connect_to_port(port));
   ASSERT_TRUE(scene.run("r1", "hello").ok);
@@ -320,7 +356,7 @@ TEST(Metrics, PlacesThatOthersReachAreRefused) {
 TEST(Metrics, APortThatIsTakenKeepsTheDaemonFromStarting) {
   Started scene(measured());
   ProjectFixture other;
-  const std::string place = "127.0.0.1:" + std::to_string(port_of(scene.daemon));
+  const std::string place = "127.0.0.1:" + std::to_string(metrics_port(scene.daemon));
   const auto end = charter_daemon(other, {"start", "--project-path", other.root(), "--gateway",
                                           "http://127.0.0.1:9", "--metrics-listen", place});
   EXPECT_EQ(end.code, 1);
