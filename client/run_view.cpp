@@ -143,6 +143,11 @@ void limit_lines(Sheet& sheet, const Fields& limits) {
   line("memory", "memory", bytes_text);
   line("pids", "processes", [](std::int64_t most) { return std::to_string(most); });
   line("cpu", "processors", [](std::int64_t most) { return std::to_string(most) + " %"; });
+  // A daemon of an earlier version does not tell.
+  const auto output = limits.number("step_output_max");
+  if (output) sheet.line("", "what a step prints: " + bytes_text(*output));
+  const auto log = limits.number("run_log_max");
+  if (log) sheet.line("", "a run's log: " + (*log == 0 ? "none is kept" : bytes_text(*log)));
 }
 
 // What is missing counts for the runs that have it: none of the daemon's own accord, or all.

@@ -120,7 +120,8 @@ std::string Supervisor::daemon_view() const {
       .text("data_dir", base_.layout.data_dir())
       .text("started_at", started_at_)
       .number("max_runs", base_.options.max_runs)
-      .raw("limits", limits_.json(base_.options.run_time_max.count()))
+      .raw("limits", limits_.json({base_.options.run_time_max.count(),
+                                   base_.options.step_output_max, base_.options.run_log_max}))
       .raw("sandbox", base_.sandbox.view())
       .text_or_null("holding", base_.opened.holding)
       .text_or_null("ledger_trouble", ledger_.trouble())

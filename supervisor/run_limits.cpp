@@ -209,12 +209,15 @@ std::vector<std::string> RunLimits::warnings() const {
   return lines;
 }
 
-std::string RunLimits::json(std::int64_t run_time_max_ms) const {
+std::string RunLimits::json(const Others& others) const {
+  const std::int64_t time = others.run_time_max_ms;
   return ipc::JsonObject()
-      .raw("run_time_max_ms", run_time_max_ms > 0 ? std::to_string(run_time_max_ms) : "null")
+      .raw("run_time_max_ms", time > 0 ? std::to_string(time) : "null")
       .raw("memory", limit_json(memory_))
       .raw("pids", limit_json(pids_))
       .raw("cpu", limit_json(cpu_))
+      .raw("step_output_max", std::to_string(others.step_output_max))
+      .raw("run_log_max", std::to_string(others.run_log_max))
       .str();
 }
 

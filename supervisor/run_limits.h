@@ -69,7 +69,12 @@ class RunLimits {
   // A line for each limit that is asked for and not, or only weakly, in force.
   [[nodiscard]] std::vector<std::string> warnings() const;
   // Members for `status`: memory, pids and cpu, null where there is no limit.
-  [[nodiscard]] std::string json(std::int64_t run_time_max_ms) const;
+  struct Others {                       // what is kept by other means than these
+    std::int64_t run_time_max_ms = 0;   // 0: none
+    std::uint64_t step_output_max = 0;  // bytes
+    std::uint64_t run_log_max = 0;      // bytes; 0: no log is kept
+  };
+  [[nodiscard]] std::string json(const Others& others) const;
 
  private:
   [[nodiscard]] std::vector<std::string> bases() const;

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <sstream>
 
 #include "tests/support/json_tables.h"
@@ -112,6 +115,13 @@ TEST_F(JsonShape, OfARunThatFailsAndIsTriedAgain) {
   const auto retried = said({"retry", "r1", "--wait"}, kRunFailed);
   fits("retry", retried.front());
   fits_one("status RUN", {"status", "r1"});
+  // One that ends well, and the command that does not wait for it.
+  scene.project.add_workflow(
+      "mends", shell_step("try", "test -e ../mended || { touch ../mended; exit 1; }"));
+  (void)said({"run", "mends", "--run-id", "m1", "--wait"}, kRunFailed);
+  fits_one("retry", {"retry", "m1", "--run-id", "m2"});
+  fits_one("an end", {"wait", "m2"});
+  fits_one("status RUN", {"status", "m2"});
 }
 
 TEST_F(JsonShape, OfAnswersToARun) {
@@ -157,6 +167,37 @@ TEST_F(JsonShape, OfADaemonWithLimitsAndWithoutAGateway) {
     return charter({"status", "--json"}).out.find("\"state\":\"waiting\"") != std::string::npos;
   }));
   fits_one("status", {"status"});
+}
+
+TEST_F(JsonShape, OfAReloadThatChangesSomething) {
+  scene.daemon.stop();
+  const std::string config = scene.project.scratch("config");
+  write_file(config, "max-runs = 2\nrun-log-max = 1M\n");
+  DaemonOptions options;
+  options.arguments = {"--config", config};
+  options.gateway = scene.gateway.url();
+  DaemonProcess configured(scene.project, options);
+  write_file(config, "max-runs = 3\nrun-log-max = 2M\n");
+  const auto done = said({"reload"});
+  ASSERT_EQ(done.size(), 1U);
+  fits("reload", done[0]);
+  EXPECT_EQ(done[0].at("changed"),
+            boost::json::parse(R"([{"option":"max-runs","from":"2","to":"3"}])"));
+  EXPECT_EQ(done[0].at("needs_restart"), boost::json::parse(R"(["run-log-max"])"));
+}
+
+TEST_F(JsonShape, OfALogOfWhichSomethingIsMissing) {
+  scene.daemon.stop();
+  DaemonOptions options;
+  options.arguments = {"--run-log-max", "256K"};
+  options.gateway = scene.gateway.url();
+  DaemonProcess brief(scene.project, options);
+  scene.project.add_workflow("much", shell_step("much", "head -c 600000 /dev/zero | tr '\\0' x"));
+  ASSERT_EQ(charter({"run", "much", "--run-id", "r1", "--wait"}).code, kFine);
+  const auto lines = said({"logs", "r1"});
+  ASSERT_GE(lines.size(), 2U);
+  fits("a gap", lines.front());
+  for (std::size_t i = 1; i < lines.size(); ++i) fits("logs", lines[i]);
 }
 
 // A copied ledger holds until somebody says that the copy counts.
@@ -261,6 +302,43 @@ TEST_F(JsonShape, HowARunEndedIsSaidOnStandardError) {
   const Finished waited = charter({"wait", "r1"});
   EXPECT_EQ(waited.out, "");
   EXPECT_THAT(waited.err, HasSubstr("Run r1 failed"));
+}
+
+// The document's examples are of the kind that its tables say and that the commands print.
+TEST_F(JsonShape, ExamplesInTheDocumentFitTheirTables) {
+  std::map<std::string, boost::json::value> examples;
+  std::string table;
+  std::optional<std::string> block;
+  for (const std::string& line : lines_of(read_file(CHARTER_CLIENT_DOCUMENT))) {
+    if (line.starts_with("### JSON of ")) {
+      table = line.substr(12);
+      std::erase(table, '`');
+    } else if (line == "```json") {
+      block.emplace();
+    } else if (block && line == "```") {
+      boost::system::error_code bad;
+      examples[table] = boost::json::parse(*block, bad);
+      EXPECT_FALSE(bad) << table << ": " << *block;
+      fits(table, examples[table]);
+      block.reset();
+    } else if (block) {
+      *block += line + "\n";
+    }
+  }
+  ASSERT_TRUE(examples.contains("doctor") && examples.contains("support-bundle"));
+  const auto doctor = said({"doctor", "--gateway", "http://127.0.0.1:9"}, 1);
+  for (const auto& check : examples["doctor"].at("checks").as_array()) {
+    const auto& real = doctor.at(0).at("checks").as_array();
+    EXPECT_TRUE(std::any_of(real.begin(), real.end(), [&](const auto& one) {
+      return one.at("name") == check.at("name") &&
+             (check.at("name") != "tcp" || one.at("remedy") == check.at("remedy"));
+    })) << check;
+  }
+  const auto bundle = said({"support-bundle", "-o", scene.project.scratch("bundle.tar.gz")});
+  for (const auto& entry : bundle.at(0).at("entries").as_array()) {
+    const auto& told = examples["support-bundle"].at("entries").as_array();
+    EXPECT_NE(std::find(told.begin(), told.end(), entry), told.end()) << entry;
+  }
 }
 
 // The comparison itself sees what is missing, what is new and what is of another kind.

@@ -69,6 +69,8 @@ TEST(RunTime, StatusSaysWhatIsLimitedAndWhatIsNot) {
   Started scene(limited());
   const auto text = charter_daemon(scene.project, {"status"});
   EXPECT_THAT(text.out, HasSubstr("a run's time: 2.0 s"));
+  EXPECT_THAT(text.out, HasSubstr("what a step prints: 64 MiB\n"));
+  EXPECT_THAT(text.out, HasSubstr("a run's log: 16 MiB\n"));
   const auto json = charter_daemon(scene.project, {"status", "--json"});
   EXPECT_THAT(json.out, HasSubstr(R"("limits":{"run_time_max_ms":2000,"memory":null,)"));
   Started without;

@@ -86,7 +86,8 @@ TEST_F(RunLimitsOf, NothingAsksForNothing) {
     return tree;
   });
   EXPECT_TRUE(none.of("r", 1).groups().empty());
-  EXPECT_EQ(none.json(0), R"({"run_time_max_ms":null,"memory":null,"pids":null,"cpu":null})");
+  EXPECT_EQ(none.json({0, 5, 0}), R"({"run_time_max_ms":null,"memory":null,"pids":null,"cpu":null,)"
+                                  R"("step_output_max":5,"run_log_max":0})");
   EXPECT_THAT(none.warnings(), IsEmpty());
 }
 
@@ -126,8 +127,9 @@ TEST_F(RunLimitsOf, EachLimitHasItsOwnMeans) {
   EXPECT_EQ(found.pids().means, "cgroup v1");
   EXPECT_EQ(found.memory().means, "rlimit");
   EXPECT_EQ(found.cpu().means, "");
-  EXPECT_THAT(found.json(1500), AllOf(HasSubstr(R"("run_time_max_ms":1500)"),
-                                      HasSubstr(R"("max":50,"in_force":false,"means":null)")));
+  EXPECT_THAT(found.json({1500, 0, 0}),
+              AllOf(HasSubstr(R"("run_time_max_ms":1500)"),
+                    HasSubstr(R"("max":50,"in_force":false,"means":null)")));
   EXPECT_THAT(found.warnings(),
               ElementsAre(AllOf(StartsWith("--run-memory-max is in force by rlimit only"),
                                 HasSubstr("refused")),
