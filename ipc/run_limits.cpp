@@ -125,6 +125,9 @@ GroupCounts count_groups(const RunLimits& limits) {
   if (!limits.pids_group.empty()) {
     counts.pids_refused = entry(text_in(limits.pids_group + "/pids.events"), "max");
   }
+  if (!limits.cpu_group.empty()) {
+    counts.cpu_held_back = entry(text_in(limits.cpu_group + "/cpu.stat"), "nr_throttled");
+  }
   return counts;
 }
 

@@ -31,9 +31,10 @@ struct RunLimits {
 
 // What the kernel has counted in a run's groups.
 struct GroupCounts {
-  std::uint64_t memory_kills = 0;  // processes it ended for want of memory
-  std::uint64_t memory_peak = 0;   // bytes; 0: it does not tell
-  std::uint64_t pids_refused = 0;  // processes that could not be made
+  std::uint64_t memory_kills = 0;   // processes it ended for want of memory
+  std::uint64_t memory_peak = 0;    // bytes; 0: it does not tell
+  std::uint64_t pids_refused = 0;   // processes that could not be made
+  std::uint64_t cpu_held_back = 0;  // periods in which it got no more processor
 };
 
 // Makes the groups and sets their limits. On error some may be there: remove_groups.

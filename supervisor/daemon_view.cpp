@@ -16,8 +16,8 @@ namespace charter::supervisor {
 
 std::string Supervisor::metrics() const {
   return metrics_text({registry_, metrics_, link_->status(), base_.gateway.url,
-                       base_.options.max_runs, drain_.on(), conductor_.holding(), space_.is_short(),
-                       !ledger_.trouble().empty()});
+                       base_.options.max_runs, limits_.held_back(), drain_.on(),
+                       conductor_.holding(), space_.is_short(), !ledger_.trouble().empty()});
 }
 
 std::string Supervisor::not_ready() const {

@@ -27,7 +27,6 @@
 namespace charter::supervisor {
 namespace {
 
-constexpr int kSweepMs = 300;   // for killed processes to be gone
 constexpr int kMostLooks = 50;  // at a group in which something still forks
 constexpr std::size_t kMostFileBytes = 1U << 20;
 
@@ -158,33 +157,34 @@ bool RunLimits::has_worker(const std::string& group) const {
   return !locked || *locked;
 }
 
-void RunLimits::sweep_below(const std::string& base) const {
+void RunLimits::sweep_below(const std::string& base, int patience_ms,
+                            std::vector<std::string>& left) const {
   for (const std::string& name : names_below(base, prefix_)) {
     if (has_worker(name.substr(prefix_.size()))) continue;
     const std::string group = base + "/" + name;
     ipc::kill_group(group);
     end_members(group);
-    if (!ipc::remove_groups({group}, kSweepMs)) {
-      log::warning("The control group {} of a run that is over cannot be removed", group);
-    }
+    if (!ipc::remove_groups({group}, patience_ms)) left.push_back(group);
   }
 }
 
 // The next daemon may begin in another group: a file says where there may be some.
-void RunLimits::sweep() const {
+std::vector<std::string> RunLimits::sweep(int patience_ms) const {
+  std::vector<std::string> left;
   const std::string record = layout_.data_dir() + "/groups";
   std::vector<std::string> all = bases();
   for (std::string& base : lines_in(record)) {
     if (std::find(all.begin(), all.end(), base) == all.end()) all.push_back(std::move(base));
   }
-  if (all.empty()) return;
-  for (const std::string& base : all) sweep_below(base);
+  if (all.empty()) return left;
+  for (const std::string& base : all) sweep_below(base, patience_ms, left);
   const std::vector<std::string> here = bases();
   std::string text;
   for (const std::string& base : all) {
     const bool used = std::find(here.begin(), here.end(), base) != here.end();
     if (used || !names_below(base, prefix_).empty()) text += base + "\n";
   }
+  if (text == ipc::text_of_file(record, kMostFileBytes)) return left;
   const std::string fresh = record + ".new";
   const ipc::UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   const bool written =
@@ -192,6 +192,18 @@ void RunLimits::sweep() const {
   if (!written || ::rename(fresh.c_str(), record.c_str()) != 0) {
     log::warning("{}", ipc::errno_error("write " + record).message());
   }
+  return left;
+}
+
+std::size_t RunLimits::held_back() const {
+  if (cpu_.base.empty()) return 0;
+  const auto names = names_below(cpu_.base, prefix_);
+  return static_cast<std::size_t>(
+      std::count_if(names.begin(), names.end(), [this](const std::string& name) {
+        ipc::RunLimits limits;
+        limits.cpu_group = cpu_.base + "/" + name;
+        return ipc::count_groups(limits).cpu_held_back > 0;
+      }));
 }
 
 std::vector<std::string> RunLimits::warnings() const {

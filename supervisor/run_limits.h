@@ -59,9 +59,15 @@ class RunLimits {
 
   // Those of a burst, with the names of its groups.
   [[nodiscard]] ipc::RunLimits of(std::string_view run, std::uint32_t burst) const;
+  // Whether runs get groups at all.
+  [[nodiscard]] bool has_groups() const { return !bases().empty(); }
   // Ends what is left in groups of runs that have no worker, here or where an earlier daemon of
-  // this project made them, and removes them. Looks at the disk.
-  void sweep() const;
+  // this project made them, and removes them, waiting up to `patience_ms` for each to be empty.
+  // Returns the directories of those that are still there. Looks at the disk.
+  [[nodiscard]] std::vector<std::string> sweep(int patience_ms) const;
+
+  // How many executing runs their limit of processors has held back. Looks at their groups.
+  [[nodiscard]] std::size_t held_back() const;
 
   [[nodiscard]] const LimitState& memory() const { return memory_; }
   [[nodiscard]] const LimitState& pids() const { return pids_; }
@@ -78,7 +84,7 @@ class RunLimits {
 
  private:
   [[nodiscard]] std::vector<std::string> bases() const;
-  void sweep_below(const std::string& base) const;
+  void sweep_below(const std::string& base, int patience_ms, std::vector<std::string>& left) const;
   [[nodiscard]] bool has_worker(const std::string& group) const;
 
   const ipc::Layout& layout_;

@@ -15,7 +15,6 @@ namespace {
 constexpr std::chrono::milliseconds kCursorDelay{200};
 constexpr std::chrono::milliseconds kLongestStop{700};
 constexpr std::chrono::milliseconds kStep{20};
-constexpr std::chrono::seconds kGroupDelay{3};
 
 }  // namespace
 
@@ -32,13 +31,14 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       tailer_(context.get_executor(), disk_, tailer_hooks()),
       limits_(base_.layout, {base_.options.run_memory_max, base_.options.run_pids_max,
                              base_.options.run_cpu_max}),
+      groups_(context.get_executor(), limits_),
       launcher_(
           context.get_executor(), base_.worker, base_.layout, spawner_, base_.sandbox,
           {base_.doorbell, base_.options.kill_grace, base_.options.setup_timeout,
            base_.options.teardown_timeout, base_.options.step_output_max, base_.options.run_log_max,
            base_.options.run_time_max, &limits_, base_.options.worker_id, &metrics_},
           [this](const RunPtr& run, std::optional<int> status) {
-            if (status.value_or(0) != 0) sweep_groups_soon();
+            groups_.soon();
             conductor_.worker_ended(run, status);
           }),
       conductor_(
@@ -70,8 +70,7 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       space_(context.get_executor(), disk_, base_.reserve, [this] { say_what_is_refused(); }),
       drain_(context.get_executor(), drain_hooks()),
       cursor_timer_(context.get_executor()),
-      stop_timer_(context.get_executor()),
-      group_timer_(context.get_executor()) {
+      stop_timer_(context.get_executor()) {
   inbox_ = std::make_unique<Inbox>(
       Inbox::Settings{base_.options.kill_grace}, ledger_, intake_, commands_, started_,
       [this](CommandAnswer answer) { relay_.answer(std::move(answer)); });
@@ -108,20 +107,12 @@ void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
   doorbells_.start(std::move(doorbell));
   mender_.look_back();
   for (const std::string& line : limits_.warnings()) log::warning("{}", line);
-  limits_.sweep();
+  groups_.start();
   sweep_scratch();
   recovery_.act(conductor_);
   if (!holding) look_after_old_runs();
   control_.start(std::move(socket));
   link_->start();
-}
-
-// A guardian that died could not remove its run's groups; its engine may still be ending the tree.
-void Supervisor::sweep_groups_soon() {
-  group_timer_.expires_after(kGroupDelay);
-  group_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) limits_.sweep();
-  });
 }
 
 // Of runs that ended while nobody was there to see it.
@@ -175,6 +166,7 @@ Conductor::Hooks Supervisor::conductor_hooks() {
   hooks.events_ready = [this](const RunPtr& run) { relay_.events_ready(run); };
   hooks.finished = [this](const RunPtr& run) {
     scratch_.finished(run->id);
+    groups_.soon();  // of an adopted run nobody may have seen the worker end
     metrics_.run_ended(*run);
     close_if_delivered(run);
   };

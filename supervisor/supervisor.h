@@ -15,6 +15,7 @@
 #include "supervisor/doorbell_server.h"
 #include "supervisor/drain.h"
 #include "supervisor/forgetting.h"
+#include "supervisor/group_sweeper.h"
 #include "supervisor/inbox.h"
 #include "supervisor/intake.h"
 #include "supervisor/launcher.h"
@@ -92,7 +93,6 @@ class Supervisor {
   [[nodiscard]] std::vector<ipc::LedgerRecord> snapshot() const;
 
   void look_after_old_runs();
-  void sweep_groups_soon();
   void sweep_scratch();
   void say_what_is_refused();
   void run_accepted(const RunPtr& run);
@@ -122,6 +122,7 @@ class Supervisor {
   Preparer preparer_;
   Tailer tailer_;
   RunLimits limits_;
+  GroupSweeper groups_;
   Launcher launcher_;
   Conductor conductor_;
   Intake intake_;
@@ -144,7 +145,6 @@ class Supervisor {
   Timer cursor_timer_;
   bool cursor_timer_set_ = false;
   Timer stop_timer_;
-  Timer group_timer_;
   bool stopping_ = false;
   std::function<void()> stop_requested_;
 };

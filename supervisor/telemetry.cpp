@@ -38,7 +38,10 @@ void add_runs(Exposition& text, const Figures& figures) {
       .counter("charter_run_limit_hits_total", "Runs that failed because of a limit")
       .sample(number(metrics.memory_limit_hits), {{"limit", "memory"}})
       .sample(number(metrics.pids_limit_hits), {{"limit", "pids"}})
-      .sample(number(metrics.time_limit_hits), {{"limit", "time"}});
+      .sample(number(metrics.time_limit_hits), {{"limit", "time"}})
+      .gauge("charter_runs_held_back_by_cpu",
+             "Executing runs that their limit of processors has slowed down",
+             number(figures.held_back));
 }
 
 void add_steps(Exposition& text, const Metrics& metrics) {

@@ -2,6 +2,7 @@
 // workflow's name and nothing of what runs work on is among it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "supervisor/link/link.h"
@@ -17,6 +18,7 @@ struct Figures {
   LinkStatus link;
   std::string gateway;  // its URL, without credentials
   int max_runs = 0;
+  std::size_t held_back = 0;  // executing runs, by their limit of processors
   bool draining = false;
   bool holding = false;
   bool disk_short = false;

@@ -13,6 +13,7 @@
 #include "tests/support/http_client.h"
 #include "tests/support/metrics_port.h"
 #include "tests/support/process_table.h"
+#include "tests/support/run_groups.h"
 #include "tests/support/started.h"
 
 namespace charter::tests {
@@ -112,6 +113,34 @@ DaemonOptions measured(std::vector<std::string> more = {}) {
 
 Exposed scrape(const DaemonProcess& daemon) {
   return Exposed(http(metrics_port(daemon), "GET", "/metrics").body);
+}
+
+// A run that meets a limit fails; but the processors' only holds it back.
+TEST(Metrics, TellOfLimitsThatAreMet) {
+  if (const auto why = why_no_groups(); !why.empty()) GTEST_SKIP() << "no groups here: " << why;
+  Started scene(measured({"--run-memory-max", "48M", "--run-pids-max", "20", "--run-cpu-max", "50",
+                          "--kill-grace", "0.2"}));
+  scene.project.add_workflow(
+      "hog", shell_step("hog", "x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo ${#x}"));
+  scene.project.add_workflow(
+      "many", shell_step("many", "for i in $(seq 60); do sleep 1000 >&- 2>&- & done; wait"));
+  scene.project.add_workflow(
+      "busy", shell_step("busy", "for i in 1 2 3 4; do (while :; do :; done) & done; wait"));
+  const auto hits = [&](const std::string& limit) {
+    return scrape(scene.daemon).at("charter_run_limit_hits_total{limit=\"" + limit + "\"}");
+  };
+  const auto held = [&] { return scrape(scene.daemon).at("charter_runs_held_back_by_cpu"); };
+  EXPECT_EQ(held(), 0);
+  for (const auto* run : {"hog", "many", "busy"}) ASSERT_TRUE(scene.run(run, run).ok);
+  ASSERT_EQ(scene.gateway.wait_for_end("hog"), "RunFailedEvent");
+  ASSERT_EQ(scene.gateway.wait_for_end("many"), "RunFailedEvent");
+  EXPECT_TRUE(eventually(kSoon, [&] { return hits("memory") == 1 && hits("pids") == 1; }));
+  EXPECT_EQ(hits("time"), 0);
+  EXPECT_TRUE(eventually(kSoon, [&] { return held() == 1; }));
+  EXPECT_EQ(charter_daemon(scene.project, {"kill", "busy"}).code, 0);
+  EXPECT_TRUE(eventually(kSoon, [&] { return held() == 0; }));
+  EXPECT_EQ(hits("memory"), 1);
+  EXPECT_EQ(hits("pids"), 1);
 }
 
 TEST(Metrics, TellOfRunsStepsAndWhatTheyCost) {

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "tests/support/run_groups.h"
 #include "tests/support/started.h"
 
 namespace charter::tests {
@@ -44,6 +45,17 @@ class Reload : public ::testing::Test {
   }
   boost::json::object status() const {
     return control(daemon->socket(), "status").back().at("daemon").as_object();
+  }
+  // As the kernel has them, of processes and of memory.
+  std::vector<std::string> limits_in_force(const std::string& id) const {
+    std::vector<std::string> found;
+    for (const auto& group : groups_of(project, id)) {
+      for (const char* name : {"pids.max", "memory.max", "memory.limit_in_bytes"}) {
+        const auto lines = lines_of(group + "/" + name);
+        if (!lines.empty() && lines.front() != "max") found.push_back(lines.front());
+      }
+    }
+    return found;
   }
 
   ProjectFixture project;
@@ -130,6 +142,37 @@ TEST_F(Reload, LimitNobodyAskedForAtTheStartNeedsARestart) {
   EXPECT_EQ(told.code, kFine) << told.err;
   EXPECT_THAT(told.out, HasSubstr("Needs a restart: run-pids-max.\n"));
   EXPECT_TRUE(status().at("limits").at("pids").is_null());
+}
+
+// The same step: what was too much for the run that began before is not for the one that begins
+// now.
+TEST_F(Reload, LimitsHoldForRunsThatBeginAfterIt) {
+  if (const auto why = why_no_groups(); !why.empty()) GTEST_SKIP() << "no groups here: " << why;
+  const std::string go = project.scratch("go");
+  project.add_workflow("many",
+                       hold_step("wait", go) +
+                           shell_step("many", "for i in $(seq 40); do sleep 1000 >&- 2>&- & done"));
+  start("run-pids-max = 30\nrun-memory-max = 64M\n");
+  ASSERT_TRUE(run("before", "many").ok);
+  ASSERT_TRUE(gateway.wait_for_event("before", "StepStartEvent"));
+
+  configure("run-pids-max = 200\nrun-memory-max = 96M\n");
+  const auto told = charter({"reload"});
+  EXPECT_EQ(told.code, kFine) << told.err;
+  EXPECT_THAT(told.out, AllOf(HasSubstr("Changed: run-pids-max from 30 to 200.\n"),
+                              HasSubstr("Changed: run-memory-max from 64M to 96M.\n")));
+  EXPECT_EQ(status().at("limits").at("pids").at("max"), 200);
+  ASSERT_TRUE(run("after", "many").ok);
+  ASSERT_TRUE(gateway.wait_for_event("after", "StepStartEvent"));
+  EXPECT_THAT(limits_in_force("before"), ::testing::UnorderedElementsAre("30", "67108864"));
+  EXPECT_THAT(limits_in_force("after"), ::testing::UnorderedElementsAre("200", "100663296"));
+
+  write_file(go, "");
+  EXPECT_EQ(gateway.wait_for_end("before"), "RunFailedEvent");
+  EXPECT_THAT(text_of(gateway.events("before").back(), "error"),
+              AllOf(StartsWith("too many processes: "), HasSubstr("limit 30 (run-pids-max)")));
+  EXPECT_EQ(gateway.wait_for_end("after"), "RunCompleteEvent")
+      << boost::json::serialize(gateway.events("after").back());
 }
 
 class DaemonLog : public Reload {

@@ -176,6 +176,46 @@ TEST_F(RunLimits, GroupsOfARunWhoseWorkerDiedGoWithWhatIsInThem) {
   expect_nothing_left(scene, "r1");
 }
 
+// A daemon that has not begun the run is not its worker's parent, and is not told how it ended.
+TEST_F(RunLimits, GroupsOfAnAdoptedRunWhoseWorkerDiedGoAsWell) {
+  Started scene(limited({"--run-pids-max", "50"}));
+  scene.project.add_workflow("still", shell_step("still", "sleep 1000 & sleep 1000"));
+  ASSERT_TRUE(scene.run("r1", "still").ok);
+  ASSERT_TRUE(scene.gateway.wait_for_event("r1", "StepStartEvent"));
+  scene.daemon.kill();
+  scene.daemon.start();
+  ASSERT_TRUE(reaches_state(scene.daemon.socket(), "r1", "executing"));
+  const pid_t guardian = guardian_of(scene.daemon.socket(), "r1");
+  const pid_t engine = engine_of(scene.daemon.socket(), "r1");
+  ASSERT_GT(guardian, 0);
+  ASSERT_GT(engine, 0);
+  ASSERT_FALSE(groups_of(scene.project, "r1").empty());
+  ::kill(engine, SIGSTOP);  // neither may react to the other's end
+  ::kill(guardian, SIGKILL);
+  ::kill(engine, SIGKILL);
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunFailedEvent");
+  expect_nothing_left(scene, "r1");
+}
+
+// On a busy machine a group is not empty at once when its processes have ended.
+TEST_F(RunLimits, GroupsThatAreNotEmptyInTimeGoLater) {
+  Started scene(limited({"--run-pids-max", "50"}));
+  const auto go = scene.project.scratch("go");
+  scene.project.add_workflow("wait", hold_step("wait", go));
+  ASSERT_TRUE(scene.run("r1", "wait").ok);
+  ASSERT_TRUE(scene.gateway.wait_for_event("r1", "StepStartEvent"));
+  ChildSpec spec;
+  spec.argv = {"/bin/sleep", "1000"};
+  ChildProcess late(spec);
+  const auto groups = groups_of(scene.project, "r1");
+  ASSERT_FALSE(groups.empty());
+  write_file(groups.front() + "/cgroup.procs", std::to_string(late.pid()));
+  write_file(go, "");
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
+  expect_nothing_left(scene, "r1");
+  EXPECT_EQ(scene.daemon.log().find("cannot be removed"), std::string::npos);
+}
+
 TEST_F(RunLimits, StatusTellsValueAndMeans) {
   Started scene(limited({"--run-memory-max", "64M", "--run-cpu-max", "150"}));
   const auto text = charter_daemon(scene.project, {"status"});

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "tests/support/process_table.h"
+#include "tests/support/run_groups.h"
 #include "tests/support/wait.h"
 
 namespace charter::tests {
@@ -26,6 +27,22 @@ ProjectFixture::~ProjectFixture() {
     const auto left = with_variable("TEST_MARK", mark_);
     for (const pid_t pid : left) ::kill(pid, SIGKILL);
     return left.empty();
+  });
+  remove_groups();
+}
+
+// Where a run under limits outlived its test, nobody else does it.
+void ProjectFixture::remove_groups() const {
+  if (!exists(root_ + "/.charter/daemon/groups")) return;
+  (void)eventually(kSoon, [this] {
+    const auto groups = groups_of(*this, "");
+    for (const std::string& group : groups) {
+      for (const std::string& member : lines_of(group + "/cgroup.procs")) {
+        if (!member.empty()) ::kill(std::stoi(member), SIGKILL);
+      }
+      (void)::rmdir(group.c_str());
+    }
+    return groups.empty();
   });
 }
 

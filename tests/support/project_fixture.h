@@ -43,6 +43,7 @@ class ProjectFixture {
 
  private:
   void install_for_the_reference() const;
+  void remove_groups() const;
   TempDir directory_;
   std::string root_;
   std::string mark_;

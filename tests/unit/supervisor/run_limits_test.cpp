@@ -155,14 +155,17 @@ TEST_F(RunLimitsOf, DeadRunsAreSweptAndOthersLeft) {
   const std::string dead = found.of("dead", 1).pids_group;
   fs::create_directories(dead);
   fs::create_directories(root + "/v1-pids/charter-0000000000000000-dead-1");
-  found.sweep();
+  EXPECT_THAT(found.sweep(0), IsEmpty());
   EXPECT_FALSE(fs::exists(dead));
   EXPECT_TRUE(fs::exists(root + "/v1-pids/charter-0000000000000000-dead-1"));
   // A later daemon in another group still knows where the one before made them.
   fs::create_directories(dead);
   tree.first["pids"] = root + "/moved";
-  limits({0, 20, 0}).sweep();
+  EXPECT_THAT(limits({0, 20, 0}).sweep(0), IsEmpty());
   EXPECT_FALSE(fs::exists(dead));
+  // What cannot be removed is told.
+  fs::create_directories(dead + "/below");
+  EXPECT_THAT(found.sweep(0), ElementsAre(dead));
 }
 
 }  // namespace
