@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <sstream>
 #include <stdexcept>
@@ -116,7 +118,7 @@ bool RecordingGateway::wait_until_nothing_moves() const {
 
 std::string RecordingGateway::url() const { return "http://127.0.0.1:" + port_; }
 
-std::vector<Message> RecordingGateway::messages() {
+void RecordingGateway::read_on() {
   const std::string record = directory_ / "record";
   const int fd = open(record.c_str(), O_RDONLY | O_CLOEXEC);
   std::string fresh;
@@ -129,29 +131,44 @@ std::vector<Message> RecordingGateway::messages() {
   std::size_t at = 0;
   for (std::size_t end; (end = fresh.find('\n', at)) != std::string::npos; at = end + 1) {
     messages_.push_back(parse_line(std::string_view(fresh).substr(at, end - at)));
+    const auto run = text_of(messages_.back().json, "run_id");
+    if (!run.empty()) by_run_[run].push_back(messages_.size() - 1);
   }
   read_to_ += at;
+}
+
+const std::vector<std::size_t>& RecordingGateway::about(const std::string& run) {
+  read_on();
+  return by_run_[run];
+}
+
+std::vector<Message> RecordingGateway::messages() {
+  read_on();
   return messages_;
 }
 
 std::vector<Message> RecordingGateway::of_type(std::string_view type) {
-  auto all = messages();
-  std::erase_if(all, [&](const Message& message) { return message.type != type; });
-  return all;
+  read_on();
+  std::vector<Message> found;
+  std::copy_if(messages_.begin(), messages_.end(), std::back_inserter(found),
+               [&](const Message& message) { return message.type == type; });
+  return found;
 }
 
 std::vector<Message> RecordingGateway::announcements(const std::string& run) {
-  auto all = of_type("run.announced");
-  std::erase_if(all, [&](const Message& m) { return text_of(m.json, "run_id") != run; });
-  return all;
+  std::vector<Message> found;
+  for (const auto at : about(run)) {
+    if (messages_[at].type == "run.announced") found.push_back(messages_[at]);
+  }
+  return found;
 }
 
 std::vector<json::object> RecordingGateway::events(const std::string& run) {
   std::map<std::int64_t, json::object> by_seq;
-  for (const auto& message : of_type("run.event")) {
-    if (text_of(message.json, "run_id") == run) {
-      by_seq.emplace(seq_of(message.json), message.json.at("event").get_object());
-    }
+  for (const auto at : about(run)) {
+    const Message& message = messages_[at];
+    if (message.type != "run.event") continue;
+    by_seq.emplace(seq_of(message.json), message.json.at("event").get_object());
   }
   std::vector<json::object> events;
   for (auto& [seq, event] : by_seq) events.push_back(std::move(event));
@@ -159,17 +176,22 @@ std::vector<json::object> RecordingGateway::events(const std::string& run) {
 }
 
 std::vector<std::string> RecordingGateway::event_kinds(const std::string& run) {
+  std::map<std::int64_t, std::string> by_seq;
+  for (const auto at : about(run)) {
+    const Message& message = messages_[at];
+    if (message.type == "run.event") by_seq.emplace(seq_of(message.json), kind_of(message.json));
+  }
   std::vector<std::string> kinds;
-  for (const auto& event : events(run)) kinds.push_back(text_of(event, "kind"));
+  for (auto& [seq, kind] : by_seq) kinds.push_back(std::move(kind));
   return kinds;
 }
 
 std::string RecordingGateway::order_faults(const std::string& run) {
   std::map<unsigned, std::int64_t> last;  // by connection
   std::map<unsigned, bool> announced;
-  std::map<std::int64_t, Message> seen;
-  for (const auto& message : messages()) {
-    if (text_of(message.json, "run_id") != run) continue;
+  std::map<std::int64_t, const Message*> seen;
+  for (const auto place : about(run)) {
+    const Message& message = messages_[place];
     const auto where = " on connection " + std::to_string(message.connection);
     if (message.type == "run.announced") announced[message.connection] = true;
     if (message.type != "run.event") continue;
@@ -181,9 +203,9 @@ std::string RecordingGateway::order_faults(const std::string& run) {
       return "seq " + std::to_string(seq) + " after " + std::to_string(at->second) + where;
     }
     at->second = seq;
-    const auto [known, fresh] = seen.emplace(seq, message);
-    if (!fresh && known->second.text != message.text) {
-      return "seq " + std::to_string(seq) + " is two events: " + known->second.text + " and " +
+    const auto [known, fresh] = seen.emplace(seq, &message);
+    if (!fresh && known->second->text != message.text) {
+      return "seq " + std::to_string(seq) + " is two events: " + known->second->text + " and " +
              message.text;
     }
   }
@@ -191,8 +213,8 @@ std::string RecordingGateway::order_faults(const std::string& run) {
   bool ended = false;
   for (const auto& [seq, message] : seen) {
     if (seq != expected++) return "seq " + std::to_string(expected - 1) + " is missing";
-    if (ended) return "an event behind the terminal one: " + message.text;
-    ended = is_terminal(kind_of(message.json));
+    if (ended) return "an event behind the terminal one: " + message->text;
+    ended = is_terminal(kind_of(message->json));
   }
   return {};
 }

@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,12 +62,16 @@ class RecordingGateway {
 
  private:
   void launch();
+  void read_on();
+  // What names this run, as far as it is known; places in messages_.
+  [[nodiscard]] const std::vector<std::size_t>& about(const std::string& run);
   TempDir directory_;
   std::string protocol_;
   ChildProcess child_;
   std::string port_ = "0";
   int input_ = -1;
   std::vector<Message> messages_;
+  std::map<std::string, std::vector<std::size_t>> by_run_;
   std::size_t read_to_ = 0;
 };
 
