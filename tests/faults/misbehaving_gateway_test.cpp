@@ -314,20 +314,45 @@ TEST_F(MisbehavingGatewayRefuses, NoRefusalMakesATightLoop) {
 }
 
 TEST_F(MisbehavingGatewayRefuses, RetryAfterIsKept) {
-  const auto in = std::time(nullptr) + 4;
-  std::tm parts{};
-  gmtime_r(&in, &parts);
-  char date[64];
-  (void)std::strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  refuse("429 Too Many Requests", std::string("Retry-After: ") + date + "\r\n");
+  constexpr milliseconds kRounding{100};
+  refuse("503 Service Unavailable", "");
   start({"--reconnect-delay", "0.02"});
   ASSERT_NO_FATAL_FAILURE(finished_run("r1"));
-  ASSERT_TRUE(eventually(kSoon, [&] { return gateway.server().connections() >= 1; }));
-  refuse("503 Service Unavailable", "Retry-After: 2\r\n");
-  ASSERT_TRUE(eventually(kSoon, [&] { return gateway.server().connections() >= 2; }));
-  EXPECT_GE(std::time(nullptr), in) << "the date was not kept";
-  ASSERT_TRUE(eventually(kSoon, [&] { return gateway.server().connections() >= 4; }));
-  for (const milliseconds gap : gaps(1)) EXPECT_GE(gap, seconds(2));
+  // The number of the first handshake of a new daemon, all of whose handshakes get this answer.
+  const auto refused_from_its_start = [&](const std::string& status, const std::string& headers) {
+    daemon->kill();
+    refuse(status, headers);
+    const std::size_t first = gateway.server().connections();
+    daemon->start();
+    return first;
+  };
+  const auto reaches = [&](std::size_t count) {
+    return eventually(kSoon, [&] { return gateway.server().connections() >= count; });
+  };
+  const auto accepted = [&](std::size_t handshake) {
+    return gateway.server().record(handshake).accepted;
+  };
+  // A machine may be so slow that a daemon hears of a date when that is over.
+  bool in_time = false;
+  for (int round = 0; round < 5 && !in_time; ++round) {
+    const auto date = std::time(nullptr) + 4;
+    const auto until = Clock::now() + (std::chrono::system_clock::from_time_t(date) -
+                                       std::chrono::system_clock::now());
+    std::tm parts{};
+    gmtime_r(&date, &parts);
+    char text[64];
+    (void)std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    const std::size_t first = refused_from_its_start("429 Too Many Requests",
+                                                     std::string("Retry-After: ") + text + "\r\n");
+    ASSERT_TRUE(reaches(first + 1));
+    in_time = accepted(first) < until - seconds(1);
+    ASSERT_TRUE(reaches(first + 2));
+    EXPECT_TRUE(!in_time || accepted(first + 1) >= until - kRounding) << "the date was not kept";
+  }
+  EXPECT_TRUE(in_time);
+  const std::size_t first = refused_from_its_start("503 Service Unavailable", "Retry-After: 2\r\n");
+  ASSERT_TRUE(reaches(first + 3));
+  for (const milliseconds gap : gaps(first)) EXPECT_GE(gap, seconds(2));
   gateway.confirm(Confirms::rightly);
   expect_all_of("r1");
 }

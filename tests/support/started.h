@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tests/support/daemon_process.h"
 #include "tests/support/hand_off_client.h"
@@ -15,8 +16,10 @@ namespace charter::tests {
 
 class Started {
  public:
-  explicit Started(DaemonOptions options = {})
-      : daemon(project, with_gateway(std::move(options), gateway.url())) {}
+  // `protocol` as in RecordingGateway.
+  explicit Started(DaemonOptions options = {}, std::string protocol = {})
+      : gateway(std::move(protocol)),
+        daemon(project, with_gateway(std::move(options), gateway.url())) {}
 
   // Hands off a run of one of the project's workflows.
   Answer run(const std::string& id, const std::string& workflow,
