@@ -1,5 +1,6 @@
 // Hundreds of random deaths of engines, guardians and both, with the supervisor up and down: each
-// run has one end, with its cause as far as it can be known, and no process is left.
+// run has one end, with its cause as far as it can be known, and no process is left. Engines die by
+// signals, by want of memory where a control group tells, and by exits of their own.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -9,7 +10,9 @@
 #include <map>
 #include <random>
 
+#include "tests/support/injection.h"
 #include "tests/support/process_table.h"
+#include "tests/support/run_groups.h"
 #include "tests/support/run_processes.h"
 #include "tests/support/started.h"
 
@@ -20,18 +23,23 @@ using ::testing::AnyOf;
 using ::testing::StartsWith;
 
 enum class Victim { engine, guardian, both };
+enum class How { signal, memory, journal, full_disk };
 
 struct Death {
   std::string run;
   Victim victim = Victim::engine;
+  How how = How::signal;
   int signal = SIGKILL;
   bool daemon_down = false;
 };
 
 std::string words(const Death& death) {
   constexpr std::array<const char*, 3> kNames{"engine", "guardian", "both"};
-  return death.run + ": " + kNames[static_cast<std::size_t>(death.victim)] + " by signal " +
-         std::to_string(death.signal) + (death.daemon_down ? " without a daemon" : "");
+  constexpr std::array<const char*, 4> kHow{"", "want of memory", "its journal", "a full disk"};
+  const std::string how = death.how == How::signal ? "signal " + std::to_string(death.signal)
+                                                   : kHow[static_cast<std::size_t>(death.how)];
+  return death.run + ": " + kNames[static_cast<std::size_t>(death.victim)] + " by " + how +
+         (death.daemon_down ? " without a daemon" : "");
 }
 
 class DeathStorm : public ::testing::Test {
@@ -39,6 +47,9 @@ class DeathStorm : public ::testing::Test {
   static DaemonOptions options() {
     DaemonOptions options;
     options.arguments = {"--max-runs", "5", "--log-level", "error"};
+    if (why_no_groups().empty()) {
+      options.arguments.insert(options.arguments.end(), {"--run-memory-max", "24M"});
+    }
     return options;
   }
   void SetUp() override {
@@ -48,9 +59,45 @@ class DeathStorm : public ::testing::Test {
                       shell_step("open",
                                  "setsid sh -c 'sleep 1000 & sleep 1000' >/dev/null 2>&1 &\n"
                                  "sleep 1000"));
+    // The engine keeps what it prints.
+    scene.project.add_workflow(
+        "greedy", shell_step("before", "true") +
+                      shell_step("open",
+                                 wait_for_go() + "head -c 60000000 /dev/zero | tr '\\0' x\n"
+                                                 "sleep 5; exit 1",
+                                 "inputs: {go: go}"));
+    scene.project.add_workflow("writer", shell_step("before", "true") +
+                                             shell_step("open", wait_for_go(), "inputs: {go: go}") +
+                                             shell_step("never", "sleep 1000"));
     scene.project.add_workflow("other", hold_step("wait", release));
     ASSERT_TRUE(scene.run("other", "other").ok);
     ASSERT_TRUE(scene.gateway.wait_for_event("other", "StepStartEvent"));
+  }
+  static std::string wait_for_go() {
+    return "setsid sh -c 'sleep 1000 & sleep 1000' >/dev/null 2>&1 &\n"
+           "while [ ! -e \"$go\" ]; do sleep 0.02; done\n";
+  }
+  std::string go(const Death& death) const { return scene.project.scratch(death.run + ".go"); }
+  // One in four engines, each cause that can be had here as often as the others.
+  static How how_it_dies(std::mt19937& random) {
+    std::vector<How> causes;
+    if (why_no_groups().empty()) causes.push_back(How::memory);
+    if (Injection::possible()) causes.insert(causes.end(), {How::journal, How::full_disk});
+    if (causes.empty() || random() % 3 != 0) return How::signal;
+    return causes[random() % causes.size()];
+  }
+  void die(const Death& death, pid_t guardian, pid_t engine) {
+    if (death.how == How::memory) write_file(go(death), "");
+    if (death.how == How::journal || death.how == How::full_disk) {
+      const char* error = death.how == How::journal ? "error=EIO" : "error=ENOSPC";
+      const Injection injection(engine, "pwritev", error, "1+");
+      write_file(go(death), "");
+      EXPECT_TRUE(eventually(kSoon, [&] { return !alive(engine); })) << words(death);
+    }
+    if (death.how != How::signal) return;
+    if (death.victim == Victim::both) kill(engine, SIGSTOP);
+    if (death.victim != Victim::engine) kill(guardian, death.signal);
+    if (death.victim != Victim::guardian) kill(engine, death.signal);
   }
   // Four runs die at once, each in its own way.
   void kill_a_group(int number, std::mt19937& random) {
@@ -65,7 +112,12 @@ class DeathStorm : public ::testing::Test {
       // Of both at one instant there is no gentle way.
       if (death.victim == Victim::both) death.signal = SIGKILL;
       death.daemon_down = down;
-      ASSERT_TRUE(scene.run(death.run, "victim").ok);
+      if (death.victim == Victim::engine) death.how = how_it_dies(random);
+      const char* workflow = death.how == How::signal   ? "victim"
+                             : death.how == How::memory ? "greedy"
+                                                        : "writer";
+      ASSERT_TRUE(scene.run(death.run, workflow, {{"go", go(death)}}).ok);
+      ++causes_[death.how];
       deaths.push_back(death);
     }
     std::map<std::string, std::pair<pid_t, pid_t>> workers;
@@ -81,9 +133,7 @@ class DeathStorm : public ::testing::Test {
     if (down) scene.daemon.kill();
     for (const Death& death : deaths) {
       const auto [guardian, engine] = workers[death.run];
-      if (death.victim == Victim::both) kill(engine, SIGSTOP);
-      if (death.victim != Victim::engine) kill(guardian, death.signal);
-      if (death.victim != Victim::guardian) kill(engine, death.signal);
+      die(death, guardian, engine);
     }
     if (down) {
       for (const auto& [run, pids] : workers) {
@@ -102,7 +152,13 @@ class DeathStorm : public ::testing::Test {
     const auto events = scene.gateway.events(death.run);
     ASSERT_FALSE(events.empty());
     const auto error = text_of(events.back(), "error");
-    if (death.signal == SIGTERM) {
+    if (death.how == How::memory) {
+      EXPECT_THAT(error, StartsWith("out of memory: the run's engine was ended by the kernel"));
+    } else if (death.how == How::journal) {
+      EXPECT_EQ(error, "worker died: its journal could not be read or written");
+    } else if (death.how == How::full_disk) {
+      EXPECT_EQ(error, "worker died: the disk is full");
+    } else if (death.signal == SIGTERM) {
       EXPECT_THAT(error, StartsWith("interrupted: "));
     } else if (death.daemon_down && death.victim != Victim::engine) {
       // Nobody was there to see of what the guardian died.
@@ -127,7 +183,8 @@ class DeathStorm : public ::testing::Test {
     write_file(release, "");
     EXPECT_EQ(scene.gateway.wait_for_end("other"), "RunCompleteEvent");
     EXPECT_EQ(scene.gateway.order_faults("other"), "");
-    std::cout << done_ << " deaths\n";
+    std::cout << done_ << " deaths, " << causes_[How::memory] << " for want of memory, "
+              << causes_[How::journal] + causes_[How::full_disk] << " by an exit\n";
   }
 
   Started scene{options()};
@@ -135,6 +192,7 @@ class DeathStorm : public ::testing::Test {
 
  private:
   std::size_t done_ = 0;
+  std::map<How, int> causes_;
 };
 
 class LongDeathStorm : public DeathStorm {};
