@@ -72,6 +72,21 @@ Result<void> sync_found(const std::string& path) {
   return sync_directory(path);
 }
 
+// The same from `path` upwards as far as it can have been us who made them: this user's, on one
+// file system, and below `root`.
+Result<void> sync_ancestors(const std::string& path, const std::string& root) {
+  struct stat below {};
+  if (::stat(path.c_str(), &below) != 0) return errno_error("look at " + path);
+  for (std::string at = path; at != "/" && at != "." && at != root;) {
+    at = parent_of(at);
+    if (auto synced = sync_found(at); !synced) return synced;
+    struct stat info {};
+    if (::stat(at.c_str(), &info) != 0) return errno_error("look at " + at);
+    if (info.st_uid != ::geteuid() || info.st_dev != below.st_dev) break;
+  }
+  return {};
+}
+
 // Makes sure of a directory that only this user can enter. A link or another owner's directory in
 // its place is refused: /tmp is everybody's.
 Result<void> make_private_directory(const std::string& path) {
@@ -182,6 +197,9 @@ Result<void> Layout::create_runs_dir() const {
   for (const std::string& path : {charter_dir(), runs_dir()}) {
     if (auto made = make_directory(path, 0755); !made) return made;
   }
+  for (const std::string& path : {root_, charter_dir()}) {
+    if (auto synced = sync_found(path); !synced) return synced;
+  }
   return {};
 }
 
@@ -191,10 +209,8 @@ Result<void> Layout::create() const {
   for (const std::string& path : {data_dir_, ledger_dir(), journals_dir(), requests_dir()}) {
     if (auto made = make_directory(path, 0700); !made) return made;
   }
-  for (const std::string& path : {root_, charter_dir(), parent_of(data_dir_), data_dir_}) {
-    if (auto synced = sync_found(path); !synced) return synced;
-  }
-  return {};
+  if (auto synced = sync_found(data_dir_); !synced) return synced;
+  return sync_ancestors(data_dir_, root_);
 }
 
 std::string hand_off_socket(const Layout& layout) {

@@ -132,6 +132,26 @@ TEST_F(LayoutTest, syncs_the_entries_of_directories_that_it_finds) {
                           {real(directory_), real(layout.charter_dir()), real(layout.data_dir())}));
 }
 
+TEST_F(LayoutTest, syncs_every_directory_above_its_data_that_may_be_its_own) {
+  const Layout layout(path("project"), path("far/away/data"));
+  fs::create_directory(path("project"));
+  fs::create_directories(path("far/away"));  // by one who died before it synced them
+  ASSERT_TRUE(layout.create());
+  const auto real = [](const std::string& name) { return fs::canonical(name).string(); };
+  EXPECT_THAT(synced, ::testing::IsSupersetOf(
+                          {real(directory_), real(path("far")), real(path("far/away"))}));
+}
+
+TEST_F(LayoutTest, syncs_the_directories_of_a_nested_project_that_it_finds) {
+  const Layout nested(path("nested"), path("data"));
+  fs::create_directories(path("nested/.charter/runs"));
+  synced.clear();
+  ASSERT_TRUE(nested.create_runs_dir());
+  const auto real = [](const std::string& name) { return fs::canonical(name).string(); };
+  EXPECT_THAT(synced,
+              ::testing::IsSupersetOf({real(path("nested")), real(path("nested/.charter"))}));
+}
+
 TEST_F(LayoutTest, leaves_an_existing_charter_directory_as_it_is) {
   fs::create_directory(path(".charter"));
   ASSERT_EQ(::chmod(path(".charter").c_str(), 0775), 0);
