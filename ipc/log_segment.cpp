@@ -150,10 +150,57 @@ Result<void> LogWriter::append(std::span<const std::string> payloads) {
 
 Result<void> LogWriter::sync() {
   if (sealed_) return plain_error("sync a sealed log");
-  if (::fdatasync(fd_) != 0) {
-    sealed_ = true;
-    return errno_error("sync a log");
+  Result<void> synced;
+  if (in_doubt(fd_)) {
+    synced = plain_error("sync a log that is in doubt");
+  } else if (::fdatasync(fd_) != 0) {
+    synced = errno_error("sync a log");
+    put_in_doubt(fd_);
   }
+  if (synced || write_again()) return {};
+  sealed_ = true;
+  return synced;
+}
+
+// What was promised is what was appended, so the kernel must still have it.
+Result<void> LogWriter::write_again() const {
+  LogReader reader(fd_, begun_at_);
+  while (reader.offset() < end_) {
+    const auto next = reader.next();
+    if (!next) return next.error();
+    if (next->outcome != LogReader::Outcome::frame) {
+      return plain_error("what was appended to a log is lost");
+    }
+  }
+  return write_log_again(fd_, end_);
+}
+
+void put_in_doubt(int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) == 0) (void)::fchmod(fd, (info.st_mode & 07777U) | S_ISVTX);
+}
+
+bool in_doubt(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & S_ISVTX) != 0;
+}
+
+Result<void> write_log_again(int fd, std::uint64_t end) {
+  std::vector<char> part(std::min<std::uint64_t>(end, 1U << 20));
+  for (std::uint64_t at = 0; at < end;) {
+    const std::size_t wanted = std::min<std::uint64_t>(part.size(), end - at);
+    const ssize_t got = ::pread(fd, part.data(), wanted, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_error("read a log");
+    if (got == 0) return plain_error("a log became shorter");
+    const auto size = static_cast<std::size_t>(got);
+    if (auto written = write_at(fd, part.data(), size, at); !written) return written;
+    at += size;
+  }
+  struct stat info {};
+  if (::fdatasync(fd) != 0) return errno_error("sync a log");
+  if (::fstat(fd, &info) != 0) return errno_error("look at a log");
+  if (::fchmod(fd, info.st_mode & 07777U & ~S_ISVTX) != 0) return errno_error("end a log's doubt");
   return {};
 }
 

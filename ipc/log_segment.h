@@ -52,19 +52,33 @@ class LogWriter {
   // and nothing counts as written.
   Result<void> append(std::span<const std::string> payloads);
 
-  // Makes everything appended durable. After a failure the writer is sealed: every later append
-  // and sync fails, because the kernel may have dropped the pages (start a new segment).
+  // Makes all of the file up to its end durable. Where a sync fails, now or earlier by whomever,
+  // the kernel may have dropped the pages, and tells so only once: all of it is written again and
+  // synced again. If that fails, too, the writer is sealed (every later append and sync fails) and
+  // the file stays in doubt.
   Result<void> sync();
 
   [[nodiscard]] std::uint64_t end() const { return end_; }
   [[nodiscard]] bool sealed() const { return sealed_; }
 
  private:
-  LogWriter(int fd, std::uint64_t end) : fd_(fd), end_(end) {}
+  LogWriter(int fd, std::uint64_t end) : fd_(fd), begun_at_(end), end_(end) {}
+  [[nodiscard]] Result<void> write_again() const;
   int fd_;
+  std::uint64_t begun_at_;
   std::uint64_t end_;
   bool sealed_ = false;
 };
+
+// A log of which a sync has failed is in doubt, for everyone who has it and for those who come
+// after them in this boot, until it was written again: a sync that succeeds proves nothing. The
+// sign is the sticky bit of its mode, which costs no space; after a loss of power the disk has the
+// truth.
+void put_in_doubt(int fd);
+[[nodiscard]] bool in_doubt(int fd);
+// Writes what the kernel has of the first `end` bytes once more, makes it durable, and ends the
+// doubt. Nobody may write to the file meanwhile. Errors: the read's, the write's, the sync's.
+[[nodiscard]] Result<void> write_log_again(int fd, std::uint64_t end);
 
 // Reads frames in order from an offset; sees what was appended since the last call.
 class LogReader {

@@ -189,12 +189,14 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
     }
   }
   std::uint64_t bytes = 0;
+  bool older_in_doubt = false;
   for (Born& one : born) {
     auto read = read_segment(one.file.get(), &one == &born.back(), opened.state);
     if (!read) return read.error();
     one.read = *read;
     opened.damaged = opened.damaged || read->damaged;
     bytes += read->end;
+    older_in_doubt = older_in_doubt || (&one != &born.back() && ipc::in_doubt(one.file.get()));
   }
   if (opened.state.place && opened.state.place->version > here.version) {
     return ipc::plain_error(
@@ -225,6 +227,7 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
   store.segments_ = segments->size();
   store.added_bytes_ = bytes;
   store.set_aside_ = opened.damaged || holes;
+  store.in_doubt_ = older_in_doubt;
   if (!opened.fresh) {
     if (auto begun = store.begin_segment(); !begun) store.writer_.reset();
     store.raise_version(opened, here);
@@ -268,13 +271,22 @@ ipc::Result<void> LedgerStore::try_commit(std::span<const std::string> payloads,
   if (!writer_ || writer_->sealed()) {
     if (auto begun = begin_segment(); !begun) return begun.error();
   }
+  const std::uint64_t before = writer_->end();
   if (auto appended = writer_->append(payloads); !appended) return appended.error();
   for (const std::string& payload : payloads) added_bytes_ += payload.size();
   if (!durable || writer_->sync()) return {};
-  // The kernel may have dropped the pages: the same records go into a new segment.
-  if (auto begun = begin_segment(); !begun) return begun.error();
-  if (auto appended = writer_->append(payloads); !appended) return appended.error();
-  return writer_->sync();
+  // Nor can it be written again: the same records go into a new segment, and a snapshot soon takes
+  // the place of both, since the disk may have anything at the end of this one.
+  in_doubt_ = true;
+  const ipc::UniqueFd failed = std::move(file_);
+  auto written = begin_segment();
+  if (written) written = writer_->append(payloads);
+  if (written) written = writer_->sync();
+  if (written) return {};
+  // Whoever is refused must not find later that it was taken.
+  (void)::ftruncate(failed.get(), static_cast<off_t>(before));
+  if (file_) (void)::ftruncate(file_.get(), ipc::kLogHeaderSize);
+  return written;
 }
 
 ipc::Result<void> LedgerStore::compact(std::span<const std::string> snapshot) {
@@ -301,6 +313,7 @@ ipc::Result<void> LedgerStore::compact(std::span<const std::string> snapshot) {
   segments_ = 1;
   base_bytes_ = writer_->end();
   added_bytes_ = 0;
+  in_doubt_ = false;
   drop_segments_before(number);
   return {};
 }
@@ -321,7 +334,7 @@ void LedgerStore::drop_segments_before(std::uint64_t number) {
 }
 
 bool LedgerStore::wants_compaction() const {
-  return set_aside_ || segments_ > kMostSegments ||
+  return set_aside_ || in_doubt_ || segments_ > kMostSegments ||
          (added_bytes_ > kLeastForCompaction && added_bytes_ > kGrowthForCompaction * base_bytes_);
 }
 

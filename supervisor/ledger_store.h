@@ -38,7 +38,8 @@ class LedgerStore {
                                        Opened& opened);
 
   // Appends encoded records with one write; with `durable`, syncs. All or nothing: after an error
-  // none of them counts as written. A segment whose sync failed is left for good.
+  // none of them counts as written. A segment that cannot be synced, nor written again, is left,
+  // and a snapshot is wanted to take its place.
   ipc::Result<void> commit(std::span<const std::string> payloads, bool durable);
 
   // Called where the disk is full, on the thread that writes; true when there may be space now, and
@@ -72,6 +73,7 @@ class LedgerStore {
   std::size_t segments_ = 0;              // since the base, it included
   std::uint64_t base_bytes_ = 0;
   std::uint64_t added_bytes_ = 0;
+  bool in_doubt_ = false;   // the disk may not have all of a segment that is not the newest
   bool set_aside_ = false;  // the next compaction keeps the old segments under another name
 };
 

@@ -142,9 +142,11 @@ void Recovery::take_journal(const RunPtr& run, Facts facts) {
   } else if (burst->summary.damaged) {
     log::warning("The journal of run {} is damaged; what can be read of it is kept", run->id);
   }
-  if (!facts.locked && ::fdatasync(file->get()) == 0) {
-    run->progress.synced_end = run->progress.end;
-    run->progress.synced_seq = run->progress.next_seq;
+  if (facts.locked) {
+    burst->sync_failed = ipc::in_doubt(file->get());
+  } else if (auto synced = make_durable(*file, *run); !synced) {
+    log::error("Run {}: {}", run->id, synced.error().message());
+    burst->sync_failed = true;
   }
   if (run->adopted_paused && burst->summary.frames == 0) {
     if (const auto paused = read_paused_state(layout_, run->id)) {
@@ -184,6 +186,21 @@ ipc::Result<void> Recovery::read_whole(const ipc::UniqueFd& file, Run& run,
                run.progress.end);
   auto writer = ipc::LogWriter::open(file.get(), run.progress.end);
   if (!writer) return writer.error();
+  return {};
+}
+
+// Nobody writes to it. Whoever had it before may have been told that a sync failed; a sync that
+// succeeds now would prove nothing.
+ipc::Result<void> Recovery::make_durable(const ipc::UniqueFd& file, Run& run) {
+  if (ipc::in_doubt(file.get())) {
+    if (auto again = ipc::write_log_again(file.get(), run.progress.end); !again) return again;
+  } else if (::fdatasync(file.get()) != 0) {
+    auto failed = ipc::errno_error("sync a journal");
+    ipc::put_in_doubt(file.get());
+    return failed;
+  }
+  run.progress.synced_end = run.progress.end;
+  run.progress.synced_seq = run.progress.next_seq;
   return {};
 }
 

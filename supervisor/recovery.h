@@ -43,6 +43,7 @@ class Recovery {
   void take_journal(const RunPtr& run, Facts facts);
   ipc::Result<void> read_whole(const ipc::UniqueFd& file, Run& run, ipc::JournalSummary& summary,
                                const Facts& facts) const;
+  [[nodiscard]] static ipc::Result<void> make_durable(const ipc::UniqueFd& file, Run& run);
   void take_unknown_journals();
 
   const ipc::Layout& layout_;

@@ -144,7 +144,13 @@ class Tailer::Group final : public DiskJob {
   void work() override {
     for (Entry& entry : entries_) {
       const auto begun = std::chrono::steady_clock::now();
-      if (::fdatasync(entry.journal->get()) != 0) entry.result = ipc::errno_error("sync a journal");
+      const int journal = entry.journal->get();
+      if (::fdatasync(journal) != 0) {
+        entry.result = ipc::errno_error("sync a journal");
+        ipc::put_in_doubt(journal);
+      } else if (ipc::in_doubt(journal)) {
+        entry.result = ipc::plain_error("an earlier sync of its journal has failed");
+      }
       entry.took = std::chrono::steady_clock::now() - begun;
     }
   }

@@ -72,9 +72,13 @@ bool parse_call(std::string_view text, TracedCall& call) {
 
 }  // namespace
 
-std::vector<std::string> tracing_command(const std::string& trace_file) {
-  return {kStrace, "-D", "-f",       "-qq", "--seccomp-bpf", "-y", "-xx",        "-s", "16777216",
-          "-ttt",  "-o", trace_file, "-e",  kCalls,          "-e", "signal=none"};
+std::vector<std::string> tracing_command(const std::string& trace_file, const std::string& inject) {
+  std::vector<std::string> command{kStrace, "-D",         "-f",       "-qq",      "--seccomp-bpf",
+                                   "-y",    "-xx",        "-s",       "16777216", "-ttt",
+                                   "-A",    "-o",         trace_file, "-e",       kCalls,
+                                   "-e",    "signal=none"};
+  if (!inject.empty()) command.insert(command.end(), {"-e", "inject=" + inject});
+  return command;
 }
 
 bool tracing_is_possible() {

@@ -25,8 +25,11 @@ struct TracedCall {
   std::string made;                    // what the descriptor it returned names
 };
 
-// What to put before the daemon's own command line. The daemon stays the test's child.
-[[nodiscard]] std::vector<std::string> tracing_command(const std::string& trace_file);
+// What to put before the daemon's own command line. The daemon stays the test's child. The file
+// goes on where it ended. `inject`: a fault as strace takes it, "fdatasync:error=EIO:when=2"; each
+// thread counts for itself.
+[[nodiscard]] std::vector<std::string> tracing_command(const std::string& trace_file,
+                                                       const std::string& inject = {});
 // strace is there, and may trace.
 [[nodiscard]] bool tracing_is_possible();
 

@@ -39,9 +39,9 @@ std::optional<FlushedDisk::File> FlushedDisk::find(const std::string& path) cons
 }
 
 void FlushedDisk::take(const TracedCall& call) {
-  if (call.result < 0) return;
   const std::string& name = call.name;
   const auto& with = call.arguments;
+  if (call.result < 0 && name != "fdatasync") return;
   if (name == "openat") {
     if (is_mine(call.made)) open(call);
   } else if (name == "write" || name == "pwrite64" || name == "pwritev" || name == "writev") {
@@ -154,7 +154,7 @@ void FlushedDisk::sync(const TracedCall& call) {
     strangers_.push_back(call.name + " of " + path);
     return;
   }
-  Sync sync{call.begun, call.ended, {}, 0};
+  Sync sync{call.begun, call.ended, {}, 0, call.result < 0};
   if (!file || *file == kDirectory) {
     sync.directory = path;
   } else {
@@ -208,9 +208,18 @@ void FlushedDisk::finish() {
     for (const Sync& sync : syncs_) {
       const bool covers = change.names.empty() ? sync.directory.empty() && sync.file == change.file
                                                : sync.directory == change.directory;
-      if (covers && sync.begun > change.at) change.durable = std::min(change.durable, sync.ended);
+      if (!covers || sync.begun <= change.at) continue;
+      Moment& end = sync.failed ? change.dropped : change.durable;
+      end = std::min(end, sync.ended);
     }
+    if (!change.names.empty() || change.durable < change.dropped) change.dropped = kNever;
+    if (change.dropped != kNever) change.durable = kNever;
   }
+}
+
+std::size_t FlushedDisk::dropped() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      changes_, [](const Change& change) { return change.dropped != kNever; }));
 }
 
 void FlushedDisk::apply(const Change& change, Loss loss, bool last, Drawing& drawing) {
@@ -255,12 +264,21 @@ FlushedDisk::Image FlushedDisk::image(Moment at, Loss loss, std::uint32_t seed) 
   names[root_] = kDirectory;
   std::map<File, const Change*> last;  // write that is not durable
   for (const Change& change : changes_) {
-    const bool pending = change.at <= at && change.durable > at;
+    const bool pending = change.at <= at && change.durable > at && change.dropped > at;
     if (pending && change.names.empty()) last[change.file] = &change;
   }
   for (const Change& change : changes_) {
     if (change.at > at) break;
     const bool is_last = change.names.empty() && last[change.file] == &change;
+    if (change.dropped <= at) {
+      // Of what it should have written the disk may have the size.
+      std::string& file = files[change.file];
+      const std::size_t size =
+          change.truncates ? change.offset : change.offset + change.bytes.size();
+      const bool grown = loss == Loss::nothing || (loss == Loss::mixed && coin(random));
+      if (grown && size > file.size()) file.resize(size);
+      continue;
+    }
     apply(change, change.durable <= at ? Loss::nothing : loss, is_last, drawing);
   }
   Image image;

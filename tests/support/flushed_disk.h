@@ -27,13 +27,17 @@ class FlushedDisk {
   // What lies below `root`, of which nothing exists when the calls begin.
   explicit FlushedDisk(std::string root) : root_(std::move(root)) {}
 
-  // In the order of their ends. Calls that do not concern the disk, or failed, change nothing.
+  // In the order of their ends. Calls that do not concern the disk, or failed, change nothing, but
+  // for a sync of a file: what that should have written is lost for good, and the next one that
+  // succeeds writes what was written since.
   void take(const TracedCall& call);
   // When all are taken.
   void finish();
 
   // Ends of calls that changed or synced something.
   [[nodiscard]] const std::vector<Moment>& moments() const { return moments_; }
+  // Writes that a failed sync has lost.
+  [[nodiscard]] std::size_t dropped() const;
   // Calls that could not be understood: a test with any proves nothing.
   [[nodiscard]] const std::vector<std::string>& strangers() const { return strangers_; }
 
@@ -53,6 +57,7 @@ class FlushedDisk {
   struct Change {
     Moment at = 0;
     Moment durable = kNever;
+    Moment dropped = kNever;
     std::string directory;     // whose sync makes it durable; empty: the file's
     std::vector<Names> names;  // of a change of names
     File file = 0;             // of a change of bytes
@@ -65,6 +70,7 @@ class FlushedDisk {
     Moment ended = 0;
     std::string directory;
     File file = 0;
+    bool failed = false;
   };
 
   void open(const TracedCall& call);

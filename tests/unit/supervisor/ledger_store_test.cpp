@@ -12,6 +12,7 @@
 
 #include "ipc/codec.h"
 #include "supervisor/place.h"
+#include "tests/support/lost_pages.h"
 
 namespace charter::supervisor {
 namespace {
@@ -69,6 +70,13 @@ class LedgerStoreTest : public ::testing::Test {
   }
   static void write(const std::string& path, const std::string& bytes) {
     std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+  }
+  static void disk_fails(const tests::LostPages& disk, int times) {
+    ASSERT_EQ(disk.failures_left(), 0);
+    disk.fail(times);
+  }
+  void lose_power(const tests::LostPages& disk) const {
+    for (const auto& entry : fs::directory_iterator(directory_)) disk.lose_power(entry.path());
   }
   std::size_t files(const std::string& suffix) const {
     std::size_t count = 0;
@@ -261,6 +269,56 @@ TEST_F(LedgerStoreTest, SegmentOfWhichOnlyTheSizeReachedTheDiskHeldNothing) {
   std::ofstream(unsynced, std::ios::binary | std::ios::trunc) << std::string(70000, '\0') << 'x';
   LedgerStore::Opened opened;
   EXPECT_FALSE(LedgerStore::open(directory_, place_, opened));
+}
+
+// The records go into another segment; a snapshot takes the place of what the disk may have of this
+// one.
+TEST_F(LedgerStoreTest, SegmentThatCannotBeSyncedIsReplaced) {
+  const tests::LostPages disk;
+  reopen();
+  append({accepted("before", 1)});
+  disk_fails(disk, 2);
+  append({accepted("meanwhile", 2)});
+  EXPECT_TRUE(store_->wants_compaction());
+  ASSERT_TRUE(store_->compact(std::vector<std::string>{
+      ipc::encode(ipc::LedgerRecord{1, place_}), accepted("before", 1), accepted("meanwhile", 2)}));
+  EXPECT_FALSE(store_->wants_compaction());
+  append({accepted("after", 3)});
+  lose_power(disk);
+  const auto opened = reopen();
+  EXPECT_EQ(opened.holding, "");
+  EXPECT_EQ(opened.state.runs.size(), 3U);
+}
+
+TEST_F(LedgerStoreTest, FailedSyncLosesNothingByTheNext) {
+  const tests::LostPages disk;
+  reopen();
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    const auto run = "run-" + std::to_string(i);
+    ASSERT_TRUE(store_->commit(std::vector<std::string>{accepted(run, i)}, i % 3 == 0));
+    if (i % 6 == 0) disk_fails(disk, 1);
+    if (i % 10 == 0) reopen();
+  }
+  lose_power(disk);
+  const auto opened = reopen();
+  EXPECT_EQ(opened.holding, "");
+  EXPECT_EQ(opened.state.runs.size(), 20U);
+}
+
+TEST_F(LedgerStoreTest, WhatWasRefusedIsNotFoundLater) {
+  const tests::LostPages disk;
+  reopen();
+  append({accepted("kept", 1)});
+  disk_fails(disk, 3);  // and again, and in the next segment
+  EXPECT_FALSE(store_->commit(std::vector<std::string>{accepted("refused", 2)}, true));
+  append({accepted("later", 3)});
+  for (int start = 0; start < 2; ++start) {
+    const auto opened = reopen();
+    EXPECT_EQ(opened.holding, "");
+    EXPECT_TRUE(opened.state.runs.contains("kept"));
+    EXPECT_TRUE(opened.state.runs.contains("later"));
+    EXPECT_FALSE(opened.state.runs.contains("refused"));
+  }
 }
 
 TEST_F(LedgerStoreTest, CopyInAnotherDirectoryHolds) {
