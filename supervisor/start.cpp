@@ -16,6 +16,7 @@
 
 #include "ipc/doorbell.h"
 #include "ipc/lock.h"
+#include "supervisor/bell_place.h"
 #include "supervisor/log.h"
 #include "supervisor/log_output.h"
 #include "supervisor/metrics_server.h"
@@ -251,19 +252,19 @@ ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
   auto ledger = LedgerStore::open(layout.ledger_dir(), *place, opened);
   if (!ledger) return ledger.error();
   ledger->when_full([reserve] { return reserve->give_up(); });
-  auto runtime = layout.runtime_dir();
-  if (!runtime) return runtime.error();
-  const std::string bell = *runtime + "/bell";
-  auto doorbell = patiently([&] { return ipc::listen_doorbell(bell); });
+  auto bells = patiently([&] { return BellPlace::take(layout); });
+  if (!bells) return bells.error();
+  auto doorbell = patiently([&] { return ipc::listen_doorbell(bells->bell()); });
   if (!doorbell) return doorbell.error();
   auto socket = take_socket(options.socket_path, manager);
   if (!socket) return socket.error();
-  SandboxPolicy sandbox = sandbox_policy(options, layout, *worker, *runtime);
+  SandboxPolicy sandbox = sandbox_policy(options, layout, *worker, bells->directory());
   Service service({options, layout, *gateway, std::move(*worker), *place, std::move(*ledger),
-                   std::move(opened), bell, std::move(sandbox), reserve},
+                   std::move(opened), bells->bell(), std::move(sandbox), reserve},
                   std::move(*socket), manager);
   if (auto served = service.serve_metrics(options.metrics); !served) return served.error();
   service.run(std::move(*doorbell), options.socket_path);
+  (void)bells->remove_abandoned();
   return {};
 }
 
