@@ -17,7 +17,7 @@ Refusal not_retryable(std::string_view id, std::string_view why) {
   return {"not_retryable", fmt::format("Run '{}' cannot be retried: {}", id, why)};
 }
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+bool is_there(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
 // What is known of a run that is over.
 std::variant<FinishedRun, Refusal> find_over(const ipc::Layout& layout, const Registry& registry,
@@ -36,7 +36,7 @@ std::variant<FinishedRun, Refusal> find_over(const ipc::Layout& layout, const Re
   }
   if (const FinishedRun* finished = registry.find_finished(id)) return *finished;
   if (auto finished = finished_in_journal(layout, id)) return std::move(*finished);
-  if (exists(layout.journal(id)))
+  if (is_there(layout.journal(id)))
     return not_retryable(id, "its journal does not say that it ended");
   if (!Registry::has_state_file(layout, id)) return unknown;
   return not_retryable(id, "it has no journal: it is not this daemon's, or not kept any more");
@@ -59,7 +59,7 @@ std::variant<Intake::Order, Refusal> retry_order(const ipc::Layout& layout,
   order.question.kind = ipc::PrepareRequest::Kind::retry;
   order.question.journal = layout.journal(old_id);
   order.question.blobs = layout.blobs_dir(old_id);
-  if (!exists(order.question.journal)) {
+  if (!is_there(order.question.journal)) {
     return not_retryable(old_id, "its journal is not kept any more (--retain, --retain-bytes)");
   }
   const std::string root = nested_project(layout, old_id);
