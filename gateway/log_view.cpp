@@ -57,6 +57,9 @@ std::string LogView::pieces(const ipc::wire::Output& part, bool last) {
     if (position_ && piece.position > *position_) {
       view.number("dropped", static_cast<std::int64_t>(piece.position - *position_));
     }
+    if (!position_ && piece.position > 0) {
+      view.number("earlier", static_cast<std::int64_t>(piece.position));
+    }
     position_ = piece.position + piece.bytes.size();
     const auto attempt =
         piece.attempt == 0 ? std::nullopt : std::optional<std::int64_t>(piece.attempt);

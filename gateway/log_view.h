@@ -21,7 +21,8 @@ class LogView {
   // `position`: where the reader stands; nothing when it takes what comes first for the beginning.
   explicit LogView(std::optional<std::uint64_t> position) : position_(position) {}
 
-  // The pieces as a JSON array, in order; a piece says how many bytes before it are missing. The
+  // The pieces as a JSON array, in order; a piece says how many bytes before it are missing, or the
+  // first of a reader without a position how many there were. The
   // beginning of a character at a piece's end is held back for the next one of its stream, unless
   // nothing more comes (`last`). What is no UTF-8 becomes U+FFFD.
   [[nodiscard]] std::string pieces(const ipc::wire::Output& part, bool last);

@@ -1,6 +1,6 @@
-// What a run prints, cut into lines: the last ones only. Knows nothing of the page.
+// What a run prints, cut into lines: the last ones only, or the first ones. Knows nothing of the page.
 
-const MOST = 2000;
+export const MOST = 2000;
 const LONGEST = 4000;  // characters; what is longer goes on in another line
 
 // Colours and other orders to terminals, whole or cut off at the end, and what else is no text.
@@ -14,11 +14,18 @@ export function shown(text) {
 }
 
 export class LogLines {
+  full = false;        // of first ones: there is no room for what comes
+  gone = false;        // of last ones: some have come before
   lines = [];          // {step, attempt, stream, source, time, text, number}, or {dropped}, oldest first
   changed = new Set();
   steps = new Set();
   #begun = new Map();  // the line of each stream that has not ended
   #count = 0;
+
+  // `first`: keeps the first lines.
+  constructor(first) {
+    this.first = first;
+  }
 
   // Takes a piece of the gateway's.
   add(piece) {
@@ -37,7 +44,7 @@ export class LogLines {
           source: piece.source, time: piece.time, text: ''});
         const room = LONGEST - line.text.length;
         line.text += rest.slice(0, room);
-        this.changed.add(line);
+        if (line.number) this.changed.add(line);
         rest = rest.slice(room);
         if (!rest) break;
         line = null;
@@ -49,10 +56,15 @@ export class LogLines {
   }
 
   #push(line) {
+    this.full ||= this.first && this.lines.length === MOST;
+    if (this.full) return line;
     line.number = ++this.#count;
     this.lines.push(line);
     this.changed.add(line);
-    if (this.lines.length > MOST) this.changed.delete(this.lines.shift());
+    if (this.lines.length > MOST) {
+      this.gone = true;
+      this.changed.delete(this.lines.shift());
+    }
     return line;
   }
 }

@@ -1,9 +1,9 @@
-// What the steps of a run print, while somebody looks: from near its end on, as it comes. Stays at the
-// end unless it was scrolled away from there.
+// What the steps of a run print, while somebody looks: from near its end on, as it comes, or its beginning.
+// Stays at the end unless it was scrolled away from there.
 import {path} from './api.js';
 import {el, fill, setText} from './dom.js';
 import {bytes, clock} from './format.js';
-import {LogLines, shown} from './log_lines.js';
+import {LogLines, MOST, shown} from './log_lines.js';
 import {Follower} from './sse.js';
 
 const TAIL = 256 * 1024;
@@ -15,16 +15,16 @@ export class LogPanel {
     this.rows = new Map();  // line to element
     this.note = el('p', {class: 'faint small', role: 'status'});
     this.step = el('select', {'aria-label': 'Step', onchange: () => this.rebuild()}, el('option', {value: ''}, 'All steps'));
-    this.beginning = el('button', {type: 'button', onclick: () => this.follow(0)}, 'From the beginning');
+    this.other = el('button', {type: 'button', hidden: true, onclick: () => this.follow(!this.log.first)}, 'From the beginning');
     this.list = el('div', {class: 'log', tabindex: '0', role: 'region', 'aria-label': 'Log'});
     this.element = el('details', {class: 'card', ontoggle: () => this.toggled()},
       el('summary', {}, el('strong', {}, 'Logs')),
-      el('div', {class: 'row'}, this.step, this.beginning), this.note, this.list);
+      el('div', {class: 'row'}, this.step, this.other), this.note, this.list);
   }
 
   toggled() {
     if (!this.element.open) return this.stop();
-    if (!this.follower) this.follow(TAIL);
+    if (!this.follower) this.follow(false);
   }
 
   stop() {
@@ -32,59 +32,64 @@ export class LogPanel {
     this.follower = null;
   }
 
-  // `tail`: about so many bytes of the end; 0: all that is kept.
-  follow(tail) {
+  // `first`: the first lines that are kept, else the last.
+  follow(first) {
     this.stop();
-    this.log = new LogLines();
+    this.log = new LogLines(first);
     this.steps = 0;
-    this.tail = tail;
+    this.cut = false;  // there is more than what is shown
+    this.trouble = '';
+    this.state = 'Asking the daemon…';
     this.rebuild();
-    this.say('Asking the daemon…');
-    this.beginning.hidden = !tail;
-    const address = path(['api', 'runs', this.run.run_id, 'log'], {worker: this.run.worker_id, tail: tail || ''});
+    const address = path(['api', 'runs', this.run.run_id, 'log'], {worker: this.run.worker_id, tail: first ? '' : TAIL});
     this.follower = new Follower(address, {
       onItem: (item) => this.take(item),
-      onState: (state) => state === 'open' && !this.log.lines.length && this.say('Nothing has been printed yet.'),
+      onState: (state) => {
+        if (state === 'open') this.state = '';
+        this.drawSoon();
+      },
       onRefused: (error) => {
         this.follower = null;
-        this.beginning.hidden = true;
-        this.say(`Logs are not offered: ${error.message}.`);
+        this.trouble = `Logs are not offered: ${error.message}.`;
+        this.drawSoon();
       },
     });
   }
 
   take(item) {
-    if (item.event === 'message') {
-      for (const piece of JSON.parse(item.data).pieces) this.log.add(piece);
-      this.drawSoon();
-    } else if (item.event === 'trouble') {
-      this.say(`Nothing can be shown now: ${JSON.parse(item.data).message}.`);
-      this.told = true;
-    } else if (item.event === 'end' && !this.told) {
-      this.say(this.log.lines.length ? 'This is all.' : 'Nothing was printed, or nothing of it is kept.');
-    }
-    if (item.event === 'fine') this.say('');
+    if (item.event === 'message') this.add(JSON.parse(item.data).pieces);
+    else if (item.event === 'trouble') this.trouble = `Nothing can be shown now: ${JSON.parse(item.data).message}.`;
+    else if (item.event === 'fine') this.trouble = '';
+    else if (item.event === 'end') this.state = this.log.lines.length ? 'This is all.' : 'Nothing was printed, or nothing of it is kept.';
+    this.drawSoon();
   }
 
-  say(text) {
-    this.told = false;
-    setText(this.note, text);
+  add(pieces) {
+    for (const piece of pieces) {
+      this.cut ||= Boolean(piece.earlier);
+      this.log.add(piece);
+    }
+    this.cut ||= this.log.gone;
+    if (!this.log.full) return;
+    this.stop();
+    this.state = `The first ${MOST} lines. The whole: charter-daemon logs ${this.run.run_id}`;
   }
 
   drawSoon() {
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
-      if (!this.told && this.note.textContent !== 'This is all.') {
-        this.say(this.tail ? 'The end of it, as it comes.' : 'As it comes.');
-      }
       this.draw();
     });
   }
 
   draw() {
     const {list, log} = this;
-    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
+    const coming = log.lines.length ? (this.cut ? 'The end of it, as it comes.' : 'As it comes.') : 'Nothing has been printed yet.';
+    setText(this.note, this.trouble || this.state || coming);
+    this.other.hidden = !log.first && !this.cut;
+    setText(this.other, log.first ? 'To the end' : 'From the beginning');
+    const atEnd = !log.first && list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
     for (const line of log.changed) this.put(line);
     log.changed.clear();
     // Lines come in their order, so those that are gone lie before the first that is kept.
@@ -108,7 +113,7 @@ export class LogPanel {
     this.rows.clear();
     for (const line of this.log.lines) this.log.changed.add(line);
     this.draw();
-    this.list.scrollTop = this.list.scrollHeight;
+    this.list.scrollTop = this.log.first ? 0 : this.list.scrollHeight;
   }
 
   put(line) {

@@ -16,7 +16,7 @@ WIDTH = 1100
 
 # A run with an attempt that fails, an integration, an artifact and a gate.
 WORKFLOW = """steps:
-  - {id: fetch, type: shell, run: sleep 0.7}
+  - {id: fetch, type: shell, run: echo fetching release-1.4; sleep 0.7}
   - id: build
     type: shell
     run: sleep 0.4; test -e tried || { touch tried; echo 'mirror not reachable' >&2; exit 1; }; sleep 0.8
@@ -46,9 +46,14 @@ async def main(target: Path) -> None:
             await page.open(f"{stage.url}/#/runs/nightly-1.4")
             await page.shows("Publish 1.4?")
             await page.until("document.querySelectorAll('.steps > li').length === 6")
-            # As much as there is down to the end of the outputs.
-            bottom = await page.js("document.getElementById('outputs-title').closest('section').getBoundingClientRect().bottom")
+            log = "document.querySelector('.log')"
+            await page.click(f"{log}.closest('details').querySelector('summary')")
+            await page.until(f"{log}.textContent.includes('412 passed')")
+            await page.js("document.activeElement.blur()")
+            # As much as there is down to the end of what the steps have printed.
+            bottom = await page.js(f"{log}.closest('details').getBoundingClientRect().bottom + scrollY")
             await page.size(WIDTH, int(bottom) + 12)
+            await page.js("scrollTo(0, 0)")
             await asyncio.sleep(0.3)  # for the window to be drawn anew
             await page.picture(target)
             assert not page.faults, page.faults

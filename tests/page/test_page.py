@@ -56,6 +56,13 @@ LOG = "document.querySelector('.log')"
 LOGGED = f"[...{LOG}.querySelectorAll('p')].map(p => p.textContent)"
 
 
+async def open_logs(page: Page) -> None:
+    # What is drawn above the panel moves it.
+    await page.until("Boolean(document.querySelector('.steps > li'))")
+    await page.click(f"{LOG}.closest('details').querySelector('summary')")
+    await page.until(f"{LOG}.closest('details').open")
+
+
 # ---------------------------------------------------------------- runs
 
 async def starts_a_workflow_with_its_declared_inputs(browser: Browser) -> None:
@@ -187,12 +194,13 @@ async def shows_what_a_step_prints_while_it_runs(browser: Browser) -> None:
         await stage.start("talks", "r1")
         await stage.reaches("r1", status="running")
         await page.open(f"{stage.url}/#/runs/r1")
-        await page.until("Boolean(document.querySelector('.log'))")
+        await page.until("Boolean(document.querySelector('.steps > li'))")
         assert not [url for url in page.requests if "/log?" in url], "nobody has looked yet"
-        await page.click(f"{LOG}.closest('details').querySelector('summary')")
+        await open_logs(page)
         await page.until(f"{LOGGED}.includes('one plain red <b>no markup</b>')")
         assert await page.js(f"!{LOG}.querySelector('b')")
         await page.until(f"{LOGGED}.includes('one 20%')")
+        assert await page.js(f"!({button('From the beginning')})"), "all of it is here"
         assert await page.js(f"{STATUS} === 'running'"), "the step still runs"
         release.touch()
         await page.until(f"{LOGGED}.includes('two line 3000')")
@@ -208,6 +216,13 @@ async def shows_what_a_step_prints_while_it_runs(browser: Browser) -> None:
         await page.js(f"(s => {{ s.value = ''; s.dispatchEvent(new Event('change')); }})({step})")
         await page.until(f"{LOG}.children.length > 1000")
         await keep(page, "logs")
+        await page.click(button("From the beginning"))
+        await page.shows("The first 2000 lines.")
+        assert await page.js(f"{LOGGED}[0]") == "one plain red <b>no markup</b>"
+        assert await page.js(f"{LOGGED}.at(-1)") == "two line 1997"
+        assert await page.js(f"{LOG}.scrollTop") == 0
+        await page.click(button("To the end"))
+        await page.until(f"{LOGGED}.at(-1) === 'two line 3000'")
         await page.size(320, 640)
         assert await page.js(FITS) is True, await page.js(FITS)
         clean(page)
@@ -231,8 +246,7 @@ async def stays_where_the_log_was_scrolled_to(browser: Browser) -> None:
         page = await browser.page()
         await stage.reaches("r1", status="running")
         await page.open(f"{stage.url}/#/runs/r1")
-        await page.until("Boolean(document.querySelector('.log'))")
-        await page.click(f"{LOG}.closest('details').querySelector('summary')")
+        await open_logs(page)
         await page.until(f"{LOGGED}.includes('one line 200')")
         await page.until(f"{LOG}.scrollTop > 0")
         await page.js(f"(() => {{ {LOG}.scrollTop = 10; }})()")
@@ -256,8 +270,7 @@ async def says_where_logs_are_not_offered(browser: Browser) -> None:
         await stage.reaches("r1", status="completed")
         page = await browser.page()
         await page.open(f"{stage.url}/#/runs/r1")
-        await page.until("Boolean(document.querySelector('.log'))")
-        await page.click(f"{LOG}.closest('details').querySelector('summary')")
+        await open_logs(page)
         await page.shows("Logs are not offered")
         assert await page.js(f"{LOG}.children.length") == 0
         clean(page)

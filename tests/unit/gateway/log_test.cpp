@@ -25,6 +25,9 @@ std::string texts(LogView& view, std::vector<ipc::OutputPiece> pieces, bool last
     if (const auto* dropped = one.as_object().if_contains("dropped")) {
       all += "<" + std::to_string(dropped->as_int64()) + ">";
     }
+    if (const auto* earlier = one.as_object().if_contains("earlier")) {
+      all += "(" + std::to_string(earlier->as_int64()) + ")";
+    }
     all += std::string(one.at("text").as_string()) + "|";
   }
   return all;
@@ -57,7 +60,9 @@ TEST(LogView, WhatIsMissingIsTold) {
   EXPECT_EQ(texts(from_the_beginning, {piece(10, "a"), piece(11, "b"), piece(20, "c")}),
             "<10>a|b|<8>c|");
   LogView from_the_end(std::nullopt);
-  EXPECT_EQ(texts(from_the_end, {piece(10, "a"), piece(20, "c")}), "a|<9>c|");
+  EXPECT_EQ(texts(from_the_end, {piece(10, "a"), piece(20, "c")}), "(10)a|<9>c|");
+  LogView all_of_it(std::nullopt);
+  EXPECT_EQ(texts(all_of_it, {piece(0, "a")}), "a|");
 }
 
 TEST(LogView, APlaceIsAText) {
