@@ -20,10 +20,11 @@ class Record:
         *lines, self._rest = (self._rest + data).split(b"\n")
         self.lines += lines
 
-    def arrivals(self, prefix: str, *kinds: bytes) -> list[int]:
-        """When events of runs of that prefix arrived, in nanoseconds; of these kinds, or all."""
+    def arrivals(self, prefix: str, *kinds: bytes, since: int = 0) -> list[int]:
+        """When events of runs of that prefix arrived, in nanoseconds; of these kinds, or all, in
+        the lines from `since` on."""
         run = f'"{prefix}-'.encode()
-        found = [line for line in self.lines if run in line and b'"run.event"' in line
+        found = [line for line in self.lines[since:] if run in line and b'"run.event"' in line
                  and (not kinds or any(kind in line for kind in kinds))]
         return [int(line.split(b" ", 1)[0]) for line in found]
 
@@ -31,8 +32,8 @@ class Record:
         """When the latest connection was made."""
         return max(int(line.split(b" ", 1)[0]) for line in self.lines if b" !open" in line)
 
-    def ends(self, prefix: str) -> list[int]:
-        return self.arrivals(prefix, *TERMINAL)
+    def ends(self, prefix: str, since: int = 0) -> list[int]:
+        return self.arrivals(prefix, *TERMINAL, since=since)
 
     def starts(self, prefix: str) -> list[int]:
         return self.arrivals(prefix, b'"StepStartEvent"')

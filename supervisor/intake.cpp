@@ -136,6 +136,8 @@ void Intake::prepared(const std::shared_ptr<Pending>& pending, const Verdict& ve
       return refuse(pending, used_before(pending->order.run_id));
     }
   }
+  const bool ours = !pending->nested && !pending->order.sandbox;
+  if (pending->python && ours && expect_python_) expect_python_();
   const std::int64_t now = ipc::now_us();
   ipc::Accepted accepted;
   accepted.workflow_id = verdict->workflow_id;

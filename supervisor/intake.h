@@ -42,7 +42,7 @@ class Intake {
     std::string on_lost{};        // fail or resume; empty: the daemon's
     std::string retry_of{};       // the run it goes on from, or empty
     std::string workflow_path{};  // of a retry: its plan's file, as announced
-    bool sandbox = false;  // wanted, whatever holds for every run
+    bool sandbox = false;         // wanted, whatever holds for every run
   };
 
   // `accepted` is called after the answer: the run may begin.
@@ -54,6 +54,10 @@ class Intake {
   // Takes on a run that waits in a state file we did not write. Who asks for it meanwhile gets the
   // same run.
   void adopt_paused(const std::string& run_id, Done done);
+
+  // `expect` is called as soon as it is known that a run of this very project, in no sandbox, will
+  // need an interpreter.
+  void when_python(std::function<void()> expect) { expect_python_ = std::move(expect); }
 
   // From now on everything is refused with this.
   void refuse_all(Refusal refusal) { refuse_all_ = std::move(refusal); }
@@ -77,6 +81,7 @@ class Intake {
   Preparer& preparer_;
   const SandboxPolicy& sandbox_;
   std::function<void(const RunPtr&)> accepted_;
+  std::function<void()> expect_python_;
   std::optional<Refusal> refuse_all_;
   std::optional<Refusal> refuse_new_;
   std::uint64_t next_order_ = 1;

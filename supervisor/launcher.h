@@ -59,6 +59,11 @@ class Launcher {
     settings_.step_output_max = step_output_max;
   }
 
+  // A run with Python integrations has been prepared, and will be launched here.
+  void expect_python() {
+    if (!sandbox_.every_run) standby_.expect();
+  }
+
   // Calls `done` later, or at once where nothing could be begun. On success the run has a burst and
   // its worker the lock; until then the burst is in run->launching. On error nothing has changed.
   void launch(const RunPtr& run, const LaunchOrder& order, Done done);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -19,7 +20,10 @@ constexpr std::size_t kReady = 3;
 // From a run's end until its worker is replaced: the run right behind it takes one that is there,
 // and has the processors for itself.
 constexpr std::chrono::milliseconds kPause{15};
-constexpr std::chrono::seconds kPatience{5};  // of a run that waits for its worker
+// Of a run that waits for its worker; where the nursery has yet to import everything, perhaps from
+// a disk that does not have it at hand.
+constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kFirstPatience{30};
 
 std::optional<std::array<ipc::UniqueFd, 2>> connected_pair() {
   std::array<int, 2> ends{};
@@ -45,7 +49,12 @@ Standby::~Standby() { *alive_ = false; }
 
 void Standby::warm() {
   if (nursery_) return refill();
-  if (coming_) return;
+  wanted_ = kReady;
+  expect();
+}
+
+void Standby::expect() {
+  if (nursery_ || coming_) return;
   auto ends = connected_pair();
   if (!ends) return;
   auto socket = std::make_shared<ipc::UniqueFd>(std::move((*ends)[0]));
@@ -89,7 +98,7 @@ void Standby::spawned(ipc::UniqueFd socket, ipc::Result<SpawnedProcess> process)
                                                      [this](std::optional<int>) { reaped(); });
   listen();
   stay();
-  ask(kReady + waiting_.size());
+  ask(std::max(waiting_.size(), wanted_));
 }
 
 // Sees that so many are there or will come.
@@ -116,6 +125,7 @@ void Standby::answered() {
     return;
   }
   if (*worker) {
+    nursery_->proven = true;
     ipc::UniqueFd socket = std::move(nursery_->asked.front());
     nursery_->asked.pop_front();
     came(std::move(socket), std::move(**worker));
@@ -139,19 +149,22 @@ void Standby::came(ipc::UniqueFd socket, ipc::StandingWorker worker) {
 }
 
 void Standby::hand_over(int journal, int job, Taken taken) {
+  expect();
   if (!coming_ && !nursery_) return taken(std::nullopt);
   waiting_.push_back({journal, job, std::move(taken)});
   stay();
-  if (ready_.empty()) {
-    late_.expires_after(kPatience);
-    late_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
-      if (error || !*alive || waiting_.empty()) return;
-      log::warning("The interpreter that makes workers does not answer");
-      leave();
-    });
-  }
+  if (ready_.empty()) grow_impatient();
   pay_out();
   ask(waiting_.size());
+}
+
+void Standby::grow_impatient() {
+  late_.expires_after(nursery_ && nursery_->proven ? kPatience : kFirstPatience);
+  late_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
+    if (error || !*alive || waiting_.empty()) return;
+    log::warning("The interpreter that makes workers does not answer");
+    leave();
+  });
 }
 
 // The run that has waited longest gets the worker that is there.
@@ -184,6 +197,7 @@ void Standby::leave() {
   refill_.cancel();
   refilling_ = false;
   late_.cancel();
+  wanted_ = 1;
   ready_.clear();
   if (const auto nursery = std::exchange(nursery_, nullptr);
       nursery && !nursery->process->ended()) {

@@ -1,9 +1,10 @@
 // Workers before there are runs for them, with an interpreter ready: a run whose integrations are
 // Python begins in milliseconds then. They come from the nursery (worker mode `nursery`), which
-// has imported what Python integrations are made of and forks them. It is made when a Python run
-// has ended, for the daemon's own project, and leaves when there has been no other for a minute.
-// Two workers wait, and others take their place when a run has ended, not while it begins. While
-// the nursery is there, runs wait for theirs rather than begin cold.
+// has imported what Python integrations are made of and forks them. It is made for the first such
+// run of the daemon's own project, whose worker is the first it forks, and leaves when there has
+// been no other for a minute. Once a run has ended three workers wait, and others take their place
+// when a run has ended, not while it begins. Runs wait for theirs; they begin by themselves where
+// no nursery can be made.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -37,7 +38,9 @@ class Standby {
   Standby(const Standby&) = delete;
   Standby& operator=(const Standby&) = delete;
 
-  // Sees that there are a nursery and workers, soon.
+  // A run is coming: sees that there is a nursery, soon.
+  void expect();
+  // A run has ended: sees that workers wait for the next.
   void warm();
   // Hands a run over; calls `taken` at once or later, and not at all once this is destroyed. The
   // caller keeps both descriptors until then.
@@ -58,6 +61,7 @@ class Standby {
     boost::asio::posix::stream_descriptor descriptor;  // lets go of socket before that is closed
     std::unique_ptr<ProcessWatch> process;
     std::deque<ipc::UniqueFd> asked;  // our ends of the sockets of workers to come
+    bool proven = false;              // it has made one
 
     Nursery(boost::asio::any_io_executor executor, ipc::UniqueFd end)
         : socket(std::move(end)), descriptor(std::move(executor), socket.get()) {}
@@ -73,6 +77,7 @@ class Standby {
   void answered();
   void came(ipc::UniqueFd socket, ipc::StandingWorker worker);
   void pay_out();
+  void grow_impatient();
   void stay();
   void leave();
   void reaped();
@@ -86,6 +91,7 @@ class Standby {
   bool refilling_ = false;
   Timer late_;  // for whoever waits
   bool coming_ = false;
+  std::size_t wanted_ = 1;  // of the nursery that is coming
   std::unique_ptr<Nursery> nursery_;
   // Its workers' parents until they have ended, so that nobody takes their runs for orphans.
   std::vector<std::unique_ptr<ProcessWatch>> leaving_;

@@ -74,6 +74,7 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
   inbox_ = std::make_unique<Inbox>(
       Inbox::Settings{base_.options.kill_grace}, ledger_, intake_, commands_, started_,
       [this](CommandAnswer answer) { relay_.answer(std::move(answer)); });
+  intake_.when_python([this] { launcher_.expect_python(); });
   ledger_.count_in(metrics_);
   LinkSettings settings;
   settings.gateway = base_.gateway;

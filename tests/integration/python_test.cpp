@@ -30,6 +30,9 @@ class Tool(WorkflowIntegration):
             case "say": return VERSION
             case "how": return "warm" if "charter-nursery" in sys.orig_argv else "cold"
             case "hold": return " ".join(sorted(os.listdir("/proc/self/fd")))
+            case "fresh":
+                import fresh
+                return fresh.VALUE
             case "crash": os.abort()
             case "look":
                 import multiprocessing, tempfile
@@ -56,7 +59,7 @@ class PythonRuns : public ::testing::Test {
     scene.emplace(options);
     add_environment(scene->project);
     say("one");
-    for (const char* what : {"say", "how", "hold", "crash", "hang", "fork", "look"}) {
+    for (const char* what : {"say", "how", "hold", "fresh", "crash", "hang", "fork", "look"}) {
       scene->project.add_workflow(
           what, "  - {id: a, type: step, uses: capability/t, with: {do: " + std::string(what) +
                     ", there: \"" + there() + "\"}, outputs: {said: string}}\n");
@@ -146,6 +149,15 @@ class PythonRuns : public ::testing::Test {
                   [&](pid_t pid) { return command_line_of(pid).find(word) == std::string::npos; });
     return all;
   }
+  // Sooner or later, whatever may be on its way out.
+  bool begins_warm() {
+    return eventually(kSoon, [this] {
+      const std::string run = "later" + std::to_string(++later);
+      hand_over(run, "how");
+      EXPECT_EQ(scene->gateway.wait_for_end(run), "RunCompleteEvent");
+      return read_file(scene->project.state_file(run)).find("\"warm\"") != std::string::npos;
+    });
+  }
   // Three workers, each a guardian and an engine.
   bool stands_by() const {
     return eventually(kSoon, [this] { return workers("standby").size() == 6; });
@@ -186,12 +198,12 @@ TEST_F(PythonRuns, NothingIsSetUpBehindWhatCouldNotBeLoaded) {
                  "class Fails(Sets):\n"
                  "    def __init__(self): raise RuntimeError('is not made')\n");
   for (const std::string run : {"cold", "warm"}) {
+    let_nursery_begin(scene->project, run == "warm");
     hand_over(run + "-fails", "say", {"both:Sets", "both:Fails"});
     ASSERT_EQ(scene->gateway.wait_for_end(run + "-fails"), "RunFailedEvent");
     EXPECT_THAT(text_of(scene->gateway.events(run + "-fails").back(), "error"),
                 HasSubstr("is not made"));
     EXPECT_FALSE(exists(there())) << run << ": " << read_file(there());
-    ASSERT_TRUE(stands_by());
   }
   hand_over("sets", "say", {"both:Sets"});
   said("sets", "one");
@@ -224,6 +236,7 @@ TEST_F(PythonRuns, KillOfAWarmRunTakesAllItStartedAlong) {
 
 // Whichever way the interpreter was started; those that it forks are of no session of the run's.
 TEST_F(PythonRuns, KillTakesForksOfAColdInterpreterAlong) {
+  let_nursery_begin(scene->project, false);
   hand_over("forks", "fork");
   expect_that_a_kill_leaves_nothing("forks");
 }
@@ -238,6 +251,7 @@ TEST_F(PythonRuns, KillTakesForksOfAWarmInterpreterAlong) {
 TEST_F(PythonRuns, KillTakesForksOfAStorageDriverAlong) {
   add_driver(scene->project, there());
   for (const std::string run : {"forks-cold", "forks-warm"}) {
+    let_nursery_begin(scene->project, run == "forks-warm");
     if (run == "forks-warm") {
       fs::remove(there());
       says("between", "one");
@@ -274,20 +288,26 @@ TEST_F(PythonRuns, WaitingInterpreterGoesWithTheDaemonHoweverThatEnds) {
   }
 }
 
+// The first has its worker from the interpreter that makes those of all others, which is therefore
+// there when the second comes.
 TEST_F(PythonRuns, EachOfManyInARowBeginsWarm) {
-  says("first", "cold", "how");
-  ASSERT_TRUE(stands_by());
+  says("first", "warm", "how");
+  const pid_t first = nursery();
+  EXPECT_NE(first, 0);
   for (int i = 0; i < 8; ++i) says("next" + std::to_string(i), "warm", "how");
+  EXPECT_EQ(nursery(), first);
 }
 
 TEST_F(PythonRuns, ThoseThatComeTogetherWaitForTheirWorkersAndBeginWarm) {
-  says("first", "cold", "how");
+  for (int i = 0; i < 3; ++i) hand_over("first" + std::to_string(i), "how");
+  for (int i = 0; i < 3; ++i) said("first" + std::to_string(i), "warm");
   ASSERT_TRUE(stands_by());
   for (int i = 0; i < 6; ++i) hand_over("together" + std::to_string(i), "how");
   for (int i = 0; i < 6; ++i) said("together" + std::to_string(i), "warm");
 }
 
 TEST_F(PythonRuns, WarmInterpreterHoldsNoMoreThanAnother) {
+  let_nursery_begin(scene->project, false);
   hand_over("cold", "hold");
   ASSERT_EQ(scene->gateway.wait_for_end("cold"), "RunCompleteEvent");
   const auto held = [this](const std::string& run) {
@@ -296,26 +316,33 @@ TEST_F(PythonRuns, WarmInterpreterHoldsNoMoreThanAnother) {
     return state.substr(at, state.find('\n', at) - at);
   };
   ASSERT_THAT(held("cold"), HasSubstr("0 1 2 3 4"));
+  let_nursery_begin(scene->project, true);
+  ASSERT_TRUE(begins_warm());
   ASSERT_TRUE(stands_by());
   hand_over("warm", "hold");
   ASSERT_EQ(scene->gateway.wait_for_end("warm"), "RunCompleteEvent");
   EXPECT_EQ(held("warm"), held("cold"));
 }
 
-TEST_F(PythonRuns, ChangedPackagesMakeTheNextRunBeginCold) {
-  says("first", "cold", "how");
+TEST_F(PythonRuns, BeginByThemselvesWhereTheNurseryCannot) {
+  let_nursery_begin(scene->project, false);
+  for (int i = 0; i < 3; ++i) hand_over("cold" + std::to_string(i), "how");
+  for (int i = 0; i < 3; ++i) said("cold" + std::to_string(i), "cold");
+  let_nursery_begin(scene->project, true);
+  EXPECT_TRUE(begins_warm());
+}
+
+// Whether the next run begins by itself or in an interpreter that has begun since.
+TEST_F(PythonRuns, NextOneFindsPackagesThatCameWhileItsInterpreterWaited) {
+  says("first", "warm", "how");
   ASSERT_TRUE(stands_by());
+  const pid_t before = nursery();
   const std::string packages = scene->project / ".charter/.venv/lib/python3.11/site-packages";
   fs::create_directories(packages);
-  write_file(packages + "/fresh.py", "");
-  says("second", "cold", "how");
-  // Its workers came from what was there before; so the one there is now has to be another.
-  ASSERT_TRUE(eventually(kSoon, [this] {
-    const std::string run = "later" + std::to_string(++later);
-    hand_over(run, "how");
-    EXPECT_EQ(scene->gateway.wait_for_end(run), "RunCompleteEvent");
-    return read_file(scene->project.state_file(run)).find("\"warm\"") != std::string::npos;
-  }));
+  write_file(packages + "/fresh.py", "VALUE = 'fresh'");
+  says("second", "fresh", "fresh");
+  ASSERT_TRUE(begins_warm());
+  EXPECT_NE(nursery(), before);
 }
 
 // The nursery is the parent of the guardians it has made; they have to outlive it.
@@ -336,7 +363,7 @@ TEST_F(PythonRuns, DeathOfTheNurseryLeavesItsRunsAlone) {
 }
 
 TEST_F(PythonRuns, NurseryThatDoesNotAnswerIsEndedAndRunsBeginCold) {
-  says("first", "cold", "how");
+  says("first", "warm", "how");
   ASSERT_TRUE(stands_by());
   const pid_t stopped = nursery();
   ASSERT_NE(stopped, 0);

@@ -121,6 +121,15 @@ void add_package(const ProjectFixture& project, const std::string& name, const s
   write_file(about + "/entry_points.txt", entry_points);
 }
 
+void let_nursery_begin(const ProjectFixture& project, bool may) {
+  const std::string packages = project / ".charter/.venv/lib/python3.11/site-packages";
+  const std::string hook = packages + "/sitecustomize.py";
+  fs::remove(hook);
+  if (may) return;
+  fs::create_directories(packages);
+  write_file(hook, "import os, sys\nif 'charter-nursery' in sys.orig_argv: os._exit(1)\n");
+}
+
 void add_driver(const ProjectFixture& project, const std::string& there) {
   std::string hang;
   std::string lines = forks_and_hangs(there);

@@ -20,6 +20,10 @@ void add_environment(const ProjectFixture& project);
 void add_package(const ProjectFixture& project, const std::string& name, const std::string& text,
                  const std::string& entry_points);
 
+// Whether the interpreter that forks workers for runs can begin; where it cannot, each run has to
+// start an interpreter by itself.
+void let_nursery_begin(const ProjectFixture& project, bool may);
+
 // A storage driver `kept`, named by charter.yml: it keeps each run's state in held/<run>.json and
 // its events, one a line, in held/<run>.events, where stream_seq counts from 1000. Of a run whose
 // id begins with "forks" its first save begins processes in sessions of their own, makes the file

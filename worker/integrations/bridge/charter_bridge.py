@@ -404,8 +404,7 @@ class Bridge:
             print_to(errors)
         if environment is not None:
             # One that waited was started before there was a run.
-            os.environ.clear()
-            os.environ.update(entry.split("=", 1) for entry in environment)
+            set_environment(dict(entry.split("=", 1) for entry in environment))
         extend_path(toolchain)
         self._search = search
         self._run_id = run_id
@@ -536,13 +535,64 @@ def print_to(path):
         os.close(descriptor)
 
 
+def set_environment(wanted):
+    """Makes it this one. What is so already is left alone, for each change takes its time."""
+    for name in os.environ.keys() - wanted.keys():
+        del os.environ[name]
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+
+
 def import_ahead(toolchain):
-    """What a run is likely to need, while there is none: nothing of the project itself."""
+    """What every run needs, while there is none: nothing of the project itself."""
     extend_path(toolchain)
-    for module in ("charter_integration_sdk", "charter_core.depends", "charter_core.state",
-                   "charter_core.artifacts", "importlib.metadata"):
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
+    with contextlib.suppress(Exception):
+        importlib.import_module("charter_integration_sdk")
+
+
+# What some runs need beside it.
+FURTHER = ("importlib.metadata", "charter_core.depends", "charter_core.state",
+           "charter_core.artifacts")
+REHEARSALS = 16  # an interpreter specialises what it has done eight times
+
+
+def rehearse():
+    """Does what a run does, without a run: what is done for the first time here is not done for the
+    first time in each fork, which would have to copy the pages that this writes to."""
+    import types
+
+    class Rehearsal(sys.modules["charter_integration_sdk"].WorkflowIntegration):
+        def __init__(self):
+            pass
+
+        async def execute(self, step, context):
+            return {"id": step.id}
+
+    module = types.ModuleType("charter_rehearsal")
+    module.Rehearsal = Rehearsal
+    sys.modules[module.__name__] = module
+    uses = {"uses": "rehearsal"}
+    step = {"id": "rehearsal", "uses": "rehearsal", "with": {}, "outputs": {}, "inputs": {}}
+    context = {"variables": {}, "outputs": {}, "named_outputs": {}, "inputs": {}}
+    requests = "".join(
+        json.dumps({"jsonrpc": "2.0", "id": method, "method": method, "params": params}) + "\n"
+        for method, params in (
+            ("open", {"search": [], "toolchain": [], "run_id": "rehearsal", "environment": None}),
+            ("load", {**uses, "config": {}, "secrets": {},
+                      "capability": {"kind": "python", "spec": "charter_rehearsal:Rehearsal"}}),
+            ("depend", {}), ("setup", uses), ("execute", {**uses, "step": step, "context": context}),
+            ("teardown", uses), ("finish", {})))
+    try:
+        for _ in range(REHEARSALS):
+            (reading, asking), (answered, answering) = os.pipe(), os.pipe()
+            os.write(asking, requests.encode())
+            os.close(asking)
+            asyncio.run(Bridge(reading, answering).serve())
+            for descriptor in (reading, answered, answering):
+                os.close(descriptor)
+    finally:
+        del sys.modules[module.__name__]
 
 
 class Nursery:
@@ -559,10 +609,11 @@ class Nursery:
     def __init__(self, asked, program, origin, environment):
         import fcntl
         import resource
+        import select
         import signal
         import socket
 
-        self._fcntl, self._signal, self._socket = fcntl, signal, socket
+        self._fcntl, self._select, self._signal, self._socket = fcntl, select, signal, socket
         # Those that a guardian attends to; it has to hear of them from its birth on.
         self._attended = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT,
                           signal.SIGCHLD, signal.SIGRTMIN + 1]
@@ -571,9 +622,11 @@ class Nursery:
         self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         self._origin = origin
         self._environment = environment
+        # Of those that become another program at once: the C library's own, when there is one to be
+        # had, does not make them what an interpreter has to be after a fork.
+        self._fork = os.fork
         signal.signal(signal.SIGCHLD, self._reap)
         gc.freeze()  # what is shared with the children is not written to
-        gc.enable()
 
     def _high(self, descriptor):
         """The same file where it is in nobody's way, and not for other programs."""
@@ -588,48 +641,78 @@ class Nursery:
                 pass
 
     def serve(self):
-        """Returns in each new interpreter, with the descriptors of its conversation."""
+        """Returns in each new interpreter, with the descriptors of its conversation. Whoever asks
+        goes before what has to be made ready."""
+        chores = self._chores()
         while True:
+            if chores is not None and not self._is_asked():
+                chores = chores if next(chores, False) else None
+                continue
             asked, descriptors, *_ = self._socket.recv_fds(self._asked, 1, 1)
             if not asked or len(descriptors) != 1:
                 os._exit(0)
-            run = self._high(descriptors[0])
             # Nor is a child that ends at once reaped before there is a pidfd for it.
             self._signal.pthread_sigmask(self._signal.SIG_BLOCK, self._attended)
-            guardian = os.fork()
-            if guardian == 0:
-                return self._guard(run)
+            guardian, conversation = self._fork_worker(self._high(descriptors[0]))
+            if conversation is not None:
+                return conversation
             process = os.pidfd_open(guardian)
             self._signal.pthread_sigmask(self._signal.SIG_UNBLOCK, self._attended)
             self._socket.send_fds(self._asked, [str(guardian).encode()], [process])
             os.close(process)
-            os.close(run)
 
-    def _guard(self, run):
-        guardian = os.getpid()
-        os.setsid()
-        self._signal.signal(self._signal.SIGCHLD, self._signal.SIG_DFL)
+    def _is_asked(self):
+        return bool(self._select.select([self._asked], [], [], 0)[0])
+
+    def _chores(self):
+        """One after the other: what makes the workers after the first faster."""
+        with contextlib.suppress(Exception):
+            import ctypes
+
+            self._fork = ctypes.PyDLL(None).fork
+        yield True
+        for module in FURTHER:
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+            yield True
+        with contextlib.suppress(Exception):
+            rehearse()
+        gc.collect()
+        gc.freeze()
+
+    def _fork_worker(self, run):
+        """The guardian's pid, and nothing; in the interpreter its conversation.
+
+        Descriptors are made before the first fork, for a page that is written to after it is
+        copied."""
         mine, engines = (
             self._high(end.detach()) for end in
             self._socket.socketpair(self._socket.AF_UNIX, self._socket.SOCK_SEQPACKET))
-        engine = os.fork()
-        if engine == 0:
-            return self._conduct(guardian, engines)
-        return self._become(["standby", str(engine), self._origin],
-                            {self.RUN: run, self.ENGINE: mine})
-
-    def _conduct(self, guardian, run):
         reading, requests = map(self._high, os.pipe())
         answers, writing = map(self._high, os.pipe())
+        guardian = self._fork()
+        if guardian < 0:
+            raise OSError("fork failed")
+        if guardian > 0:
+            for descriptor in (run, mine, engines, reading, requests, answers, writing):
+                os.close(descriptor)
+            return guardian, None
+        guardian = os.getpid()
+        os.setsid()
+        engine = self._fork()
+        if engine != 0:
+            self._become(["standby", str(engine), self._origin],
+                         {self.RUN: run, self.ENGINE: mine})
         interpreter = os.fork()
-        if interpreter == 0:
-            return self._converse(reading, writing)
-        return self._become(["standby-engine", str(guardian), str(interpreter), self._origin],
-                            {self.RUN: run, self.REQUESTS: requests, self.ANSWERS: answers})
+        if interpreter != 0:
+            self._become(["standby-engine", str(guardian), str(interpreter), self._origin],
+                         {self.RUN: engines, self.REQUESTS: requests, self.ANSWERS: answers})
+        return 0, self._converse(reading, writing)
 
     def _converse(self, reading, writing):
         """As if it had been started by the engine: see worker/spawn.h."""
         os.setsid()
+        self._signal.signal(self._signal.SIGCHLD, self._signal.SIG_DFL)
         self._asked.detach()
         os.dup2(reading, 3, inheritable=False)
         os.dup2(writing, 4, inheritable=False)
