@@ -83,13 +83,17 @@ class Scene:
         (self.project / "charter.yml").write_text(
             "name: bench\ncapabilities: {echo: {python: 'echo:Echo'}}\n")
         (self.project / "echo.py").write_text(INTEGRATION)
-        # What `charter install` leaves.
+        # What `charter install` leaves: an environment that does not look into the interpreter's own
+        # packages, which may be any number.
         venv = self.project / ".charter/.venv"
         (venv / "bin").mkdir(parents=True)
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        (venv / "lib" / version / "site-packages").mkdir(parents=True)
         python = Path(sys.executable).resolve()
         (venv / "bin/python").symlink_to(python)
         (venv / "pyvenv.cfg").write_text(
-            f"home = {python.parent}\nversion = {platform.python_version()}\n")
+            f"home = {python.parent}\ninclude-system-site-packages = false\n"
+            f"version = {platform.python_version()}\n")
         (self.project / ".charter/install-state.json").write_text('{"requirements": []}')
         os.sync()
 

@@ -75,7 +75,8 @@ std::string interpreter() {
 
 void write_settings(const std::string& environment) {
   write_file(environment + "/pyvenv.cfg",
-             "home = " + fs::path(interpreter()).parent_path().string() + "\nversion = 3.11.2\n");
+             "home = " + fs::path(interpreter()).parent_path().string() +
+                 "\ninclude-system-site-packages = false\nversion = 3.11.2\n");
 }
 
 // An environment with the reference's packages; in the project, where a sandbox leaves it visible.

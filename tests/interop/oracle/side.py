@@ -46,7 +46,8 @@ class Side:
         python = Path(sys.executable).resolve()
         (venv / "bin/python").symlink_to(python)
         version = ".".join(map(str, sys.version_info[:3]))
-        (venv / "pyvenv.cfg").write_text(f"home = {python.parent}\nversion = {version}\n")
+        (venv / "pyvenv.cfg").write_text(f"home = {python.parent}\ninclude-system-site-packages = false\n"
+                                        f"version = {version}\n")
         (self.project / ".charter/install-state.json").write_text('{"requirements": []}')
         for path, text in {**WORLDS[self._world], **documents}.items():
             file = self.project / path

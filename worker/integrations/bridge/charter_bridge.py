@@ -605,6 +605,7 @@ class Nursery:
     """
 
     RUN, REQUESTS, ANSWERS, ENGINE = 5, 6, 7, 6  # as worker/standby.h has them
+    PAUSE = 0.05  # seconds, that most runs take
 
     def __init__(self, asked, program, origin, environment):
         import fcntl
@@ -642,11 +643,12 @@ class Nursery:
 
     def serve(self):
         """Returns in each new interpreter, with the descriptors of its conversation. Whoever asks
-        goes before what has to be made ready."""
-        chores = self._chores()
+        goes before what has to be made ready, and the first run has the processors for itself."""
+        chores, pause = self._chores(), self.PAUSE
         while True:
-            if chores is not None and not self._is_asked():
+            if chores is not None and not self._is_asked(pause):
                 chores = chores if next(chores, False) else None
+                pause = 0
                 continue
             asked, descriptors, *_ = self._socket.recv_fds(self._asked, 1, 1)
             if not asked or len(descriptors) != 1:
@@ -661,8 +663,9 @@ class Nursery:
             self._socket.send_fds(self._asked, [str(guardian).encode()], [process])
             os.close(process)
 
-    def _is_asked(self):
-        return bool(self._select.select([self._asked], [], [], 0)[0])
+    def _is_asked(self, seconds):
+        """Within that time."""
+        return bool(self._select.select([self._asked], [], [], seconds)[0])
 
     def _chores(self):
         """One after the other: what makes the workers after the first faster."""
