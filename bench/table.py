@@ -17,6 +17,18 @@ def render_limits(limits: dict) -> str:
     return aligned([("this machine", "")] + [(name, number(v)) for name, v in limits.items()])
 
 
+def render_durable(figures: dict) -> str:
+    """What throughput is left with the daemon's one mode, in which whatever was answered or
+    delivered is on disk."""
+    rows = [("throughput", "ours, synced", "reference, never synced", "ratio")]
+    for name, sides in figures.items():
+        if "/s" not in name:
+            continue
+        rows.append((name, cells(sides.get("ours"))[0], cells(sides.get("reference"))[0],
+                     times(better(name, sides))))
+    return aligned(rows) if len(rows) > 1 else ""
+
+
 def row(name: str, sides: dict) -> tuple:
     ratio = better(name, sides)
     goal, ours = GOALS.get(name), sides.get("ours")
