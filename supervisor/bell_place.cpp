@@ -20,7 +20,7 @@ namespace {
 
 constexpr const char* kOwner = "data";
 constexpr const char* kBell = "bell";
-constexpr std::size_t kMostAtOnce = 256;
+constexpr std::size_t kMostAtOnce = 64;
 
 ipc::UniqueFd open_at(int base, const char* name) {
   return ipc::UniqueFd(::openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -91,6 +91,8 @@ std::size_t BellPlace::remove_abandoned() const {
   const ipc::DirectoryStream listing = ipc::open_directory(base);
   if (!listing) return 0;
   const int at = ::dirfd(listing.get());
+  // One at a time: daemons often end together.
+  if (::flock(at, LOCK_EX | LOCK_NB) != 0) return 0;
   std::size_t removed = 0;
   while (const dirent* entry = ::readdir(listing.get())) {
     const std::string name = entry->d_name;
