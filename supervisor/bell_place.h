@@ -21,10 +21,9 @@ class BellPlace {
   [[nodiscard]] const std::string& directory() const { return directory_; }
   [[nodiscard]] std::string bell() const { return directory_ + "/bell"; }
 
-  // Removes those beside it that are nobody's any more, a few dozen at once and only
-  // where nobody else is about it. What is another
-  // user's, names no data directory, or one that is there or cannot be seen, stays. Returns how
-  // many.
+  // Removes those beside it that are nobody's any more, a few dozen at once and only where nobody
+  // else is about it. What is another user's, names no data directory, or one that is there or
+  // cannot be seen, stays. Returns how many.
   std::size_t remove_abandoned() const;
 
  private:

@@ -356,7 +356,9 @@ void Conductor::frames_read(const RunPtr& run) {
   if (last == Last::paused || last == Last::terminal) {
     if (run->progress.end > burst.began_at) run->state = RunState::ending;
   }
-  if (is_terminal(run->wire) && !run->delivery.visible) {
+  // A worker that was adopted before its first frame has not been launched by this supervisor.
+  const bool begun = burst.adopted && run->started_burst;
+  if ((begun || is_terminal(run->wire)) && !run->delivery.visible) {
     run->delivery.visible = true;
     hooks_.announce(run);
   }

@@ -291,6 +291,22 @@ TEST_F(ConductorTest, RunWhoseWorkerDiedWithoutASupervisorIsLost) {
   EXPECT_EQ(endings("hang"), 1U);
 }
 
+// The gateway would hear of its events before it hears of the run.
+TEST_F(ConductorTest, AdoptedRunIsAnnouncedWhenItsFirstFrameIsRead) {
+  const std::string late = layout_->data_dir() + "/late";
+  std::ofstream(late).close();
+  life_->accept("late");
+  ASSERT_TRUE(life_->until([&] { return life_->find("late")->burst != nullptr; }));
+  restart();
+  ASSERT_EQ(life_->find("late")->state, RunState::executing);
+  std::filesystem::remove(late);
+  ASSERT_TRUE(life_->until([&] { return life_->find("late")->progress.next_seq == 1; }));
+  EXPECT_THAT(life_->announced, ElementsAre("late running"));
+  EXPECT_TRUE(life_->find("late")->delivery.visible);
+  EXPECT_EQ(life_->cancel("late"), std::nullopt);
+  expect_end("late", WireStatus::cancelled);
+}
+
 TEST_F(ConductorTest, QueueAndItsOrderSurviveARestart) {
   begin(1);
   life_->accept("hang");

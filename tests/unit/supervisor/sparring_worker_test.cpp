@@ -3,9 +3,9 @@
 //   complete…   one step, completed
 //   pause…      waits at a gate; approved, it completes
 //   hang…       stays inside its first step until it is asked to end
-//   silent…     dies before its first frame
-//   early…      dies before its first step
-//   inside…     dies inside a step
+//   late…       the same, but that its first frame waits until there is no file `late` beside the
+//   bell silent…     dies before its first frame early…      dies before its first step inside…
+//   dies inside a step
 // Mode `project` writes one terminal event with the job's reason or cancellation.
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -36,13 +36,14 @@ class SparringWorker {
 
   int run() {
     if (starts_with("silent")) return 3;
+    if (starts_with("late")) wait();
     open();
     if (starts_with("early")) return 3;
     if (job_.cause == "resume") {
       event("GateDecisionEvent", "gate", ",\"approved\":true");
     }
     begin_step();
-    if (starts_with("hang")) return hang();
+    if (starts_with("hang") || starts_with("late")) return hang();
     if (starts_with("inside")) ::raise(SIGKILL);
     event("StepCompleteEvent", "a");
     put(ipc::Checkpoint{"a", "{}", "", 0});
@@ -75,6 +76,12 @@ class SparringWorker {
   void event(const std::string& kind, const std::string& step, const std::string& more = "") {
     put(ipc::Event{job_.run_id, seq_++, kind, step, job_.pauses, false,
                    "{\"kind\":\"" + kind + "\"" + more + "}"});
+  }
+  void wait() const {
+    const std::string file = job_.doorbell.substr(0, job_.doorbell.rfind('/')) + "/late";
+    const timespec slice{0, 5'000'000};
+    const pid_t test = ::getppid();
+    while (::access(file.c_str(), F_OK) == 0 && ::getppid() == test) ::nanosleep(&slice, nullptr);
   }
   void open() {
     put(ipc::Opened{job_.run_id, job_.burst, job_.cause, ::getpid(), *ipc::start_time(::getpid()),
