@@ -213,7 +213,8 @@ async def the_live_stream_is_that_of_the_json_and_of_the_journal(scene: Scene) -
     gateway = scene.gateway
     assert gateway.offers == [PROTOCOL], gateway.offers
     hello = gateway.of_kind("register")[0]
-    assert hello == {"version": 1, "workerId": "reader", "maxRuns": 4, "activeRuns": []}, hello
+    assert hello == {"version": 1, "workerId": "reader", "maxRuns": 4, "activeRuns": [],
+                     "tellsOutput": True}, hello
     for workflow in ("hello", "many"):
         await scene.run(workflow, workflow)
         # While the run goes on: what is there of it, and what follows.
