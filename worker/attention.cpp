@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kOwn = 2;  // signals and chores
 constexpr std::int64_t kLongestWaitMs = 3'600'000;
+constexpr int kMostParts = 32;  // of 64 KiB at most; a pipe holds a MiB
 
 bool asks_to_end(std::uint32_t signal) {
   return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT;
@@ -75,6 +76,18 @@ void Attention::empty(std::span<pollfd> entries) {
       listener_->overhear(entry.fd, {buffer.data(), static_cast<std::size_t>(got)});
     }
     if (got <= 0) entry.fd = -1;
+  }
+}
+
+// What was written behind the last look, by who has ended since. Nobody else should hold the other
+// end; whoever does is not listened to for ever.
+void Attention::drain(std::span<pollfd> entries) {
+  for (int part = 0; part < kMostParts; ++part) {
+    const auto set = gather(entries);
+    const int ready = ::poll(set.data(), set.size(), 0);
+    spread(entries, ready);
+    if (ready <= 0) return;
+    empty(entries);
   }
 }
 
@@ -149,6 +162,7 @@ void Attention::stand_down(std::span<pollfd> entries) {
       if (asks_to_end(info.ssi_signo) && ::getppid() != guardian_) end_as_orphan();
     }
   }
+  drain(entries);
   if (listener_ != nullptr) listener_->finish();
   ::_exit(kExitStopped);
 }

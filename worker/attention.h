@@ -71,6 +71,7 @@ class Attention {
   void empty(std::span<pollfd> entries);
 
  private:
+  void drain(std::span<pollfd> entries);
   std::span<pollfd> gather(std::span<pollfd> entries);
   void spread(std::span<pollfd> entries, int ready);
   bool attend(std::span<pollfd> entries);
