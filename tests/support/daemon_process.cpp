@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "tests/support/hand_off_client.h"
+#include "tests/support/standstill.h"
 
 namespace charter::tests {
 namespace {
@@ -85,7 +86,9 @@ void DaemonProcess::start() {
 milliseconds DaemonProcess::stop() {
   const auto start = Clock::now();
   child_.signal(SIGTERM);
-  if (!child_.wait(kSoon)) throw std::runtime_error("the daemon did not stop:\n" + log());
+  if (!child_.wait(kSoon)) {
+    throw std::runtime_error("the daemon did not stop:\n" + log() + standstill_of(child_.pid()));
+  }
   return since(start);
 }
 
