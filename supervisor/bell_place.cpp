@@ -85,7 +85,7 @@ ipc::Result<BellPlace> BellPlace::take(const ipc::Layout& layout) {
   return BellPlace(std::move(*directory), std::move(held));
 }
 
-std::size_t BellPlace::remove_abandoned() const {
+std::size_t BellPlace::remove_abandoned(std::chrono::milliseconds longest) const {
   const std::size_t slash = directory_.rfind('/');
   const std::string base = directory_.substr(0, slash);
   const ipc::DirectoryStream listing = ipc::open_directory(base);
@@ -93,8 +93,10 @@ std::size_t BellPlace::remove_abandoned() const {
   const int at = ::dirfd(listing.get());
   // One at a time: daemons often end together.
   if (::flock(at, LOCK_EX | LOCK_NB) != 0) return 0;
+  const auto deadline = std::chrono::steady_clock::now() + longest;
   std::size_t removed = 0;
   while (const dirent* entry = ::readdir(listing.get())) {
+    if (std::chrono::steady_clock::now() >= deadline) break;
     const std::string name = entry->d_name;
     if (std::string_view(directory_).substr(slash + 1) == name || !is_abandoned(at, name)) continue;
     if (remove_one(at, name) && ++removed == kMostAtOnce) break;

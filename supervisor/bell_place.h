@@ -4,6 +4,7 @@
 // directory is gone and that nobody holds may remove it.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "ipc/error.h"
@@ -22,9 +23,9 @@ class BellPlace {
   [[nodiscard]] std::string bell() const { return directory_ + "/bell"; }
 
   // Removes those beside it that are nobody's any more, a few dozen at once and only where nobody
-  // else is about it. What is another user's, names no data directory, or one that is there or
-  // cannot be seen, stays. Returns how many.
-  std::size_t remove_abandoned() const;
+  // else is about it; begins with none once it has taken `longest`. What is another user's, names
+  // no data directory, or one that is there or cannot be seen, stays. Returns how many.
+  std::size_t remove_abandoned(std::chrono::milliseconds longest) const;
 
  private:
   BellPlace(std::string directory, ipc::UniqueFd held)

@@ -31,6 +31,8 @@ namespace charter::supervisor {
 namespace {
 
 constexpr std::chrono::seconds kStatusInterval{2};
+// Who ends is waited for, and on a busy machine or disk each removal can take a second.
+constexpr std::chrono::milliseconds kLongestTidying{100};
 
 // Seconds as Python shows a float: 5.0, 0.25.
 std::string seconds(std::chrono::milliseconds time) {
@@ -264,7 +266,7 @@ ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
                   std::move(*socket), manager);
   if (auto served = service.serve_metrics(options.metrics); !served) return served.error();
   service.run(std::move(*doorbell), options.socket_path);
-  (void)bells->remove_abandoned();
+  (void)bells->remove_abandoned(kLongestTidying);
   return {};
 }
 

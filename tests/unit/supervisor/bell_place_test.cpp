@@ -15,6 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::chrono::milliseconds kEnough{20'000};
+
 class BellPlaceTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -60,11 +62,11 @@ TEST_F(BellPlaceTest, OfAProjectThatIsGoneIsRemoved) {
   const std::string there = left_by("there");
   remove_project("gone");
   const BellPlace mine = daemon_of("mine");
-  EXPECT_EQ(mine.remove_abandoned(), 1U);
+  EXPECT_EQ(mine.remove_abandoned(kEnough), 1U);
   EXPECT_FALSE(fs::exists(gone));
   EXPECT_TRUE(fs::exists(there + "/bell"));
   EXPECT_TRUE(fs::exists(mine.bell()));
-  EXPECT_EQ(mine.remove_abandoned(), 0U);
+  EXPECT_EQ(mine.remove_abandoned(kEnough), 0U);
 }
 
 TEST_F(BellPlaceTest, OfADaemonThatLivesStaysWhenItsProjectIsGone) {
@@ -73,11 +75,11 @@ TEST_F(BellPlaceTest, OfADaemonThatLivesStaysWhenItsProjectIsGone) {
     const BellPlace other = daemon_of("other");
     remove_project("other");
     remove_project("mine");
-    EXPECT_EQ(mine.remove_abandoned(), 0U);
+    EXPECT_EQ(mine.remove_abandoned(kEnough), 0U);
     EXPECT_TRUE(fs::exists(other.bell()));
     EXPECT_TRUE(fs::exists(mine.bell()));
   }
-  EXPECT_EQ(mine.remove_abandoned(), 1U);
+  EXPECT_EQ(mine.remove_abandoned(kEnough), 1U);
 }
 
 TEST_F(BellPlaceTest, ThatSaysNothingOrSomethingElseStays) {
@@ -93,16 +95,25 @@ TEST_F(BellPlaceTest, ThatSaysNothingOrSomethingElseStays) {
   std::ofstream(full + "/something of somebody") << "";
   fs::create_directory(base + "/other");
   fs::create_symlink(old, base + "/link");
-  EXPECT_EQ(mine.remove_abandoned(), 0U);
+  EXPECT_EQ(mine.remove_abandoned(kEnough), 0U);
   for (const auto& path : {old, lying, full, base + "/other", base + "/link"}) {
     EXPECT_TRUE(fs::exists(path)) << path;
   }
 }
 
+TEST_F(BellPlaceTest, StaysWhenThereIsNoTimeForIt) {
+  const std::string gone = left_by("gone");
+  remove_project("gone");
+  const BellPlace mine = daemon_of("mine");
+  EXPECT_EQ(mine.remove_abandoned(std::chrono::milliseconds(0)), 0U);
+  EXPECT_TRUE(fs::exists(gone + "/bell"));
+  EXPECT_EQ(mine.remove_abandoned(kEnough), 1U);
+}
+
 TEST_F(BellPlaceTest, IsMadeAnewWhereItWasRemoved) {
   const std::string directory = left_by("again");
   remove_project("again");
-  EXPECT_EQ(daemon_of("mine").remove_abandoned(), 1U);
+  EXPECT_EQ(daemon_of("mine").remove_abandoned(kEnough), 1U);
   EXPECT_EQ(daemon_of("again").directory(), directory);
   EXPECT_TRUE(fs::is_symlink(directory + "/data"));
 }
