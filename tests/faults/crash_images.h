@@ -156,6 +156,8 @@ class CrashImages : public ::testing::Test {
     for (const char* run : {"r0", "gated", "held", "bad", "r1", "r2"}) {
       ASSERT_TRUE(reaches_state(socket, run, "finished")) << run << "\n" << daemon.log();
     }
+    // An end that is only on disk is told by the next daemon, which this trace would not show.
+    ASSERT_TRUE(eventually(kRunTime, [&] { return all_over(socket, 0); })) << daemon.log();
     (void)daemon.stop();
     ASSERT_EQ(unlink(hold().c_str()), 0);
     for (const char* run : {"r0", "gated", "held", "bad", "r1", "r2"}) runs_.emplace_back(run);
