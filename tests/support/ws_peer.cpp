@@ -47,6 +47,11 @@ WsRecord WsPeer::record() const {
   return record_;
 }
 
+bool WsPeer::upgraded() const {
+  const std::lock_guard lock(mutex_);
+  return record_.upgraded;
+}
+
 void WsPeer::send(std::string bytes) {
   {
     const std::lock_guard lock(mutex_);

@@ -24,6 +24,7 @@ class WsPeer {
   WsPeer& operator=(const WsPeer&) = delete;
 
   [[nodiscard]] WsRecord record() const;
+  [[nodiscard]] bool upgraded() const;
   void send(std::string bytes);
   // Ends the connection once everything before has been sent.
   void end();

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <stdexcept>
@@ -115,7 +116,7 @@ std::size_t WsServer::connections() const {
 std::size_t WsServer::upgrades() const {
   const std::lock_guard lock(mutex_);
   std::size_t count = 0;
-  for (const auto& peer : peers_) count += peer->record().upgraded ? 1 : 0;
+  for (const auto& peer : peers_) count += peer->upgraded() ? 1 : 0;
   return count;
 }
 
@@ -152,6 +153,14 @@ void WsServer::send_raw(std::string bytes) { newest()->send(std::move(bytes)); }
 
 void WsServer::send_close(std::uint16_t code, std::string_view reason) {
   send_raw(frame_bytes({true, 0, WsOpcode::close, false, close_payload(code, reason)}));
+}
+
+void WsServer::send_ping(std::string_view payload) {
+  const std::lock_guard lock(mutex_);
+  const auto upgraded = std::find_if(peers_.rbegin(), peers_.rend(),
+                                     [](const auto& peer) { return peer->upgraded(); });
+  if (upgraded == peers_.rend()) return;
+  (*upgraded)->send(frame_bytes({true, 0, WsOpcode::ping, false, std::string(payload)}));
 }
 
 void WsServer::end() { newest()->end(); }

@@ -95,6 +95,9 @@ class WsServer {
   void send_binary(std::string_view bytes);
   void send_raw(std::string bytes);
   void send_close(std::uint16_t code, std::string_view reason);
+  // To the newest that was upgraded, to nobody while there is none: before that any byte would be
+  // taken for a part of the answer to the upgrade.
+  void send_ping(std::string_view payload);
   // Without a close frame: in order (FIN), or with a reset.
   void end();
   void reset();
