@@ -11,7 +11,8 @@ namespace charter::supervisor {
 
 class FreshJournals::Group final : public DiskJob {
  public:
-  Group(FreshJournals& journals, std::vector<RunPtr> runs) : journals_(journals) {
+  Group(FreshJournals& journals, std::vector<RunPtr> runs)
+      : journals_(journals), disk_(journals.disk_) {
     directory_ = journals.layout_.journals_dir();
     for (RunPtr& run : runs) {
       std::string path = journals.layout_.journal(run->id);
@@ -19,7 +20,10 @@ class FreshJournals::Group final : public DiskJob {
     }
   }
   void work() override {
-    for (Entry& entry : entries_) entry.journal = ipc::create_journal(entry.path);
+    for (Entry& entry : entries_) {
+      if (disk_.ending()) return;  // recovery makes them
+      entry.journal = ipc::create_journal(entry.path);
+    }
     if (auto synced = ipc::sync_directory(directory_); !synced) {
       for (Entry& entry : entries_) entry.journal = synced.error();
     }
@@ -37,6 +41,7 @@ class FreshJournals::Group final : public DiskJob {
     ipc::Result<ipc::UniqueFd> journal;
   };
   FreshJournals& journals_;
+  const SyncThread& disk_;
   std::string directory_;
   std::vector<Entry> entries_;
 };

@@ -1,7 +1,9 @@
 #include "supervisor/sync_thread.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <csignal>
+#include <iterator>
 #include <utility>
 
 #include "supervisor/short_slices.h"
@@ -42,15 +44,23 @@ void SyncThread::loop() {
     {
       std::unique_lock lock(mutex_);
       arrived_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
-      if (waiting_.empty()) return;
+      if (ending_) return;
       group.swap(waiting_);
     }
     for (auto& job : group) {
       job->work();
+      // It may have left something out.
+      if (ending_) return keep_rest(std::move(group));
       hand_back(std::move(job));
     }
     group.clear();
   }
+}
+
+// They are destroyed with this, not on the thread.
+void SyncThread::keep_rest(std::vector<std::unique_ptr<DiskJob>> group) {
+  const std::lock_guard lock(mutex_);
+  std::ranges::move(group, std::back_inserter(waiting_));
 }
 
 void SyncThread::hand_back(std::unique_ptr<DiskJob> job) {

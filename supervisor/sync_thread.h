@@ -3,6 +3,7 @@
 // nothing else.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <condition_variable>
 #include <memory>
@@ -24,12 +25,16 @@ class SyncThread {
  public:
   // `executor`: of the event loop, on which done() is called.
   explicit SyncThread(boost::asio::any_io_executor executor);
-  // Does what was submitted, then ends; done() is not called any more.
+  // Waits for the piece of work under way; what has not begun is dropped, as if the daemon had been
+  // killed. done() is not called any more.
   ~SyncThread();
   SyncThread(const SyncThread&) = delete;
   SyncThread& operator=(const SyncThread&) = delete;
 
   void submit(std::unique_ptr<DiskJob> job);
+
+  // Whether nobody waits for more: work of many parts may leave out the rest. On any thread.
+  [[nodiscard]] bool ending() const { return ending_; }
 
   // The same from two callables.
   template <class Work, class Done>
@@ -51,13 +56,14 @@ class SyncThread {
   };
 
   void loop();
+  void keep_rest(std::vector<std::unique_ptr<DiskJob>> group);
   void hand_back(std::unique_ptr<DiskJob> job);
 
   boost::asio::any_io_executor executor_;
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::vector<std::unique_ptr<DiskJob>> waiting_;
-  bool ending_ = false;
+  std::atomic<bool> ending_ = false;  // set with the mutex held
   std::thread thread_;
 };
 

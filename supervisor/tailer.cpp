@@ -135,7 +135,7 @@ void Tailer::take(const RunPtr& run, const ipc::JournalFrame& frame, std::uint64
 // share with it.
 class Tailer::Group final : public DiskJob {
  public:
-  Group(Tailer& tailer, std::vector<RunPtr> runs) : tailer_(tailer) {
+  Group(Tailer& tailer, std::vector<RunPtr> runs) : tailer_(tailer), disk_(tailer.disk_) {
     entries_.reserve(runs.size());
     for (RunPtr& run : runs) {
       entries_.push_back({run, run->burst->journal, run->progress, {}, {}});
@@ -143,6 +143,7 @@ class Tailer::Group final : public DiskJob {
   }
   void work() override {
     for (Entry& entry : entries_) {
+      if (disk_.ending()) return;  // the next daemon syncs what it tells
       const auto begun = std::chrono::steady_clock::now();
       const int journal = entry.journal->get();
       if (::fdatasync(journal) != 0) {
@@ -171,6 +172,7 @@ class Tailer::Group final : public DiskJob {
     std::chrono::steady_clock::duration took{};
   };
   Tailer& tailer_;
+  const SyncThread& disk_;
   std::vector<Entry> entries_;
 };
 

@@ -1,6 +1,7 @@
 // Who tells a daemon to stop waits for it: tidying up for others is no reason to be late.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "ipc/short_name.h"
@@ -40,6 +41,50 @@ TEST(SlowEnd, DaemonDoesNotStayToRemoveWhatOthersLeft) {
   // It had begun: the calls were slow, and the next daemon that ends goes on.
   EXPECT_LT(entries(), kAbandoned + 1);
   EXPECT_GT(entries(), 1);
+}
+
+// The syncs of many journals are one piece of work: nobody waits for what is left of it, since it
+// would not be told any more.
+int runs_in_state(const std::string& socket, const std::string& state) {
+  const auto lines = control(socket, "list");
+  if (lines.empty()) return 0;
+  return static_cast<int>(std::ranges::count_if(
+      lines.back().at("runs").as_array(),
+      [&](const auto& run) { return text_of(run.as_object(), "state") == state; }));
+}
+
+TEST(SlowEnd, DaemonDoesNotStayToSyncWhatItWillNotTell) {
+  if (!Injection::possible()) GTEST_SKIP() << "strace is not installed";
+  constexpr int kRuns = 16;
+  const ProjectFixture project;
+  const std::string release = project.scratch("release");
+  project.add_workflow("held", hold_step("wait", release));
+  DaemonOptions options;
+  options.arguments = {"--max-runs", std::to_string(kRuns)};
+  DaemonProcess daemon(project, options);
+  const auto each = [](const auto& act) {
+    for (int i = 0; i < kRuns; ++i) act("r" + std::to_string(i));
+  };
+  each([&](const std::string& run) {
+    ASSERT_TRUE(hand_off(daemon.socket(), {run, "held", project.plan("held"), {}, {}, nullptr}).ok);
+  });
+  each([&](const std::string& run) {
+    ASSERT_TRUE(reaches_state(daemon.socket(), run, "executing"));
+  });
+  {
+    const Injection slow(daemon.pid(), "fdatasync", "delay_enter=1500000", "1+");
+    write_file(release, "");
+    each([&](const std::string& run) {
+      ASSERT_TRUE(eventually(kSoon, [&] { return project.processes_of(run).empty(); }));
+    });
+    // The first alone; then all others together.
+    ASSERT_TRUE(eventually(kSoon, [&] { return runs_in_state(daemon.socket(), "finished") > 0; }));
+    EXPECT_LT(daemon.stop(), kInTime);
+  }
+  daemon.start();
+  each([&](const std::string& run) {
+    EXPECT_TRUE(reaches_state(daemon.socket(), run, "finished"));
+  });
 }
 
 }  // namespace
