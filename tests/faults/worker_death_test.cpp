@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
 
 #include "tests/support/process_table.h"
 #include "tests/support/run_processes.h"
@@ -95,6 +99,49 @@ INSTANTIATE_TEST_SUITE_P(
         Victim{"GuardianKillWithoutADaemon", true, false, SIGKILL, "lost: ", true},
         Victim{"BothKillWithoutADaemon", true, true, SIGKILL, "lost: ", true}),
     [](const auto& each) { return each.param.name; });
+
+#if defined(__x86_64__)
+// Has a process of one thread call _exit(code) at its next system call. False: it may not be
+// traced.
+bool make_exit(pid_t pid, int code) {
+  int status = 0;
+  if (ptrace(PTRACE_ATTACH, pid, nullptr, nullptr) != 0) return false;
+  if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status)) return false;
+  // What it waited in is begun anew, and so it stops at the beginning of a call.
+  if (ptrace(PTRACE_SYSCALL, pid, nullptr, nullptr) != 0) return false;
+  if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status)) return false;
+  user_regs_struct registers{};
+  if (ptrace(PTRACE_GETREGS, pid, nullptr, &registers) != 0) return false;
+  registers.orig_rax = SYS_exit_group;
+  registers.rdi = static_cast<decltype(registers.rdi)>(code);
+  if (ptrace(PTRACE_SETREGS, pid, nullptr, &registers) != 0) return false;
+  return ptrace(PTRACE_DETACH, pid, nullptr, nullptr) == 0;
+}
+
+// A code that none of its own ways out has, as a library or a sanitizer would leave with.
+TEST(WorkerDeathByItsOwnExit, EndsTheRunOnceWithTheCode) {
+  Started scene;
+  scene.project.add_workflow("w", shell_step("before", "true") + shell_step("open", "sleep 1000"));
+  for (const bool daemon_down : {false, true}) {
+    const std::string id = daemon_down ? "unwatched" : "watched";
+    ASSERT_TRUE(scene.run(id, "w").ok);
+    ASSERT_TRUE(eventually(kSoon, [&] { return scene.gateway.events(id).size() == 3; }));
+    const pid_t engine = engine_of(scene.daemon.socket(), id);
+    if (daemon_down) scene.daemon.kill();
+    if (!make_exit(engine, 7)) GTEST_SKIP() << "the engine may not be traced here";
+    EXPECT_TRUE(eventually(kSoon, [&] { return scene.project.processes_of(id).empty(); }));
+    if (daemon_down) scene.daemon.start();
+    EXPECT_EQ(scene.gateway.wait_for_end(id), "RunFailedEvent");
+    EXPECT_THAT(scene.gateway.event_kinds(id),
+                ElementsAre("StepStartEvent", "StepCompleteEvent", "StepStartEvent",
+                            "StepFailedEvent", "RunFailedEvent"));
+    for (const std::size_t at : {3, 4}) {
+      EXPECT_EQ(text_of(scene.gateway.events(id)[at], "error"), "worker died: exit code 7");
+    }
+    EXPECT_EQ(scene.gateway.order_faults(id), "");
+  }
+}
+#endif
 
 // An integration is being set up; no step has begun.
 TEST(WorkerDeathBeforeItsFirstStep, EndsTheRunOnceWithItsCause) {
