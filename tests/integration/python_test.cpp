@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 
@@ -17,6 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+constexpr std::chrono::seconds kAMinute{60};
 
 constexpr std::string_view kModule = R"(
 import os, subprocess, sys, time
@@ -378,6 +381,17 @@ TEST_F(PythonRuns, IdleNurseryAndWorkersEndAtTerm) {
   ASSERT_TRUE(stands_by());
   ::kill(nursery(), SIGTERM);
   EXPECT_TRUE(eventually(kSoon, [this] { return workers().empty(); }));
+  says("next", "one");
+}
+
+// The default suite has what follows the deadline, IdleNurseryAndWorkersEndAtTerm.
+class LongPythonRuns : public PythonRuns {};
+
+TEST_F(LongPythonRuns, InterpreterLeavesWithinAMinuteOfIdleness) {
+  says("first", "one");
+  ASSERT_TRUE(stands_by());
+  ASSERT_NE(nursery(), 0);
+  EXPECT_TRUE(eventually(kAMinute, [this] { return nursery() == 0 && workers().empty(); }));
   says("next", "one");
 }
 
