@@ -56,6 +56,7 @@ class Setting:
 
     protocol: str = "json"  # which the recorder chooses where it is offered
     max_runs: int = 4
+    arguments: tuple[str, ...] = ()  # more of them, for `start`
 
 
 class Scene:
@@ -116,7 +117,7 @@ class Scene:
         command = [self.side.daemon, "start", "--project-path", self.project,
                    "--gateway", f"http://127.0.0.1:{self._port}", "--socket-path", self.socket,
                    "--worker-id", "bench", "--log-level", "error",
-                   "--max-runs", str(self._setting.max_runs)]
+                   "--max-runs", str(self._setting.max_runs), *self._setting.arguments]
         # Nor what would keep Python from keeping what it has compiled, which nobody's daemon has.
         environment = {k: v for k, v in os.environ.items()
                        if not k.startswith(("CHARTER_", "PYTHON"))}
@@ -186,13 +187,13 @@ class Scene:
     def wait_for_ends(self, prefix: str, runs: int) -> list[int]:
         return self.wait_for(self.record.ends, prefix, runs)
 
-    def run_ms(self, workflow: str, prefix: str) -> float:
+    def run_ms(self, workflow: str, prefix: str, capabilities: dict = CAPABILITIES) -> float:
         """One run, from its hand-off to its last event at the gateway. Only what has come since is
         looked at, so that looking takes no processor from what is measured."""
         since = len(self.record.lines)
         request = {"type": "start_run", "run_id": f"{prefix}-0", "workflow_id": workflow,
                    "workflow_path": str(self.project / "workflows" / workflow / "plan.yml"),
-                   "variables": {}, "capabilities": CAPABILITIES, "workflow_snapshot": None}
+                   "variables": {}, "capabilities": capabilities, "workflow_snapshot": None}
         begun = time.monotonic_ns()
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(self.socket)

@@ -107,9 +107,13 @@ Result<void> make_groups(const RunLimits& limits) {
   return done;
 }
 
+// A thread that moves itself alone, which only version 1 knows, need not wait until no process of
+// the host forks or ends: some milliseconds. Who moves itself has no other thread.
 Result<void> enter_groups(const RunLimits& limits, pid_t process) {
   for (const std::string& group : limits.groups()) {
-    if (auto done = put(group, {"cgroup.procs"}, std::to_string(process)); !done) return done;
+    auto done = process == 0 ? put(group, {"tasks", "cgroup.procs"}, "0")
+                             : put(group, {"cgroup.procs"}, std::to_string(process));
+    if (!done) return done;
   }
   return {};
 }

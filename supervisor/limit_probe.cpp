@@ -210,15 +210,6 @@ void LimitProbe::find(const std::string& controller, LimitState& limit) {
   limit.note = "cgroup v2: " + second + "; cgroup v1: " + first;
 }
 
-std::string LimitProbe::kill_base() {
-  if (tree_.unified.empty()) return {};
-  const std::string base = unified_base();
-  if (managed() && !marked_delegated(base)) return {};
-  ipc::RunLimits limits;
-  limits.kill_group = base + "/" + name_;
-  return attempt_(limits) ? base : std::string();
-}
-
 ipc::Result<void> LimitProbe::attempt(const std::string& controller, const std::string& base,
                                       std::uint64_t value) const {
   ipc::RunLimits limits;

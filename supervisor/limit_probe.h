@@ -15,8 +15,6 @@ class LimitProbe {
 
   // Fills base and means, or the note with why there are none.
   void find(const std::string& controller, LimitState& limit);
-  // Where groups of version 2 can be made, if only to end their members; empty: nowhere.
-  [[nodiscard]] std::string kill_base();
 
  private:
   // Empty, or why version 2 does not keep it.

@@ -99,7 +99,10 @@ RunLimits::RunLimits(const ipc::Layout& layout, const Wanted& wanted,
   if (wanted.memory > 0) probe.find("memory", memory_);
   if (wanted.pids > 0) probe.find("pids", pids_);
   if (wanted.cpu > 0) probe.find("cpu", cpu_);
-  kill_base_ = probe.kill_base();
+  // A group for that alone would cost each run the wait of entering it.
+  for (const LimitState* limit : {&memory_, &pids_, &cpu_}) {
+    if (limit->means == "cgroup v2") kill_base_ = limit->base;
+  }
   if (memory_.value > 0 && memory_.means.empty()) {
     memory_.means = "rlimit";
     memory_.note = "of each process alone, not of the run, since " + memory_.note;

@@ -92,7 +92,7 @@ class RunLimits {
   LimitState memory_;
   LimitState pids_;
   LimitState cpu_;
-  std::string kill_base_;
+  std::string kill_base_;  // where a limit is kept by version 2
 };
 
 }  // namespace charter::supervisor

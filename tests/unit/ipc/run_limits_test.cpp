@@ -69,6 +69,11 @@ TEST_F(Groups, OfVersion1HaveADirectoryEach) {
   EXPECT_EQ(text_of("cpu/cpu.cfs_quota_us"), "50000");
   ASSERT_TRUE(enter_groups(limits, 4711));
   EXPECT_EQ(text_of("cpu/cgroup.procs"), "4711");
+  file("cpu/tasks");
+  file("memory/tasks");
+  ASSERT_TRUE(enter_groups(limits, 0));
+  EXPECT_EQ(text_of("cpu/tasks"), "0") << "a thread that moves itself need not wait";
+  EXPECT_EQ(text_of("cpu/cgroup.procs"), "4711");
   lift_cpu_limit(limits);
   EXPECT_THAT(text_of("cpu/cpu.cfs_quota_us"), testing::StartsWith("-1"));
 }

@@ -136,6 +136,7 @@ TEST_F(RunLimitsOf, EachLimitHasItsOwnMeans) {
                           AllOf(StartsWith("--run-cpu-max is NOT in force: cgroup v2: it has no "
                                            "controller 'cpu' here; cgroup v1: it has no"))));
   const auto run = found.of("r1", 1);
+  EXPECT_EQ(run.kill_group, "") << "no limit needs the group, and entering it takes a while";
   EXPECT_TRUE(run.memory_by_process());
   EXPECT_EQ(run.cpu, 0U) << "a worker must not try what is not in force";
 }
