@@ -65,41 +65,59 @@ struct Process {
   pid_t pid = 0;
   pid_t parent = 0;
   std::uint64_t start = 0;
+  std::uint64_t parent_start = 0;  // 0: a root, whatever its parent is
 };
+
+// Where trees begin, with the start times; 0: a child of ours that nobody has reaped, whose number
+// can be no other's.
+using Roots = std::unordered_map<pid_t, std::uint64_t>;
 
 std::optional<Process> look_at(pid_t pid) {
   const auto stat = ipc::process_stat(pid);
-  return stat ? std::optional(Process{pid, stat->parent, stat->start}) : std::nullopt;
+  return stat ? std::optional(Process{pid, stat->parent, stat->start, 0}) : std::nullopt;
 }
 
-// Everything at or below `roots`.
-std::vector<Process> trees_below(const std::vector<pid_t>& roots) {
+// Everything at or below `roots`, parents before their children.
+std::vector<Process> trees_below(const Roots& roots) {
   std::unordered_multimap<pid_t, Process> by_parent;
   std::vector<Process> found;
-  const std::unordered_set<pid_t> wanted(roots.begin(), roots.end());
   for (const pid_t pid : numbers_in("/proc")) {
     const auto process = look_at(pid);
     if (!process) continue;
     by_parent.emplace(process->parent, *process);
-    if (wanted.contains(pid)) found.push_back(*process);
+    const auto root = roots.find(pid);
+    if (root == roots.end()) continue;
+    if (root->second == 0 || root->second == process->start) found.push_back(*process);
   }
   for (std::size_t i = 0; i < found.size(); ++i) {
-    const auto [first, last] = by_parent.equal_range(found[i].pid);
-    for (auto child = first; child != last; ++child) {
-      if (!wanted.contains(child->second.pid)) found.push_back(child->second);
+    const Process parent = found[i];
+    const auto [first, last] = by_parent.equal_range(parent.pid);
+    for (auto entry = first; entry != last; ++entry) {
+      if (roots.contains(entry->second.pid)) continue;
+      Process child = entry->second;
+      child.parent_start = parent.start;
+      found.push_back(child);
     }
   }
   return found;
 }
 
-// Signals a process if it is still the one that was looked at.
+// The parent may have ended since it was looked at, and its number be a stranger's with children.
+bool still_has_its_parent(const Process& process) {
+  if (process.parent_start == 0) return true;
+  const auto stat = ipc::process_stat(process.pid);
+  return stat && stat->parent == process.parent &&
+         ipc::start_time(process.parent) == process.parent_start;
+}
+
+// Signals a process if it is still the one that was looked at, and below whom it was seen.
 bool signal_exactly(const Process& process, int signal) {
   const ipc::UniqueFd pidfd = ipc::open_process(process.pid, process.start);
-  return pidfd && ipc::signal_process(pidfd.get(), signal);
+  return pidfd && still_has_its_parent(process) && ipc::signal_process(pidfd.get(), signal);
 }
 
 // Stops everything until nothing new appears, so that nothing can be made while it is killed.
-std::size_t end_trees(const std::vector<pid_t>& roots) {
+std::size_t end_trees(const Roots& roots) {
   std::unordered_map<pid_t, std::uint64_t> stopped;
   std::vector<Process> processes;
   for (int round = 0; round < kMaxRounds; ++round) {
@@ -113,11 +131,10 @@ std::size_t end_trees(const std::vector<pid_t>& roots) {
     }
     if (!fresh) break;
   }
-  std::size_t signalled = 0;
-  for (const Process& process : processes) {
-    if (signal_exactly(process, SIGKILL)) ++signalled;
-  }
-  return signalled;
+  // Children first: they lose their parents otherwise.
+  return static_cast<std::size_t>(
+      std::count_if(processes.rbegin(), processes.rend(),
+                    [](const Process& process) { return signal_exactly(process, SIGKILL); }));
 }
 
 bool carries_marker(pid_t pid, const std::unordered_set<std::string>& journals) {
@@ -140,30 +157,34 @@ bool carries_marker(pid_t pid, const std::unordered_set<std::string>& journals) 
 void become_subreaper() { ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
 std::size_t sweep_orphans(const ChildTable& known) {
-  std::vector<pid_t> living;
+  Roots living;
   std::size_t met = 0;
   {
     const std::lock_guard none_is_being_made(known.making());
     for (const pid_t child : own_children()) {
       if (known.contains(child)) continue;
       ++met;
-      if (::waitpid(child, nullptr, WNOHANG) == 0) living.push_back(child);
+      if (::waitpid(child, nullptr, WNOHANG) == 0) living.emplace(child, 0);
     }
   }
   if (living.empty()) return met;
   const std::size_t ended = end_trees(living);
   // What belongs to another user stays, and is met again.
   if (ended > 0) log::info("Ended {} processes that dead runs left behind", ended);
-  for (const pid_t child : living) ::waitpid(child, nullptr, WNOHANG);
+  for (const auto& [child, start] : living) ::waitpid(child, nullptr, WNOHANG);
   return met;
 }
 
 std::size_t end_marked_processes(const std::unordered_set<std::string>& journals) {
   if (journals.empty()) return 0;
-  std::vector<pid_t> roots;
+  Roots roots;
   const pid_t self = ::getpid();
   for (const pid_t pid : numbers_in("/proc")) {
-    if (pid != self && pid != 1 && carries_marker(pid, journals)) roots.push_back(pid);
+    // The start time first: what has the marker then, and this start later, is one process.
+    const auto start = ipc::start_time(pid);
+    if (start && pid != self && pid != 1 && carries_marker(pid, journals)) {
+      roots.emplace(pid, *start);
+    }
   }
   return roots.empty() ? 0 : end_trees(roots);
 }
