@@ -18,21 +18,20 @@ constexpr int kMany = 400;
 constexpr int kAtOnce = 4;
 constexpr int kNumbers = 1000;  // of which the kernel gives out those from 300 on
 
-const std::vector<std::string> kNamespace{"unshare", "--pid", "--fork", "--mount-proc",
-                                          "--kill-child"};
-
 std::vector<std::string> in_namespace(std::vector<std::string> command) {
-  command.insert(command.begin(), kNamespace.begin(), kNamespace.end());
-  return command;
+  std::vector<std::string> whole{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"};
+  // Who is not root may do it where user namespaces can be had, as root of one.
+  if (::geteuid() != 0) whole.insert(whole.end(), {"--user", "--map-root-user"});
+  whole.insert(whole.end(), command.begin(), command.end());
+  return whole;
 }
 
 // Why there is none; empty when there is.
 std::string why_no_namespace() {
   const std::string before = read_file("/proc/sys/kernel/pid_max");
   ChildSpec spec;
-  spec.argv = in_namespace({"sh", "-c",
-
-                            "echo " + std::to_string(kNumbers) + " >/proc/sys/kernel/pid_max"});
+  spec.argv =
+      in_namespace({"sh", "-c", "echo " + std::to_string(kNumbers) + " >/proc/sys/kernel/pid_max"});
   // Older kernels have one limit for all namespaces: it must not be touched there.
   const auto release = read_file("/proc/sys/kernel/osrelease");
   const int major = std::stoi(release);
@@ -78,6 +77,10 @@ class PidReuse : public ::testing::Test {
     options.wait_for_socket = false;
     options.arguments = {"--kill-grace", "0.05", "--log-level", "warning"};
     options.command = in_namespace({"sh", script_, daemon_binary()});
+    // Root's usual place is not that of a namespace's root.
+    options.environment["XDG_RUNTIME_DIR"] = project_.scratch("runtime");
+    std::filesystem::create_directories(project_.scratch("runtime"));
+    std::filesystem::permissions(project_.scratch("runtime"), std::filesystem::perms::owner_all);
     // Some end by TERM, some do not, and all of them make others as long as they live.
     project_.add_workflow(
         "churn", shell_step("churn",
