@@ -115,6 +115,7 @@ void FlushedDisk::write(const TracedCall& call) {
   Change change;
   change.at = call.ended;
   change.file = *file;
+  writers_.try_emplace({*file, call.thread}, call.ended);
   change.bytes = quoted_text(call.arguments[1]).substr(0, static_cast<std::size_t>(call.result));
   if (call.name.starts_with("pwrite")) {
     change.offset = static_cast<std::size_t>(number(call.arguments[3]));
@@ -154,7 +155,7 @@ void FlushedDisk::sync(const TracedCall& call) {
     strangers_.push_back(call.name + " of " + path);
     return;
   }
-  Sync sync{call.begun, call.ended, {}, 0, call.result < 0};
+  Sync sync{call.begun, call.ended, {}, 0, call.result < 0, call.thread};
   if (!file || *file == kDirectory) {
     sync.directory = path;
   } else {
@@ -203,23 +204,45 @@ void FlushedDisk::make_directory(const TracedCall& call, const std::string& path
   if (is_mine(path)) name(call, directory_of(path), {{path, kDirectory}});
 }
 
+// The kernel tells every open description of a failed sync, and whoever is told writes again;
+// strace tells one. So the next sync of another that had written by then makes up for the failed
+// one.
+bool FlushedDisk::makes_up(const Sync& sync, const Sync& failed) const {
+  if (sync.failed || sync.thread == failed.thread || sync.ended <= failed.ended) return false;
+  const auto writer = writers_.find({sync.file, sync.thread});
+  if (writer == writers_.end() || writer->second > failed.ended) return false;
+  return std::ranges::none_of(syncs_, [&](const Sync& earlier) {
+    return earlier.thread == sync.thread && earlier.file == sync.file &&
+           earlier.ended > failed.ended && earlier.ended < sync.ended;
+  });
+}
+
 void FlushedDisk::finish() {
   for (Change& change : changes_) {
+    const Sync* failed = nullptr;
     for (const Sync& sync : syncs_) {
       const bool covers = change.names.empty() ? sync.directory.empty() && sync.file == change.file
                                                : sync.directory == change.directory;
       if (!covers || sync.begun <= change.at) continue;
       Moment& end = sync.failed ? change.dropped : change.durable;
+      if (sync.failed && sync.ended < end) failed = &sync;
       end = std::min(end, sync.ended);
     }
     if (!change.names.empty() || change.durable < change.dropped) change.dropped = kNever;
-    if (change.dropped != kNever) change.durable = kNever;
+    if (change.dropped == kNever) continue;
+    change.durable = kNever;
+    for (const Sync& sync : syncs_) {
+      if (sync.directory.empty() && sync.file == change.file && makes_up(sync, *failed)) {
+        change.durable = std::min(change.durable, sync.ended);
+      }
+    }
   }
 }
 
 std::size_t FlushedDisk::dropped() const {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      changes_, [](const Change& change) { return change.dropped != kNever; }));
+  return static_cast<std::size_t>(std::ranges::count_if(changes_, [](const Change& change) {
+    return change.dropped != kNever && change.durable == kNever;
+  }));
 }
 
 void FlushedDisk::apply(const Change& change, Loss loss, bool last, Drawing& drawing) {
@@ -270,7 +293,7 @@ FlushedDisk::Image FlushedDisk::image(Moment at, Loss loss, std::uint32_t seed) 
   for (const Change& change : changes_) {
     if (change.at > at) break;
     const bool is_last = change.names.empty() && last[change.file] == &change;
-    if (change.dropped <= at) {
+    if (change.dropped <= at && at < change.durable) {
       // Of what it should have written the disk may have the size.
       std::string& file = files[change.file];
       const std::size_t size =

@@ -28,15 +28,15 @@ class FlushedDisk {
   explicit FlushedDisk(std::string root) : root_(std::move(root)) {}
 
   // In the order of their ends. Calls that do not concern the disk, or failed, change nothing, but
-  // for a sync of a file: what that should have written is lost for good, and the next one that
-  // succeeds writes what was written since.
+  // for a sync of a file: what that should have written is lost, and the next one that succeeds
+  // writes what was written since.
   void take(const TracedCall& call);
   // When all are taken.
   void finish();
 
   // Ends of calls that changed or synced something.
   [[nodiscard]] const std::vector<Moment>& moments() const { return moments_; }
-  // Writes that a failed sync has lost.
+  // Writes that a failed sync has lost for good.
   [[nodiscard]] std::size_t dropped() const;
   // Calls that could not be understood: a test with any proves nothing.
   [[nodiscard]] const std::vector<std::string>& strangers() const { return strangers_; }
@@ -71,6 +71,7 @@ class FlushedDisk {
     std::string directory;
     File file = 0;
     bool failed = false;
+    int thread = 0;
   };
 
   void open(const TracedCall& call);
@@ -92,6 +93,7 @@ class FlushedDisk {
     std::map<File, std::string> files;
     std::set<std::pair<File, std::size_t>> stale;  // sectors that have lost a write
   };
+  [[nodiscard]] bool makes_up(const Sync& sync, const Sync& failed) const;
   static void apply(const Change& change, Loss loss, bool last, Drawing& drawing);
 
   std::string root_;
@@ -105,6 +107,7 @@ class FlushedDisk {
   using Descriptor = std::pair<int, long>;  // of a thread
   std::map<Descriptor, std::size_t> positions_;
   std::map<Descriptor, File> tmpfiles_;
+  std::map<std::pair<File, int>, Moment> writers_;  // threads, with their first write to a file
 };
 
 }  // namespace charter::tests
