@@ -81,8 +81,7 @@ OutputReader::OutputReader(const Layout& layout, std::string run, const OutputPl
 // Where the place's segment is not there any more, reading goes on with the one behind it.
 Result<void> OutputReader::find_place() {
   placed_ = true;
-  segment_.emplace();
-  segment_->first = place_.segment;
+  segment_ = Segment{UniqueFd(), place_.segment};
   for (unsigned which = 0; which < 2; ++which) {
     auto found = open_output(layout_.output_segment(run_, which));
     if (!found) return found.error();
