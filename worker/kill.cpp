@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::int64_t kPatienceMs = 2000;  // for processes that were sent KILL
 constexpr std::int64_t kBusyMs = 15'000;    // for those that get no processor to end on
-constexpr std::int64_t kRoundMs = 20;       // until it is worth looking for new ones
+// A tree that forks faster than a look takes is never quiet before it is stopped.
+constexpr int kLooksForTerm = 3;
+constexpr std::int64_t kRoundMs = 20;  // until it is worth looking for new ones
 
 // Each process of the tree costs a descriptor; steps get the limits the worker began with.
 void allow_many_descriptors() {
@@ -38,7 +40,7 @@ bool gone_within(Reaper& reaper, ProcessTree& tree, bool spares, std::int64_t de
 void terminate_tree(ProcessTree::Spare spare, pid_t except) {
   allow_many_descriptors();
   ProcessTree tree(std::move(spare));
-  tree.look_until_quiet(0);
+  tree.look_until_quiet(0, kLooksForTerm);
   tree.send(SIGTERM, except);
   tree.send(SIGCONT, except);
 }

@@ -21,7 +21,6 @@
 namespace charter::worker {
 namespace {
 
-constexpr int kMostLooks = 1000;  // of a tree that forks faster than it can be stopped
 constexpr rlim_t kMostMembers = 1U << 20;
 constexpr int kSpareDescriptors = 8;
 
@@ -196,8 +195,8 @@ std::size_t ProcessTree::look() {
   return added;
 }
 
-void ProcessTree::look_until_quiet(int signal) {
-  for (int looks = 0; looks < kMostLooks; ++looks) {
+void ProcessTree::look_until_quiet(int signal, int most) {
+  for (int looks = 0; looks < most; ++looks) {
     const std::size_t added = look();
     if (signal != 0) send(signal);
     if (added == 0 || exhausted_) return;

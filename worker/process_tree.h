@@ -24,13 +24,15 @@ class ProcessTree {
  public:
   // Asked once about each direct child of this process: true leaves it and all below it alone.
   using Spare = std::function<bool(pid_t)>;
+  static constexpr int kMostLooks = 1000;  // of a tree that forks faster than it can be stopped
   explicit ProcessTree(Spare spare = {});
 
   // Walks the tree once; how many processes were not known before. Running out of descriptors
   // ends the walk early: end what is known, then look again.
   std::size_t look();
-  // Looks until nothing new appears, `signal` sent to each as it is found (0: none).
-  void look_until_quiet(int signal);
+  // Looks until nothing new appears, `most` times at most, `signal` sent to each as it is found (0:
+  // none).
+  void look_until_quiet(int signal, int most = kMostLooks);
 
   // Sends a signal to every living process found, except `except`, that was sent neither the same
   // one last nor ever KILL.

@@ -97,6 +97,27 @@ TEST_F(Processes, ThatForkFasterThanTheyAreFoundEndAllTheSame) {
   EXPECT_TRUE(childless());
 }
 
+// This thread's alone: how long it takes depends on what else wants the processors.
+std::int64_t processor_time_us() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return used.tv_sec * 1'000'000 + used.tv_nsec / 1000;
+}
+
+TEST_F(Processes, ThatForkFasterThanTheyAreFoundAreToldToEndAllTheSame) {
+  const Project project;
+  (void)start("cd " + project.root() +
+              "; trap '' TERM; for i in $(seq 400); do sleep 600 & done; "
+              "for i in 1 2 3; do (while :; do sh -c :; done) & done; touch b; wait");
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(project.path("b")); }));
+  ProcessTree tree;
+  const std::int64_t begun = processor_time_us();
+  (void)tree.look();
+  const std::int64_t looked = processor_time_us();
+  terminate_tree();
+  EXPECT_LT(processor_time_us() - looked, 10 * (looked - begun));
+}
+
 TEST_F(Processes, WhoseMainThreadHasEndedStillCount) {
   // The leader of its threads is a zombie then, the process is not.
   const Project project;
