@@ -48,7 +48,7 @@ void Metrics::run_ended(const Run& run) {
   }
   if (run.wire != WireStatus::failed) return;
   if (run.error.starts_with(ipc::kOutOfMemory)) ++memory_limit_hits;
-  if (run.error.starts_with(ipc::kTooManyProcesses)) ++pids_limit_hits;
+  if (ipc::tells_of_too_many_processes(run.error)) ++pids_limit_hits;
   if (run.error.starts_with(ipc::kOverTime)) ++time_limit_hits;
 }
 

@@ -2,6 +2,7 @@
 // doing told. The groups are plain directories here, in which the step plays the kernel.
 #include <gmock/gmock.h>
 
+#include "ipc/limit_texts.h"
 #include "tests/unit/worker/driver.h"
 
 namespace charter::worker::testing {
@@ -47,20 +48,30 @@ TEST_F(RunGroupsOf, ARunAreEnteredBeforeAnythingBegins) {
             "");
   EXPECT_EQ(read_text(project.path("seen")), "06710886420") << "entered, memory, processes";
   EXPECT_EQ(read_text(project.path("score")),
-            std::to_string(std::min(
-                1000, std::stoi(read_text("/proc/self/oom_score_adj")) + 500)) + "\n");
+            std::to_string(std::min(1000, std::stoi(read_text("/proc/self/oom_score_adj")) + 500)) +
+                "\n");
 }
 
 TEST_F(RunGroupsOf, AStepThatFailsForWantOfMemorySaySoWithThePeak) {
   EXPECT_THAT(error_of(limited("echo 'oom_kill 4' > group/memory.events; exit 7")),
               StartsWith("out of memory: step 's' was ended by the kernel, limit 64 MiB, "
-                               "peak 63 MiB: Shell step 's' failed with exit code 7"));
+                         "peak 63 MiB: Shell step 's' failed with exit code 7"));
 }
 
 TEST_F(RunGroupsOf, AStepThatWasRefusedProcessesSaySoWithTheNumber) {
   EXPECT_THAT(error_of(limited("echo 'max 3' > group/pids.events; exit 7")),
               StartsWith("too many processes: step 's' was refused a new one 2 times, limit 20 "
                          "(run-pids-max): Shell step 's' failed with exit code 7"));
+}
+
+TEST_F(RunGroupsOf, AStepThatMetBothLimitsTellOfBoth) {
+  const std::string both = error_of(
+      limited("echo 'oom_kill 4' > group/memory.events; echo 'max 3' > group/pids.events; exit 7"));
+  EXPECT_THAT(both, StartsWith("out of memory: step 's' was ended by the kernel, limit 64 MiB, "
+                               "peak 63 MiB: too many processes: step 's' was refused a new one"));
+  EXPECT_TRUE(ipc::tells_of_too_many_processes(both));
+  EXPECT_FALSE(ipc::tells_of_too_many_processes(
+      "out of memory: step 's' was ended by the kernel: failed: too many processes: it says"));
 }
 
 TEST_F(RunGroupsOf, WhatTheKernelDidBeforeIsNoReason) {
