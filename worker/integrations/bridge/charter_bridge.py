@@ -326,6 +326,17 @@ def returned(step, value):
     return value_of(value)
 
 
+def text_of(error):
+    """What str() says of it, or of the error that its class raises there."""
+    try:
+        return str(error)
+    except Exception as second:
+        try:
+            return str(second)
+        except Exception:
+            return type(error).__name__
+
+
 def answer(number, **outcome):
     return json.dumps({"jsonrpc": "2.0", "id": number, **outcome})
 
@@ -390,7 +401,7 @@ class Bridge:
             self._failed = True
             if method in TRACED or method.startswith(("state_", "event_", "artifact_", "kv_")):
                 traceback.print_exc()  # the answer has its text alone
-            text = answer(number, error={"message": str(error)})
+            text = answer(number, error={"message": text_of(error)})
         self._send(text)
 
     def _send(self, text):
