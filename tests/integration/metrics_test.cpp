@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "tests/support/http_client.h"
+#include "tests/support/injection.h"
 #include "tests/support/metrics_port.h"
 #include "tests/support/process_table.h"
 #include "tests/support/run_groups.h"
@@ -255,6 +256,21 @@ TEST(Metrics, HealthAndReadinessAreTwoQuestions) {
   EXPECT_EQ(scrape(scene.daemon).at("charter_draining"), 1);
   ASSERT_EQ(charter_daemon(scene.project, {"drain", "--off"}).code, kFine);
   EXPECT_EQ(http(port, "GET", "/readyz").status, 200);
+}
+
+TEST(Metrics, ADaemonThatStopsIsNotReadyButWell) {
+  if (!Injection::possible()) GTEST_SKIP() << "strace is not installed";
+  Started scene(measured());
+  scene.project.add_workflow("hello", shell_step("greet", "true"));
+  const auto port = metrics_port(scene.daemon);
+  ASSERT_TRUE(scene.run("r1", "hello").ok);
+  ASSERT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
+  // Its end waits for what it has told to be noted.
+  const Injection slow(scene.daemon.pid(), "fdatasync", "delay_enter=1500000", "1+");
+  scene.daemon.signal(SIGTERM);
+  ASSERT_TRUE(eventually(kSoon, [&] { return http(port, "GET", "/readyz").status == 503; }));
+  EXPECT_EQ(http(port, "GET", "/readyz").body, "not ready: stopping\n");
+  EXPECT_EQ(http(port, "GET", "/healthz").status, 200);
 }
 
 // What a gateway has not been told waits for it: nobody has to send runs elsewhere meanwhile.
