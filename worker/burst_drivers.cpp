@@ -16,6 +16,7 @@
 #include "worker/endings.h"
 #include "worker/json/python.h"
 #include "worker/steps/inputs.h"
+#include "worker/steps/state_group.h"
 
 namespace charter::worker {
 namespace {
@@ -205,7 +206,8 @@ ipc::Result<Object> Burst::attempt_state(const Step& step) {
     auto stored = drivers_->key(Value(step.key));
     if (!stored) return stored.error();
     Value value = *stored ? std::move(**stored) : step.fallback;
-    if (!step.outputs.empty()) outputs.set(step.outputs.front().name, std::move(value));
+    if (step.outputs.empty()) return ipc::plain_error(kNamelessGet);
+    outputs.set(step.outputs.front().name, std::move(value));
     return outputs;
   }
   if (auto done = loaded.load(names_in_inputs(step)); !done) return done.error();

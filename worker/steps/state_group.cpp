@@ -16,10 +16,9 @@ constexpr std::size_t kMostGroupBytes = std::size_t{1} << 20;  // of outputs, ro
 ipc::Result<Object> get(const Step& step, KvStore& store) {
   const auto stored = store.get(step.key);
   if (!stored) return stored.error();
+  if (step.outputs.empty()) return ipc::plain_error(kNamelessGet);
   Object outputs;
-  if (!step.outputs.empty()) {
-    outputs.set(step.outputs.front().name, *stored == nullptr ? step.fallback : **stored);
-  }
+  outputs.set(step.outputs.front().name, *stored == nullptr ? step.fallback : **stored);
   return outputs;
 }
 

@@ -16,6 +16,10 @@
 
 namespace charter::worker {
 
+// What the reference's interpreter says of a "get" that gives its value no name; only a snapshot
+// can have such a step.
+inline constexpr const char* kNamelessGet = "coroutine raised StopIteration";
+
 struct StateStepResult {
   const Step* step = nullptr;
   std::int64_t begun_us = 0;

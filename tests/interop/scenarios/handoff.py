@@ -180,6 +180,8 @@ for name, snapshot in {
     "gate_without": {"steps": [{"id": "g", "type": "gate"}]}, "run_missing": {"steps": [{"id": "a", "type": "shell"}]},
     "bindings": {"steps": [FULL], "bindings": {"b": {"uses": "capability/x", "description": "d", "with": {}}}},
     "bindings_odd": {"steps": [FULL], "bindings": [1]}, "state": {"steps": [{"id": "k", "type": "state", "action": "get", "key": "nokey", "outputs": {"v": "string"}, "default": "d"}]},
+    "state_get_nameless": {"steps": [{"id": "k", "type": "state", "action": "get", "key": "nokey", "default": "d"}, FULL]},
+    "state_set_nameless": {"steps": [{"id": "k", "type": "state", "action": "set", "key": "akey", "inputs": {"value": {"value": 1}}}, FULL]},
     "state_odd": {"steps": [{"id": "k", "type": "state", "action": "zz", "key": "nokey"}]}, "integer_id": {"steps": [{**FULL, "id": 7}]},
 }.items():
     if name != "nameless":
