@@ -73,6 +73,7 @@ class CrashImages : public ::testing::Test {
 
   void SetUp() override {
     if (!tracing_is_possible()) GTEST_SKIP() << "strace is not installed, or may not trace";
+    if (in_own_mounts().empty()) GTEST_SKIP() << "no mount namespace to show another boot in";
     add_workflows();
     ASSERT_NO_FATAL_FAILURE(record());
     ASSERT_NO_FATAL_FAILURE(understand());
@@ -262,27 +263,34 @@ class CrashImages : public ::testing::Test {
     for (const std::string& run : runs_) (void)unlink(log(run).c_str());
   }
 
-  // With another boot's id where a mount of ours can show one, else with another boot's record.
+  // What has a mount namespace of its own for a command; who is not root needs a user namespace for
+  // it, too. Nothing where neither can be had.
+  static const std::vector<std::string>& in_own_mounts() {
+    static const std::vector<std::string> found = [] {
+      std::vector<std::string> with{"/usr/bin/unshare", "--mount"};
+      if (::geteuid() != 0) {
+        with.insert(with.end(), {"--user", "--map-current-user", "--keep-caps"});
+      }
+      ChildSpec spec;
+      spec.argv = with;
+      spec.argv.insert(spec.argv.end(), {"/bin/mount", "--bind", "/etc", "/mnt"});
+      if (run_to_end(std::move(spec)).code != 0) with.clear();
+      return with;
+    }();
+    return found;
+  }
+
+  // With another boot's id.
   DaemonOptions rebooted() const {
     DaemonOptions after = options();
-    static const bool mounts = [] {
-      ChildSpec spec;
-      spec.argv = {"/usr/bin/unshare", "-m", "/bin/true"};
-      return run_to_end(std::move(spec)).code == 0;
-    }();
-    if (!mounts) {
-      if (exists(charter_ + "/daemon")) write_file(charter_ + "/daemon/boot", "an earlier one");
-      return after;
-    }
     const std::string id = project_.scratch("boot_id");
     write_file(id, "00000000-0000-4000-8000-000000000001\n");
-    after.command = {
-        "/usr/bin/unshare",
-        "-m",
-        "/bin/sh",
-        "-c",
-        "mount --bind " + id + " /proc/sys/kernel/random/boot_id && exec \"$0\" \"$@\"",
-        daemon_binary()};
+    after.command = in_own_mounts();
+    after.command.insert(
+        after.command.end(),
+        {"/bin/sh", "-c",
+         "mount --bind " + id + " /proc/sys/kernel/random/boot_id && exec \"$0\" \"$@\"",
+         daemon_binary()});
     return after;
   }
 
