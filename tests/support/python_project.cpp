@@ -124,11 +124,12 @@ void add_package(const ProjectFixture& project, const std::string& name, const s
 
 void let_nursery_begin(const ProjectFixture& project, bool may) {
   const std::string packages = project / ".charter/.venv/lib/python3.11/site-packages";
-  const std::string hook = packages + "/sitecustomize.py";
+  // Not a sitecustomize.py, of which Debian has one of its own.
+  const std::string hook = packages + "/no_nursery.pth";
   fs::remove(hook);
   if (may) return;
   fs::create_directories(packages);
-  write_file(hook, "import os, sys\nif 'charter-nursery' in sys.orig_argv: os._exit(1)\n");
+  write_file(hook, "import os, sys; 'charter-nursery' in sys.orig_argv and os._exit(1)\n");
 }
 
 void add_driver(const ProjectFixture& project, const std::string& there) {
