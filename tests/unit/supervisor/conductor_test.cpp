@@ -25,7 +25,7 @@ class ConductorTest : public PartsTest {
   void expect_end(const std::string& id, WireStatus status) {
     ASSERT_TRUE(life_->reaches(id, RunState::finished)) << id;
     const RunPtr run = life_->find(id);
-    EXPECT_EQ(run->wire, status);
+    EXPECT_EQ(run->wire, status) << run->error;
     EXPECT_EQ(run->progress.synced_seq, run->progress.next_seq);
     EXPECT_EQ(run->burst, nullptr);
     EXPECT_FALSE(run->holds_slot);

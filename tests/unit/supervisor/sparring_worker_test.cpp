@@ -35,6 +35,7 @@ class SparringWorker {
         seq_(std::max(job_.next_seq, summary_.next_seq)) {}
 
   int run() {
+    (void)blocked_kill();  // before anybody can know that it is there
     if (starts_with("silent")) return 3;
     if (starts_with("late")) wait();
     open();
@@ -68,6 +69,13 @@ class SparringWorker {
 
  private:
   bool starts_with(const char* prefix) const { return job_.run_id.starts_with(prefix); }
+  static sigset_t blocked_kill() {
+    sigset_t kill;
+    sigemptyset(&kill);
+    sigaddset(&kill, ipc::kill_signal());
+    ::sigprocmask(SIG_BLOCK, &kill, nullptr);
+    return kill;
+  }
   template <class Body>
   void put(Body body) {
     (void)journal_.append(ipc::JournalFrame{ipc::now_us(), std::move(body)});
@@ -96,10 +104,7 @@ class SparringWorker {
     put(ipc::Terminal{status, "", {}});
   }
   int hang() {
-    sigset_t kill;
-    sigemptyset(&kill);
-    sigaddset(&kill, ipc::kill_signal());
-    ::sigprocmask(SIG_BLOCK, &kill, nullptr);
+    const sigset_t kill = blocked_kill();
     siginfo_t info{};
     // In slices, so that a supervisor that comes back hears from this run.
     const timespec slice{0, 50'000'000};
