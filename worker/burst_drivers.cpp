@@ -200,15 +200,11 @@ ipc::Result<void> Burst::load_for(const Step& step, LoadedArtifacts& loaded,
 ipc::Result<Object> Burst::attempt_state(const Step& step) {
   recorder_.add_frame(ipc::Intent{step.id_text(), 1, "state"}, ipc::now_us());
   LoadedArtifacts loaded(artifacts_, state_);
-  Object outputs;
   if (step.action == "get") {
     make_begun_durable();
     auto stored = drivers_->key(Value(step.key));
     if (!stored) return stored.error();
-    Value value = *stored ? std::move(**stored) : step.fallback;
-    if (step.outputs.empty()) return ipc::plain_error(kNamelessGet);
-    outputs.set(step.outputs.front().name, std::move(value));
-    return outputs;
+    return outputs_of_get(step, *stored ? std::move(**stored) : step.fallback);
   }
   if (auto done = loaded.load(names_in_inputs(step)); !done) return done.error();
   const auto inputs = resolve_inputs(step, state_);
@@ -219,8 +215,7 @@ ipc::Result<Object> Burst::attempt_state(const Step& step) {
   if (value == inputs->end()) return ipc::plain_error("'value'");
   make_begun_durable();
   if (auto done = drivers_->set_key(Value(step.key), *value->value); !done) return done.error();
-  if (!step.outputs.empty()) outputs.set(step.outputs.front().name, Value("ok"));
-  return outputs;
+  return outputs_of_set(step);
 }
 
 }  // namespace charter::worker

@@ -1,6 +1,7 @@
 #include "worker/steps/state_group.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ipc/journal.h"
 #include "worker/clock.h"
@@ -16,10 +17,7 @@ constexpr std::size_t kMostGroupBytes = std::size_t{1} << 20;  // of outputs, ro
 ipc::Result<Object> get(const Step& step, KvStore& store) {
   const auto stored = store.get(step.key);
   if (!stored) return stored.error();
-  if (step.outputs.empty()) return ipc::plain_error(kNamelessGet);
-  Object outputs;
-  outputs.set(step.outputs.front().name, *stored == nullptr ? step.fallback : **stored);
-  return outputs;
+  return outputs_of_get(step, *stored == nullptr ? step.fallback : **stored);
 }
 
 ipc::Result<Object> set(const Step& step, RunState& state, KvStore& store,
@@ -33,9 +31,7 @@ ipc::Result<Object> set(const Step& step, RunState& state, KvStore& store,
   });
   if (value == inputs->end()) return ipc::plain_error("'value'");
   if (auto done = store.set(step.key, *value->value); !done) return done.error();
-  Object outputs;
-  if (!step.outputs.empty()) outputs.set(step.outputs.front().name, Value("ok"));
-  return outputs;
+  return outputs_of_set(step);
 }
 
 ipc::Result<Object> execute(const Step& step, RunState& state, KvStore& store,
@@ -68,6 +64,20 @@ std::size_t rough_size(const Object& outputs) {
 }
 
 }  // namespace
+
+ipc::Result<Object> outputs_of_get(const Step& step, Value value) {
+  // As the reference's interpreter says it.
+  if (step.outputs.empty()) return ipc::plain_error("coroutine raised StopIteration");
+  Object outputs;
+  outputs.set(step.outputs.front().name, std::move(value));
+  return outputs;
+}
+
+Object outputs_of_set(const Step& step) {
+  Object outputs;
+  if (!step.outputs.empty()) outputs.set(step.outputs.front().name, Value("ok"));
+  return outputs;
+}
 
 std::size_t state_group_size(std::span<const Step> steps, const RunState& state) {
   std::size_t size = 0;

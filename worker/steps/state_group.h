@@ -16,9 +16,10 @@
 
 namespace charter::worker {
 
-// What the reference's interpreter says of a "get" that gives its value no name; only a snapshot
-// can have such a step.
-inline constexpr const char* kNamelessGet = "coroutine raised StopIteration";
+// What a state step gives for what it has read, or set, wherever that is kept. A "get" that gives
+// its value no name, which only a snapshot can have, is an error.
+[[nodiscard]] ipc::Result<Object> outputs_of_get(const Step& step, Value value);
+[[nodiscard]] Object outputs_of_set(const Step& step);
 
 struct StateStepResult {
   const Step* step = nullptr;

@@ -3,9 +3,10 @@
 //   complete…   one step, completed
 //   pause…      waits at a gate; approved, it completes
 //   hang…       stays inside its first step until it is asked to end
-//   late…       the same, but that its first frame waits until there is no file `late` beside the
-//   bell silent…     dies before its first frame early…      dies before its first step inside…
-//   dies inside a step
+//   late…       the same, once there is no file `late` beside the bell
+//   silent…     dies before its first frame
+//   early…      dies before its first step
+//   inside…     dies inside a step
 // Mode `project` writes one terminal event with the job's reason or cancellation.
 #include <sys/prctl.h>
 #include <unistd.h>
