@@ -95,7 +95,10 @@ class DeathStorm : public ::testing::Test {
       EXPECT_TRUE(eventually(kSoon, [&] { return !alive(engine); })) << words(death);
     }
     if (death.how != How::signal) return;
-    if (death.victim == Victim::both) kill(engine, SIGSTOP);
+    if (death.victim == Victim::both && death.signal != SIGTERM) {
+      EXPECT_TRUE(kill_worker(guardian, engine, death.signal)) << words(death);
+      return;
+    }
     if (death.victim != Victim::engine) kill(guardian, death.signal);
     if (death.victim != Victim::guardian) kill(engine, death.signal);
   }

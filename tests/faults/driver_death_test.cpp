@@ -61,10 +61,11 @@ TEST_P(DriverDeath, IsToldToTheDriver) {
   ASSERT_GT(guardian, 0);
   ASSERT_GT(engine, 0);
   if (GetParam().daemon_down) scene->daemon.kill();
-  // Both die at one instant only if neither can react to the other's death.
-  if (GetParam().guardian && GetParam().engine) kill(engine, SIGSTOP);
-  if (GetParam().guardian) kill(guardian, SIGKILL);
-  if (GetParam().engine) kill(engine, SIGKILL);
+  if (GetParam().guardian && GetParam().engine) {
+    ASSERT_TRUE(kill_worker(guardian, engine));
+  } else {
+    kill(GetParam().guardian ? guardian : engine, SIGKILL);
+  }
   if (GetParam().daemon_down) {
     EXPECT_TRUE(eventually(kSoon, [&] { return !alive(engine); }));
     scene->daemon.start();

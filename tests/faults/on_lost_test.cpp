@@ -43,9 +43,7 @@ class OnLost : public ::testing::Test {
     const pid_t engine = engine_of(scene.daemon.socket(), run);
     ASSERT_GT(guardian, 0);
     ASSERT_GT(engine, 0);
-    kill(engine, SIGSTOP);
-    kill(guardian, SIGKILL);
-    kill(engine, SIGKILL);
+    ASSERT_TRUE(tests::kill_worker(guardian, engine));
     ASSERT_TRUE(eventually(kSoon, [&] { return !alive(guardian) && !alive(engine); }));
   }
   [[nodiscard]] bool at_third_step(const Started& scene, std::size_t times = 1) const {
@@ -119,9 +117,7 @@ TEST_F(OnLost, LostWithoutADaemonItGoesOnUnderTheNextOne) {
   const pid_t guardian = guardian_of(scene.daemon.socket(), "r1");
   const pid_t engine = engine_of(scene.daemon.socket(), "r1");
   scene.daemon.kill();
-  kill(engine, SIGSTOP);
-  kill(guardian, SIGKILL);
-  kill(engine, SIGKILL);
+  ASSERT_TRUE(tests::kill_worker(guardian, engine));
   ASSERT_TRUE(eventually(kSoon, [&] { return !alive(guardian) && !alive(engine); }));
   scene.daemon.start();
   ASSERT_TRUE(at_third_step(scene, 2));

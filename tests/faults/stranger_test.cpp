@@ -61,9 +61,7 @@ class Stranger : public ::testing::Test {
     const pid_t engine = engine_of(scene.daemon.socket(), id);
     ASSERT_GT(engine, 0);
     scene.daemon.kill();
-    kill(engine, SIGSTOP);
-    kill(guardian, SIGKILL);
-    kill(engine, SIGKILL);
+    ASSERT_TRUE(kill_worker(guardian, engine));
     for (const pid_t step : scene.project.processes_of(id)) kill(step, SIGKILL);
     ASSERT_TRUE(eventually(kSoon, [&] {
       return !alive(guardian) && !alive(engine) && scene.project.processes_of(id).empty();

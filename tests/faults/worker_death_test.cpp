@@ -50,10 +50,11 @@ TEST_P(WorkerDeath, EndsTheRunOnceWithItsCauseAndHarmsNoOther) {
   ASSERT_GT(engine, 0);
 
   if (GetParam().daemon_down) scene.daemon.kill();
-  // Both die at one instant only if neither can react to the other's death.
-  if (GetParam().guardian && GetParam().engine) kill(engine, SIGSTOP);
-  if (GetParam().guardian) kill(guardian, GetParam().signal);
-  if (GetParam().engine) kill(engine, GetParam().signal);
+  if (GetParam().guardian && GetParam().engine) {
+    ASSERT_TRUE(kill_worker(guardian, engine));
+  } else {
+    kill(GetParam().guardian ? guardian : engine, GetParam().signal);
+  }
   if (GetParam().daemon_down) {
     EXPECT_TRUE(eventually(kSoon, [&] { return !alive(guardian) && !alive(engine); }));
     scene.daemon.start();

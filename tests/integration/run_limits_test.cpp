@@ -165,9 +165,7 @@ TEST_F(RunLimits, GroupsOfARunWhoseWorkerDiedGoWithWhatIsInThem) {
   ASSERT_GT(guardian, 0);
   ASSERT_GT(engine, 0);
   scene.daemon.kill();
-  ::kill(engine, SIGSTOP);  // neither may react to the other's end
-  ::kill(guardian, SIGKILL);
-  ::kill(engine, SIGKILL);
+  ASSERT_TRUE(kill_worker(guardian, engine));
   ASSERT_TRUE(eventually(kSoon, [&] { return !alive(guardian) && !alive(engine); }));
   ASSERT_TRUE(alive(stray));
   scene.daemon.start();
@@ -190,9 +188,7 @@ TEST_F(RunLimits, GroupsOfAnAdoptedRunWhoseWorkerDiedGoAsWell) {
   ASSERT_GT(guardian, 0);
   ASSERT_GT(engine, 0);
   ASSERT_FALSE(groups_of(scene.project, "r1").empty());
-  ::kill(engine, SIGSTOP);  // neither may react to the other's end
-  ::kill(guardian, SIGKILL);
-  ::kill(engine, SIGKILL);
+  ASSERT_TRUE(kill_worker(guardian, engine));
   EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunFailedEvent");
   expect_nothing_left(scene, "r1");
 }
