@@ -152,6 +152,7 @@ std::string Layout::default_socket() const { return joined(charter_dir(), "daemo
 
 std::string Layout::daemon_lock() const { return joined(data_dir_, "lock"); }
 std::string Layout::boot_record() const { return joined(data_dir_, "boot"); }
+std::string Layout::journals_mark() const { return joined(data_dir_, "syncing"); }
 std::string Layout::ledger_dir() const { return joined(data_dir_, "ledger"); }
 std::string Layout::journals_dir() const { return joined(data_dir_, "journals"); }
 std::string Layout::journal(std::string_view run) const {

@@ -30,6 +30,7 @@ class Layout {
 
   [[nodiscard]] std::string daemon_lock() const;                    // <data>/lock
   [[nodiscard]] std::string boot_record() const;                    // <data>/boot
+  [[nodiscard]] std::string journals_mark() const;                  // <data>/syncing
   [[nodiscard]] std::string ledger_dir() const;                     // <data>/ledger
   [[nodiscard]] std::string journals_dir() const;                   // <data>/journals
   [[nodiscard]] std::string journal(std::string_view run) const;    // journals/<run>.cj

@@ -157,22 +157,10 @@ Result<void> LogWriter::sync() {
     synced = errno_error("sync a log");
     put_in_doubt(fd_);
   }
-  if (synced || write_again()) return {};
+  // What was promised is what was appended.
+  if (synced || mend_log(fd_, begun_at_, end_)) return {};
   sealed_ = true;
   return synced;
-}
-
-// What was promised is what was appended, so the kernel must still have it.
-Result<void> LogWriter::write_again() const {
-  LogReader reader(fd_, begun_at_);
-  while (reader.offset() < end_) {
-    const auto next = reader.next();
-    if (!next) return next.error();
-    if (next->outcome != LogReader::Outcome::frame) {
-      return plain_error("what was appended to a log is lost");
-    }
-  }
-  return write_log_again(fd_, end_);
 }
 
 void put_in_doubt(int fd) {
@@ -202,6 +190,19 @@ Result<void> write_log_again(int fd, std::uint64_t end) {
   if (::fstat(fd, &info) != 0) return errno_error("look at a log");
   if (::fchmod(fd, info.st_mode & 07777U & ~S_ISVTX) != 0) return errno_error("end a log's doubt");
   return {};
+}
+
+Result<void> mend_log(int fd, std::uint64_t from, std::uint64_t end) {
+  LogReader reader(fd, from);
+  while (reader.offset() < end) {
+    const auto next = reader.next();
+    if (!next) return next.error();
+    if (next->outcome != LogReader::Outcome::frame) {
+      return Error{std::make_error_code(std::errc::bad_message),
+                   "what was appended to a log is lost"};
+    }
+  }
+  return write_log_again(fd, end);
 }
 
 }  // namespace charter::ipc

@@ -63,7 +63,6 @@ class LogWriter {
 
  private:
   LogWriter(int fd, std::uint64_t end) : fd_(fd), begun_at_(end), end_(end) {}
-  [[nodiscard]] Result<void> write_again() const;
   int fd_;
   std::uint64_t begun_at_;
   std::uint64_t end_;
@@ -77,8 +76,12 @@ class LogWriter {
 void put_in_doubt(int fd);
 [[nodiscard]] bool in_doubt(int fd);
 // Writes what the kernel has of the first `end` bytes once more, makes it durable, and ends the
-// doubt. Nobody may write to the file meanwhile. Errors: the read's, the write's, the sync's.
+// doubt. A writer may append behind `end` meanwhile, as whole frames lie before it. Errors: the
+// read's, the write's, the sync's.
 [[nodiscard]] Result<void> write_log_again(int fd, std::uint64_t end);
+// The same if the frames from `from` on, which were promised, can still be read. If not, the error
+// is std::errc::bad_message, and no further try can help.
+[[nodiscard]] Result<void> mend_log(int fd, std::uint64_t from, std::uint64_t end);
 
 // Reads frames in order from an offset; sees what was appended since the last call.
 class LogReader {

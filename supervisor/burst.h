@@ -30,7 +30,9 @@ struct Burst {
   bool sync_due = false;        // in the tailer's next group
   bool sync_under_way = false;  // in its present one
   bool sync_wanted = false;     // and in the one after
-  bool sync_failed = false;     // nothing that was read since is ever durable
+  bool sync_failed = false;     // nothing that was read since is durable, until it is mended
+  bool mend_due = false;        // it will be tried
+  bool unreadable = false;      // nor can it be: what was read is lost
 
   int doorbell = 0;  // connections that said this run's hello
   BootClock::time_point begun = BootClock::now();

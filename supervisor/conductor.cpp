@@ -326,6 +326,7 @@ void Conductor::check(const RunPtr& run) {
   const std::shared_ptr<Burst> burst = run->burst;
   if (burst == nullptr || run->project_due) return;
   parts_.tailer.read(run);
+  if (burst->sync_failed) parts_.tailer.sync(run);
   if (burst->closing != Burst::Closing::no) {
     parts_.tailer.sync(run);
     return;
@@ -364,10 +365,9 @@ void Conductor::frames_read(const RunPtr& run) {
   }
 }
 
-// What was read of its journal may be lost, and nobody can say how much. Its worker goes on, finds
-// out by a sync of its own or ends; nothing more of it is shown.
+// Nothing more of it is shown until it was mended. Its worker goes on.
 void Conductor::sync_failed(const RunPtr& run) {
-  if (run->burst->closing != Burst::Closing::no) hold(run, "its journal cannot be made durable");
+  if (run->burst->closing != Burst::Closing::no) wait_for_disk(run);
 }
 
 void Conductor::durable(const RunPtr& run) {

@@ -118,6 +118,7 @@ class Conductor {
   void adopt(const RunPtr& run);
   void wait_for_lock(const RunPtr& run);
   void close_when_durable(const RunPtr& run, Burst::Closing how);
+  void wait_for_disk(const RunPtr& run);
   void conclude(const RunPtr& run);
   void finish(const RunPtr& run);
   void close_burst(const RunPtr& run);

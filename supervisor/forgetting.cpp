@@ -63,13 +63,17 @@ std::optional<Refusal> Forgetting::check(const Order& order) const {
 void Forgetting::forget(const Order& order, Done done) {
   if (auto refusal = check(order)) return done(refusal);
   Registry::Forgotten forgotten = registry_.forget(order.run_id);
+  // The disk may take the journal of a held run at last: it must not come to an end meanwhile.
+  const std::shared_ptr<Burst> burst =
+      forgotten.run ? std::exchange(forgotten.run->burst, nullptr) : nullptr;
   registry_.reserve(order.run_id);  // until its files are gone
   ledger_.append({0, ipc::Forgotten{order.run_id}},
-                 [this, id = order.run_id, forgotten = std::move(forgotten),
+                 [this, id = order.run_id, forgotten = std::move(forgotten), burst,
                   done = std::move(done)](const ipc::Result<void>& kept) {
                    if (!kept) {
                      registry_.release(id);
                      registry_.put_back(forgotten);
+                     if (forgotten.run) forgotten.run->burst = burst;
                      if (forgotten.run) put_back_(forgotten.run);
                      return done(refusal_of(kept.error()));
                    }

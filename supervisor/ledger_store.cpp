@@ -178,11 +178,14 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
     SegmentEnd read;
   };
   std::vector<Born> born;
+  const std::string marked = SyncMark::left(directory + "/syncing");
   for (const Segment& segment : *segments) {
     const std::string path = directory + "/" + segment.name;
     if (segment.number < first) continue;
     auto file = open_segment(path);
     if (file) {
+      // Killed while a sync failed, the daemon before could not say so.
+      if (std::to_string(segment.number) == marked) ipc::put_in_doubt(file->get());
       born.push_back({std::move(*file), {}});
     } else if (!is_unborn(path)) {
       return file.error();
@@ -274,19 +277,26 @@ ipc::Result<void> LedgerStore::try_commit(std::span<const std::string> payloads,
   const std::uint64_t before = writer_->end();
   if (auto appended = writer_->append(payloads); !appended) return appended.error();
   for (const std::string& payload : payloads) added_bytes_ += payload.size();
-  if (!durable || writer_->sync()) return {};
+  if (!durable || sync()) return {};
   // Nor can it be written again: the same records go into a new segment, and a snapshot soon takes
   // the place of both, since the disk may have anything at the end of this one.
   in_doubt_ = true;
   const ipc::UniqueFd failed = std::move(file_);
   auto written = begin_segment();
   if (written) written = writer_->append(payloads);
-  if (written) written = writer_->sync();
+  if (written) written = sync();
   if (written) return {};
   // Whoever is refused must not find later that it was taken.
   (void)::ftruncate(failed.get(), static_cast<off_t>(before));
   if (file_) (void)::ftruncate(file_.get(), ipc::kLogHeaderSize);
   return written;
+}
+
+ipc::Result<void> LedgerStore::sync() {
+  mark_.set(std::to_string(number_));
+  auto synced = writer_->sync();
+  mark_.clear();
+  return synced;
 }
 
 ipc::Result<void> LedgerStore::compact(std::span<const std::string> snapshot) {

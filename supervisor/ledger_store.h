@@ -2,6 +2,7 @@
 //
 //   0000000007.base   begins with a snapshot and replaces every segment with a lower number
 //   0000000008.more   goes on, after a segment that could not be synced
+//   syncing           the number of the segment that is being synced (sync_mark.h)
 //   holding           why the daemon starts nothing here until someone adopts the ledger
 //   *.damaged         segments with damage in their middle, set aside after a new snapshot
 //
@@ -20,6 +21,7 @@
 #include "ipc/log_segment.h"
 #include "ipc/unique_fd.h"
 #include "supervisor/ledger_state.h"
+#include "supervisor/sync_mark.h"
 
 namespace charter::supervisor {
 
@@ -57,15 +59,18 @@ class LedgerStore {
   ipc::Result<void> end_holding();
 
  private:
-  explicit LedgerStore(std::string directory) : directory_(std::move(directory)) {}
+  explicit LedgerStore(std::string directory)
+      : directory_(std::move(directory)), mark_(directory_ + "/syncing") {}
 
   [[nodiscard]] std::string path(std::uint64_t number, const char* suffix) const;
   ipc::Result<void> begin_segment();
+  ipc::Result<void> sync();
   void raise_version(Opened& opened, const ipc::Place& here);
   ipc::Result<void> try_commit(std::span<const std::string> payloads, bool durable);
   void drop_segments_before(std::uint64_t number);
 
   std::string directory_;
+  SyncMark mark_;
   std::function<bool()> make_space_;
   ipc::UniqueFd file_;
   std::optional<ipc::LogWriter> writer_;  // none: the next commit begins a segment

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <sstream>
+#include <string>
 #include <utility>
 
 #include "ipc/lock.h"
@@ -19,6 +21,7 @@
 #include "supervisor/orphans.h"
 #include "supervisor/paused_state.h"
 #include "supervisor/run_files.h"
+#include "supervisor/sync_mark.h"
 #include "supervisor/tailer.h"
 
 namespace charter::supervisor {
@@ -52,7 +55,18 @@ FinishedRun finished_run(const ipc::Accepted& accepted, const LedgerRun& known) 
 
 }  // namespace
 
+// Killed while a sync failed, the daemon before could not say so.
+void Recovery::take_marks() const {
+  std::istringstream names(SyncMark::left(layout_.journals_mark()));
+  for (std::string id; std::getline(names, id);) {
+    if (!ipc::valid_run_id(id)) continue;
+    const ipc::UniqueFd file(::open(layout_.journal(id).c_str(), O_RDONLY | O_CLOEXEC));
+    if (file) ipc::put_in_doubt(file.get());
+  }
+}
+
 void Recovery::read(LedgerState state, bool all_journals) {
+  take_marks();
   std::vector<std::pair<std::uint64_t, std::string>> order;
   for (const auto& [id, run] : state.runs) {
     if (run.closed && run.closed->delivered) closed_.insert(id);

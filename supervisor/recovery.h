@@ -37,6 +37,7 @@ class Recovery {
     RunPtr run;
     Facts facts;
   };
+  void take_marks() const;
   void take_run(const std::string& id, LedgerRun& known);
   void take_commands(Run& run, LedgerRun& known) const;
   void take_cursor(Run& run, const LedgerRun& known) const;

@@ -14,6 +14,7 @@
 //   unreachable  the lock is held, and no hello within 5 s      executing (hello), ending (kill),
 //                                                               settle (lock free)
 //   held         nothing may be decided without a person        queued, paused, finished (adopt)
+//                or the disk does not take its journal          paused, finished (it does)
 //   finished     terminal frame, guardian gone                  leaves the registry when delivered
 //
 // "settle" is what is done when the guardian is gone and the lock is free; it is one decision for

@@ -233,13 +233,25 @@ void Conductor::close_when_durable(const RunPtr& run, Burst::Closing how) {
   run->state = RunState::ending;
   free_slot(*run);
   if (run->burst->sync_failed) {
-    hold(run, "its journal cannot be made durable");
+    parts_.tailer.sync(run);  // which mends it
+    wait_for_disk(run);
   } else if (run->progress.synced_end >= run->progress.end) {
     conclude(run);
     tell_watchers(*run);
   } else {
     parts_.tailer.sync(run);
   }
+}
+
+// Nobody writes to its journal any more, and the disk does not take it: the run is held until it
+// does.
+void Conductor::wait_for_disk(const RunPtr& run) {
+  if (run->burst->unreadable) return hold(run, "its journal cannot be made durable");
+  if (run->state == RunState::held) return;
+  log::error("Run {} is held until its journal can be made durable", run->id);
+  live_.erase(run);
+  run->state = RunState::held;
+  tell_watchers(*run);
 }
 
 void Conductor::conclude(const RunPtr& run) {

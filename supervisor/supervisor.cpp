@@ -28,7 +28,7 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       ledger_(context.get_executor(), ledger_disk_, std::move(base_.ledger)),
       registry_(base_.layout, base_.options.resume_lost),
       preparer_(context.get_executor(), base_.worker, base_.layout.root(), spawner_),
-      tailer_(context.get_executor(), disk_, tailer_hooks()),
+      tailer_(context.get_executor(), disk_, base_.layout.journals_mark(), tailer_hooks()),
       limits_(base_.layout, {base_.options.run_memory_max, base_.options.run_pids_max,
                              base_.options.run_cpu_max}),
       groups_(context.get_executor(), limits_),
@@ -51,7 +51,10 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
               base_.options.gateway_logs},
              base_.layout, registry_, relay_hooks()),
       forgetting_(base_.layout, ledger_, disk_, registry_,
-                  [this](const RunPtr& run) { relay_.tell_anew(run); }),
+                  [this](const RunPtr& run) {
+                    relay_.tell_anew(run);
+                    tailer_.sync(run);
+                  }),
       retention_(context.get_executor(), disk_, base_.layout, registry_, base_.options.retention),
       scratch_(context.get_executor(), base_.worker, base_.layout, spawner_),
       sandbox_guard_(registry_),

@@ -1,5 +1,6 @@
 #include "supervisor/tailer.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -138,12 +139,14 @@ class Tailer::Group final : public DiskJob {
   Group(Tailer& tailer, std::vector<RunPtr> runs) : tailer_(tailer), disk_(tailer.disk_) {
     entries_.reserve(runs.size());
     for (RunPtr& run : runs) {
+      names_ += run->id + '\n';
       entries_.push_back({run, run->burst->journal, run->progress, {}, {}});
     }
   }
   void work() override {
+    tailer_.mark_.set(names_);
     for (Entry& entry : entries_) {
-      if (disk_.ending()) return;  // the next daemon syncs what it tells
+      if (disk_.ending()) break;  // the next daemon syncs what it tells
       const auto begun = std::chrono::steady_clock::now();
       const int journal = entry.journal->get();
       if (::fdatasync(journal) != 0) {
@@ -154,6 +157,7 @@ class Tailer::Group final : public DiskJob {
       }
       entry.took = std::chrono::steady_clock::now() - begun;
     }
+    tailer_.mark_.clear();
   }
   void done() override {
     if (Metrics* metrics = tailer_.hooks_.metrics) {
@@ -173,12 +177,38 @@ class Tailer::Group final : public DiskJob {
   };
   Tailer& tailer_;
   const SyncThread& disk_;
+  std::string names_;
   std::vector<Entry> entries_;
+};
+
+// Writes a journal again, in the place of what a failed sync may have lost of it. Its worker may
+// append meanwhile.
+class Tailer::Mending final : public DiskJob {
+ public:
+  Mending(Tailer& tailer, RunPtr run)
+      : tailer_(tailer), run_(std::move(run)), burst_(run_->burst), reached_(run_->progress) {}
+  void work() override {
+    // Most are open for reading alone.
+    const std::string path = "/proc/self/fd/" + std::to_string(burst_->journal->get());
+    const ipc::UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    result_ = file ? ipc::mend_log(file.get(), reached_.synced_end, reached_.end)
+                   : ipc::errno_error("open a journal");
+  }
+  void done() override { tailer_.mended(run_, burst_, reached_, result_); }
+
+ private:
+  Tailer& tailer_;
+  RunPtr run_;
+  std::shared_ptr<Burst> burst_;
+  Progress reached_;
+  ipc::Result<void> result_;
 };
 
 void Tailer::sync(const RunPtr& run) {
   const std::shared_ptr<Burst> burst = run->burst;
-  if (burst == nullptr || burst->sync_failed || burst->sync_due) return;
+  if (burst == nullptr) return;
+  if (burst->sync_failed) return mend_later(run);
+  if (burst->sync_due) return;
   if (run->progress.synced_end >= run->progress.end) return;
   if (burst->sync_under_way) {
     burst->sync_wanted = true;
@@ -229,10 +259,10 @@ void Tailer::synced(const RunPtr& run, const Progress& reached, const ipc::Resul
   if (burst == nullptr) return;
   burst->sync_under_way = false;
   if (!result) {
-    // The kernel may have dropped what was not written, and tells so only once: a later sync that
-    // succeeds proves nothing.
+    // The kernel may have dropped what was not written, and tells so only once.
     log::error("Run {}: {}", run->id, result.error().message());
     burst->sync_failed = true;
+    mend_later(run);
     hooks_.sync_failed(run);
     return;
   }
@@ -241,6 +271,48 @@ void Tailer::synced(const RunPtr& run, const Progress& reached, const ipc::Resul
   const bool again = std::exchange(burst->sync_wanted, false);
   hooks_.durable(run);
   if (again) sync(run);
+}
+
+void Tailer::mend_later(const RunPtr& run) {
+  if (run->burst->unreadable || std::exchange(run->burst->mend_due, true)) return;
+  in_doubt_.emplace_back(run, run->burst);
+  if (std::exchange(mend_timer_set_, true)) return;
+  mend_timer_.expires_after(mend_wait_);
+  mend_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) mend_all();
+  });
+}
+
+void Tailer::mend_all() {
+  mend_timer_set_ = false;
+  mend_wait_ = std::min(2 * mend_wait_, kMendLate);
+  for (const auto& [one, its_burst] : std::exchange(in_doubt_, {})) {
+    const RunPtr run = one.lock();
+    const std::shared_ptr<Burst> burst = its_burst.lock();
+    if (burst == nullptr) continue;
+    burst->mend_due = run != nullptr && run->burst == burst;
+    if (burst->mend_due) disk_.submit(std::make_unique<Mending>(*this, run));
+  }
+}
+
+void Tailer::mended(const RunPtr& run, const std::shared_ptr<Burst>& burst, const Progress& reached,
+                    const ipc::Result<void>& result) {
+  burst->mend_due = false;
+  if (run->burst != burst) return;
+  if (result) {
+    log::info("Run {}: its journal was written again and is durable", run->id);
+    mend_wait_ = kMendSoon;
+    burst->sync_failed = false;
+    run->progress.synced_end = reached.end;
+    run->progress.synced_seq = reached.next_seq;
+    hooks_.durable(run);
+    sync(run);
+    return;
+  }
+  log::error("Run {}: {}", run->id, result.error().message());
+  burst->unreadable = result.error().code == std::errc::bad_message;
+  if (burst->unreadable) return hooks_.sync_failed(run);
+  mend_later(run);
 }
 
 }  // namespace charter::supervisor

@@ -1,8 +1,10 @@
 #include "supervisor/conductor.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
@@ -80,7 +82,7 @@ TEST_F(ConductorTest, WaitingRunHasItsStateFileSoon) {
   EXPECT_EQ(life_->cancel("hang"), std::nullopt);
 }
 
-TEST_F(ConductorTest, RunWhoseJournalCannotBeSyncedIsHeldAndNothingMoreOfItIsShown) {
+TEST_F(ConductorTest, RunWhoseJournalCannotBeSyncedIsHeldUntilItCanAndNothingMoreOfItIsShown) {
   life_->accept("hang");
   const RunPtr run = life_->find("hang");
   ASSERT_TRUE(life_->until([&] { return run->progress.synced_seq == 1; }));
@@ -93,6 +95,28 @@ TEST_F(ConductorTest, RunWhoseJournalCannotBeSyncedIsHeldAndNothingMoreOfItIsSho
   EXPECT_GT(run->progress.next_seq, shown);
   EXPECT_TRUE(life_->finished.empty());
   EXPECT_FALSE(run->holds_slot);
+  run->burst->journal = readable;  // the disk is as good as new
+  expect_end("hang", WireStatus::cancelled);
+  EXPECT_THAT(life_->finished, ElementsAre("hang"));
+}
+
+TEST_F(ConductorTest, JournalThatCannotBeReadAgainHoldsItsRunForGood) {
+  life_->accept("hang");
+  const RunPtr run = life_->find("hang");
+  ASSERT_TRUE(life_->until([&] { return run->progress.synced_seq == 1; }));
+  const auto readable = run->burst->journal;
+  const auto synced = static_cast<off_t>(run->progress.synced_end);
+  run->burst->journal = std::make_shared<ipc::UniqueFd>(::eventfd(0, EFD_CLOEXEC));
+  EXPECT_EQ(life_->cancel("hang"), std::nullopt);
+  ASSERT_TRUE(life_->reaches("hang", RunState::held));
+  // What a dropped page reads as.
+  const ipc::UniqueFd file(::open(layout_->journal("hang").c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_EQ(::pwrite(file.get(), std::string(16, '\0').data(), 16, synced), 16);
+  run->burst->journal = readable;
+  ASSERT_TRUE(life_->until([&] { return run->burst == nullptr; }));
+  EXPECT_EQ(run->state, RunState::held);
+  EXPECT_LT(run->progress.synced_end, run->progress.end);
+  EXPECT_TRUE(life_->finished.empty());
 }
 
 TEST_F(ConductorTest, NoWorkerBeginsWhileTheFirstFilesOfItsRunAreMade) {

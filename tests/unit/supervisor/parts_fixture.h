@@ -39,7 +39,7 @@ class Life {
         ledger_(context_.get_executor(), ledger_disk_, std::move(*store_)),
         registry_(layout),
         preparer_(context_.get_executor(), worker_, layout.root(), spawner_),
-        tailer_(context_.get_executor(), disk_, tailer_hooks()),
+        tailer_(context_.get_executor(), disk_, layout.journals_mark(), tailer_hooks()),
         launcher_(context_.get_executor(), worker_, layout, spawner_, no_sandbox_,
                   {layout.data_dir() + "/bell", std::chrono::milliseconds(500)},
                   [this](const RunPtr& run, auto status) { conductor_.worker_ended(run, status); }),

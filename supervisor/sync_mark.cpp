@@ -1,0 +1,35 @@
+#include "supervisor/sync_mark.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "ipc/text_file.h"
+
+namespace charter::supervisor {
+namespace {
+
+constexpr std::size_t kMaxBytes = 16U << 20;  // ids of a hundred thousand runs
+
+}  // namespace
+
+void SyncMark::set(std::string_view names) {
+  if (!file_) file_.reset(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!file_) return;
+  std::string text(names);
+  text.push_back('\0');
+  (void)!::pwrite(file_.get(), text.data(), text.size(), 0);
+}
+
+void SyncMark::clear() {
+  if (file_) (void)!::pwrite(file_.get(), "", 1, 0);
+}
+
+std::string SyncMark::left(const std::string& path) {
+  std::string text = ipc::text_of_file(path, kMaxBytes);
+  text.resize(std::min(text.find('\0'), text.size()));
+  return text;
+}
+
+}  // namespace charter::supervisor
