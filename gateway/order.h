@@ -17,6 +17,7 @@ struct Order {
   std::string command_id;       // given by the client, or made here
   bool own_command_id = false;  // made here
   std::string run_id;           // likewise for a start without one
+  bool own_run_id = false;      // made here
   std::string worker_id;        // the client's choice, or empty
   std::string free_worker;      // whom the gateway would choose
   std::string message;          // as it goes to the daemon

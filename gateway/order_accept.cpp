@@ -1,10 +1,42 @@
+#include <algorithm>
+
 #include "gateway/order.h"
+#include "ipc/json_scan.h"
 
 namespace charter::gateway {
 namespace {
 
 ApiError conflict(std::string code, std::string message) {
   return {409, std::move(code), std::move(message)};
+}
+
+// The text without the white space between its parts; it has been checked.
+std::string dense(std::string_view json) {
+  std::string text;
+  bool quoted = false;
+  for (std::size_t at = 0; at < json.size(); ++at) {
+    const char c = json[at];
+    if (!quoted && (c == ' ' || c == '\t' || c == '\r' || c == '\n')) continue;
+    text += c;
+    if (c == '"') quoted = !quoted;
+    // What follows is no end of the text.
+    if (c == '\\') text += json[++at];
+  }
+  return text;
+}
+
+// Whether the order asks for what the command was made of. A start that names no run and an order
+// that names no worker ask for whichever it became.
+bool same_order(const CommandRow& before, const Order& order) {
+  if (before.kind != order.kind) return false;
+  if (!order.worker_id.empty() && before.worker_id != order.worker_id) return false;
+  const auto then = ipc::scan_object(before.message, {});
+  const auto now = ipc::scan_object(order.message, {});
+  if (!then || !now) return false;
+  return std::ranges::equal(*then, *now, [&](const ipc::JsonMember& a, const ipc::JsonMember& b) {
+    if (a.key != b.key) return false;
+    return (order.own_run_id && a.key == "run_id") || dense(a.raw) == dense(b.raw);
+  });
 }
 
 // What stands against an answer to the run's present pause; nothing when there is none.
@@ -51,12 +83,8 @@ std::variant<AcceptedOrder, ApiError> accept_start(Store& store, const Order& or
 std::variant<AcceptedOrder, ApiError> accept(Store& store, const Order& order,
                                              std::int64_t now_us) {
   if (!order.own_command_id) {
-    auto before = store.commands.find(order.command_id);
-    if (before && before->kind == order.kind &&
-        (order.kind == "start" || before->run_id == order.run_id)) {
-      return AcceptedOrder{std::move(*before), true};
-    }
-    if (before) {
+    if (auto before = store.commands.find(order.command_id)) {
+      if (same_order(*before, order)) return AcceptedOrder{std::move(*before), true};
       return ApiError{409, "command_id_in_use", "this command id belongs to another command",
                       "command_id"};
     }

@@ -131,7 +131,8 @@ ParsedOrder parse_start(std::string_view text) {
   const std::string_view variables = body.object("variables", "{}");
   // The gateway always names the run: so a start that is sent again can be told from a second.
   order.run_id = body.text("run_id").value_or("");
-  if (order.run_id.empty()) order.run_id = new_uuid();
+  order.own_run_id = order.run_id.empty();
+  if (order.own_run_id) order.run_id = new_uuid();
   if (!ipc::valid_run_id(order.run_id)) {
     body.fail("run_id", "must match " + std::string(ipc::kRunIdRule));
   }

@@ -227,6 +227,31 @@ TEST_F(GatewayCommands, ARepeatedOrderIsTheSameCommand) {
   EXPECT_EQ(order("/api/runs/r/cancel", R"({"command_id":"c"})"), 409);
 }
 
+TEST_F(GatewayCommands, ACommandIdWithAnotherContentIsRefusedAfterARestartToo) {
+  DaemonClient daemon = paused_daemon();
+  const std::string first = R"({"workflow_id":"a","run_id":"mine","command_id":"s"})";
+  ASSERT_EQ(order("/api/runs", first), 202);
+  ASSERT_EQ(order("/api/runs/r/resume", R"({"approved":false,"command_id":"c"})"), 202);
+  for (const bool restarted : {false, true}) {
+    if (restarted) {
+      gateway.kill();
+      gateway.start();
+    }
+    const auto other = post(gateway.port(), "/api/runs",
+                            R"({"workflow_id":"b","run_id":"mine","command_id":"s"})");
+    EXPECT_EQ(other.status, 409) << restarted;
+    EXPECT_EQ(other.text("code"), "command_id_in_use") << restarted;
+    EXPECT_EQ(other.text("field"), "command_id") << restarted;
+    EXPECT_EQ(order("/api/runs/r/resume", R"({"approved":true,"command_id":"c"})"), 409)
+        << restarted;
+    const auto again = post(gateway.port(), "/api/runs", first);
+    EXPECT_EQ(again.status, 202) << restarted;
+    EXPECT_EQ(again.text("run_id"), "mine") << restarted;
+    EXPECT_EQ(order("/api/runs/r/resume", R"({"approved":false,"command_id":"c"})"), 202)
+        << restarted;
+  }
+}
+
 TEST_F(GatewayCommands, InputIsSentAndAnswered) {
   DaemonClient daemon(gateway.port());
   daemon.send(register_text());

@@ -108,6 +108,52 @@ TEST_F(OrderAcceptance, ACommandIdIsAcceptedOnce) {
   EXPECT_EQ(outcome(parse_start(R"({"workflow_id":"w","command_id":"c"})")), "command_id_in_use");
 }
 
+// Whoever is told that it is done already would believe that what he asked for now was.
+TEST_F(OrderAcceptance, ACommandIdWithAnotherContentIsRefused) {
+  take({register_text(), announced_text("r"), event_text("r", 0, kGatePending)});
+  const auto start = [&](const std::string& rest) {
+    return outcome(parse_start(R"({"command_id":"s",)" + rest + "}"));
+  };
+  const std::string first = R"("workflow_id":"w","run_id":"new","variables":{"a":"x y","b":1})";
+  EXPECT_EQ(start(first), "accepted");
+  EXPECT_EQ(start(first), "repeated");
+  EXPECT_EQ(start(R"("variables": { "a": "x y",
+ "b": 1 }, "run_id": "new", "workflow_id": "\u0077")"),
+            "repeated")
+      << "written in another way";
+  for (const char* other : {R"("workflow_id":"v","run_id":"new","variables":{"a":"x y","b":1})",
+                            R"("workflow_id":"w","run_id":"old","variables":{"a":"x y","b":1})",
+                            R"("workflow_id":"w","run_id":"new","variables":{"a":"xy","b":1})",
+                            R"("workflow_id":"w","run_id":"new","variables":{"a":"x y","b":11})",
+                            R"("workflow_id":"w","run_id":"new")"}) {
+    EXPECT_EQ(start(other), "command_id_in_use") << other;
+  }
+  EXPECT_EQ(start(first + R"(,"worker":"w2")"), "command_id_in_use");
+  const auto answer = [&](const std::string& rest) {
+    return outcome(parse_resume(R"({"command_id":"a",)" + rest + "}", "r"));
+  };
+  EXPECT_EQ(answer(R"("approved":false)"), "accepted");
+  EXPECT_EQ(answer(R"("approved":false)"), "repeated");
+  EXPECT_EQ(answer(R"("approved":false,"note":null,"worker":"w1")"), "repeated");
+  EXPECT_EQ(answer(R"("approved":true)"), "command_id_in_use");
+  EXPECT_EQ(answer(R"("approved":false,"note":"no")"), "command_id_in_use");
+  EXPECT_EQ(answer(R"("approved":false,"worker":"w2")"), "command_id_in_use");
+}
+
+// The gateway names a run that the client does not, so a repeat cannot have the name.
+TEST_F(OrderAcceptance, AStartIsRepeatedWithoutTheNameTheGatewayGave) {
+  const auto start = [&](const std::string& rest) {
+    return outcome(parse_start(R"({"workflow_id":"w","command_id":"s")" + rest + "}"));
+  };
+  EXPECT_EQ(start(""), "accepted");
+  EXPECT_EQ(start(""), "repeated");
+  const auto kept = store.commands.find("s");
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(start(R"(,"run_id":")" + kept->run_id + '"'), "repeated");
+  EXPECT_EQ(start(R"(,"run_id":"mine")"), "command_id_in_use");
+  EXPECT_EQ(start(R"(,"variables":{"a":1})"), "command_id_in_use");
+}
+
 TEST_F(OrderAcceptance, ANamedWorkerMustBeKnown) {
   EXPECT_EQ(outcome(parse_start(R"({"workflow_id":"w","worker":"w1"})")), "unknown_worker");
   take({register_text()});
