@@ -134,6 +134,7 @@ struct Accepted {
   onLost @9 :Text;             # fail or resume, as whoever started it said; empty: the daemon's
   retryOf @10 :Text;           # the run whose finished steps this one begins with, or empty
   sandbox @11 :Bool;            # it is in a sandbox for ever, whatever later daemons are told
+  commandId @12 :Text;         # of the run.start that this answers with yes, or empty
 }
 
 struct Command {

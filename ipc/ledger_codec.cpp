@@ -48,7 +48,7 @@ struct TextBytes {
   std::size_t operator()(const Accepted& v) const {
     return v.run_id.size() + v.workflow_id.size() + v.workflow_path.size() + v.started_at.size() +
            v.state.size() + v.state_file.size() + v.project_root.size() + v.on_lost.size() +
-           v.retry_of.size();
+           v.retry_of.size() + v.command_id.size();
   }
   std::size_t operator()(const Command& v) const { return text_bytes(v); }
   std::size_t operator()(const CommandDone& v) const {
@@ -87,6 +87,7 @@ struct Writer {
     out.setOnLost(text(v.on_lost));
     out.setRetryOf(text(v.retry_of));
     out.setSandbox(v.sandbox);
+    out.setCommandId(text(v.command_id));
   }
   void operator()(const Command& v) { write_command(v, record.initCommand()); }
   void operator()(const CommandDone& v) {
@@ -148,6 +149,7 @@ Accepted read_body(schema::Accepted::Reader in) {
   out.on_lost = str(in.getOnLost());
   out.retry_of = str(in.getRetryOf());
   out.sandbox = in.getSandbox();
+  out.command_id = str(in.getCommandId());
   return out;
 }
 

@@ -28,6 +28,7 @@ struct Accepted {
   std::string on_lost{};  // fail, resume or empty
   std::string retry_of{};
   bool sandbox = false;
+  std::string command_id{};  // of the run.start it answers, or empty
 };
 
 struct Command {

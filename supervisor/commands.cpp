@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "supervisor/burst.h"
@@ -22,6 +23,9 @@ bool has(const Commands& commands, const std::string& command_id) {
 }
 
 // Whether the run has answered a command with this id, or has it before it.
+// What no run comes to.
+constexpr std::uint32_t kNoPause = std::numeric_limits<std::uint32_t>::max();
+
 bool seen(const Run& run, const std::string& command_id) {
   return has(run.commands, command_id) || has(run.answered, command_id);
 }
@@ -197,7 +201,8 @@ void Commands::write_decision(const RunPtr& run, ipc::Command command, Done done
   });
 }
 
-// A refusal is an answer too, and the one a repeat gets, after a restart as well.
+// A refusal is an answer too, and the one a repeat gets, after a restart as well. Where a loss of
+// power leaves the command without its outcome, it is for no pause.
 void Commands::refuse(const RunPtr& run, const char* kind, const std::string& command_id,
                       Refusal refusal, const Done& done) {
   // What failed for no fault of the command may be tried again.
@@ -207,7 +212,7 @@ void Commands::refuse(const RunPtr& run, const char* kind, const std::string& co
   command.number = next_number_++;
   command.command_id = command_id;
   command.kind = kind;
-  command.pause = run->pauses;
+  command.pause = kNoPause;
   run->answered.push_back({command.number, command_id, kind, false, refusal.code, refusal.message});
   forget_oldest_refusal(run->answered);
   ipc::CommandDone outcome{run->id, command.number, false, refusal.code, refusal.message};

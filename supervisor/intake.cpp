@@ -193,14 +193,19 @@ void Intake::write_down(const std::shared_ptr<Pending>& pending, ipc::Accepted a
   accepted.sandbox = pending->order.sandbox || sandbox_.every_run;
   pending->accepted = accepted;
   if (pending->paused) pending->journal_path = layout_.journal(accepted.run_id);
+  // One record, since a loss of power may leave any number of a group; the second is for daemons
+  // of before.
   std::vector<ipc::LedgerRecord> records;
   if (pending->order.command_id) {
     ipc::Started started;
     started.command_id = *pending->order.command_id;
     started.run_id = accepted.run_id;
+    accepted.command_id = started.command_id;
+    records.push_back({0, std::move(accepted)});
     records.push_back({0, std::move(started)});
+  } else {
+    records.push_back({0, std::move(accepted)});
   }
-  records.push_back({0, std::move(accepted)});
   ledger_.append(
       std::move(records),
       [this, pending](const ipc::Result<void>& result) { written(pending, result); },

@@ -104,6 +104,11 @@ Ledger::Ledger(boost::asio::any_io_executor executor, SyncThread& disk, LedgerSt
   compact_next_ = store_->wants_compaction();
 }
 
+void Ledger::snapshot_from(Snapshot snapshot) {
+  snapshot_ = std::move(snapshot);
+  if (compact_next_) write_soon();
+}
+
 void Ledger::append(std::vector<ipc::LedgerRecord> records, Done done, Before before,
                     std::string directory) {
   Entry entry;

@@ -30,8 +30,8 @@ class Ledger {
   Ledger(boost::asio::any_io_executor executor, SyncThread& disk, LedgerStore store);
 
   // Where the records of a compaction come from: all facts whose done() has been called, and the
-  // notes. Called on the loop while nothing is under way.
-  void snapshot_from(Snapshot snapshot) { snapshot_ = std::move(snapshot); }
+  // notes. Called on the loop while nothing is under way; soon, where the store wants it.
+  void snapshot_from(Snapshot snapshot);
 
   // Appends records together, durably. `directory`, when not empty, is made durable as well.
   void append(std::vector<ipc::LedgerRecord> records, Done done, Before before = {},

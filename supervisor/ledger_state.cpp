@@ -47,6 +47,12 @@ void LedgerState::apply(ipc::LedgerRecord record) {
 
 void LedgerState::accept(ipc::Accepted accepted) {
   next_order = std::max(next_order, accepted.order + 1);
+  if (!accepted.command_id.empty()) {
+    ipc::Started started;
+    started.command_id = accepted.command_id;
+    started.run_id = accepted.run_id;
+    start(std::move(started));
+  }
   std::string id = accepted.run_id;
   runs[std::move(id)].accepted = std::move(accepted);
 }
@@ -62,11 +68,15 @@ void LedgerState::command(ipc::Command command) {
 }
 
 void LedgerState::finish(ipc::CommandDone outcome) {
+  // A note of a command that no record tells of any more: its number stays used.
+  next_number = std::max(next_number, outcome.number + 1);
   LedgerRun& run = runs[outcome.run_id];
   if (run.outcome_of(outcome.number) == nullptr) run.outcomes.push_back(std::move(outcome));
 }
 
 void LedgerState::start(ipc::Started started) {
+  // Two records of one group tell of it (Intake).
+  if (!starts.empty() && starts.back().command_id == started.command_id) return;
   starts.push_back(std::move(started));
   if (starts.size() > kKeptStarts) starts.pop_front();
 }

@@ -112,6 +112,33 @@ ipc::Result<void> settle_segment(int file, std::uint64_t end) {
   return writer->sync();
 }
 
+// Puts what could be read of a segment in its place, without the holes: in an older segment they
+// would be damage.
+ipc::Result<ipc::UniqueFd> fill_holes(const std::string& path, const ipc::UniqueFd& holed,
+                                      std::uint64_t& end) {
+  const std::string draft = path + ".new";
+  auto file = create_segment(draft);
+  if (!file) return file.error();
+  auto writer = ipc::LogWriter::open(file->get(), ipc::kLogHeaderSize);
+  if (!writer) return writer.error();
+  ipc::LogReader reader(holed.get());
+  for (;;) {
+    auto next = reader.next();
+    if (!next) return next.error();
+    if (next->outcome == ipc::LogReader::Outcome::end) break;
+    if (next->outcome == ipc::LogReader::Outcome::damaged) continue;
+    const std::vector<std::string> payload{std::string(next->payload)};
+    if (auto written = writer->append(payload); !written) return written.error();
+  }
+  if (auto synced = writer->sync(); !synced) return synced.error();
+  (void)!::link(path.c_str(), (path + ".damaged").c_str());  // for whoever wants to look at it
+  if (::rename(draft.c_str(), path.c_str()) != 0) return ipc::errno_error("rename " + draft);
+  const std::string directory = path.substr(0, path.rfind('/'));
+  if (auto synced = ipc::sync_directory(directory); !synced) return synced.error();
+  end = writer->end();
+  return file;
+}
+
 std::string read_holding(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
                                                              &std::fclose);
@@ -174,6 +201,7 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
                                  [](const Segment& segment) { return segment.base; });
   const std::uint64_t first = base == segments->rend() ? 0 : base->number;
   struct Born {
+    std::string path;
     ipc::UniqueFd file;
     SegmentEnd read;
   };
@@ -186,7 +214,7 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
     if (file) {
       // Killed while a sync failed, the daemon before could not say so.
       if (std::to_string(segment.number) == marked) ipc::put_in_doubt(file->get());
-      born.push_back({std::move(*file), {}});
+      born.push_back({path, std::move(*file), {}});
     } else if (!is_unborn(path)) {
       return file.error();
     }
@@ -206,7 +234,13 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
         fmt::format("the ledger is of version {}, this program knows version {}",
                     opened.state.place->version, here.version));
   }
-  const bool holes = !born.empty() && born.back().read.holes;
+  bool holes = !born.empty() && born.back().read.holes;
+  if (holes && !opened.damaged) {
+    Born& last = born.back();
+    auto filled = fill_holes(last.path, last.file, last.read.end);
+    holes = !filled;  // then the next snapshot has to come before the next start
+    if (filled) last.file = std::move(*filled);
+  }
   opened.fresh = segments->empty();
   opened.damaged = opened.damaged || (!opened.fresh && first == 0);
   opened.holding = read_holding(directory + "/holding");
@@ -316,13 +350,17 @@ ipc::Result<void> LedgerStore::compact(std::span<const std::string> snapshot) {
   if (::rename(unfinished.c_str(), finished.c_str()) != 0) {
     return ipc::errno_error("rename " + finished);
   }
-  if (auto synced = ipc::sync_directory(directory_); !synced) return synced.error();
+  // Whatever comes of its name: the next start may find it, and would read nothing before it.
   number_ = number;
+  segments_ = 1;
+  base_bytes_ = writer->end();
+  added_bytes_ = 0;
+  file_.reset();
+  writer_.reset();
+  in_doubt_ = true;
+  if (auto synced = ipc::sync_directory(directory_); !synced) return synced.error();
   file_ = std::move(*file);
   writer_ = *writer;
-  segments_ = 1;
-  base_bytes_ = writer_->end();
-  added_bytes_ = 0;
   in_doubt_ = false;
   drop_segments_before(number);
   return {};

@@ -374,6 +374,41 @@ TEST_F(ConductorTest, RefusedDecisionStaysRefusedUnderItsIdAfterARestart) {
   expect_end("pause", WireStatus::completed);
 }
 
+// A loss of power may leave the first of two records that were written together.
+TEST_F(ConductorTest, RefusalOfWhichHalfIsLeftDecidesNothing) {
+  life_->accept("pause");
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  life_->flush();
+  const auto refusal = life_->decide({"pause", true, std::nullopt, "late", -1, {7, ""}});
+  ASSERT_TRUE(refusal.has_value());
+  life_->flush();
+  life_.reset();
+  std::string newest;
+  for (const auto& one : std::filesystem::directory_iterator(layout_->ledger_dir())) {
+    const std::string path = one.path();
+    if (path.ends_with(".base") || path.ends_with(".more")) newest = std::max(newest, path);
+  }
+  const ipc::UniqueFd file(::open(newest.c_str(), O_RDWR | O_CLOEXEC));
+  ipc::LogReader reader(file.get());
+  std::uint64_t cut = 0;
+  for (auto next = reader.next(); next->outcome == ipc::LogReader::Outcome::frame;
+       next = reader.next()) {
+    const auto record = ipc::decode_ledger_record(next->payload);
+    const auto* outcome = std::get_if<ipc::CommandDone>(&record->body);
+    if (outcome != nullptr && !outcome->ok) cut = next->place.offset;
+  }
+  ASSERT_GT(cut, 0U);
+  ASSERT_EQ(::ftruncate(file.get(), static_cast<off_t>(cut)), 0);
+  begin();
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  life_->flush();
+  const RunPtr run = life_->find("pause");
+  EXPECT_EQ(run->decision(), nullptr);
+  EXPECT_EQ(run->state, RunState::paused);
+  EXPECT_EQ(life_->approve("pause"), std::nullopt);
+  expect_end("pause", WireStatus::completed);
+}
+
 TEST_F(ConductorTest, RepeatOfADecisionThatIsBeingWrittenDownGetsItsAnswer) {
   life_->accept("pause");
   ASSERT_TRUE(life_->reaches("pause", RunState::paused));
