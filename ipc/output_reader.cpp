@@ -7,20 +7,31 @@
 #include <array>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 namespace charter::ipc {
 namespace {
 
-// The next piece that can be read; what is damaged shows by the position of the piece behind it.
-Result<std::optional<OutputPiece>> next_piece(LogReader& reader) {
+// How much of a segment's end is read first to find a tail.
+constexpr std::uint64_t kTailWindow = std::uint64_t{256} << 10;
+
+// The next piece that can be read, and where its frame lies; what is damaged shows by the position
+// of the piece behind it.
+Result<std::optional<OutputPiece>> next_piece(LogReader& reader, FramePlace& place) {
   for (;;) {
     const auto next = reader.next();
     if (!next) return next.error();
     if (next->outcome == LogReader::Outcome::end) return std::optional<OutputPiece>();
     if (next->outcome == LogReader::Outcome::damaged) continue;
+    place = next->place;
     auto piece = decode_output_piece(next->payload);
     if (piece) return std::optional(std::move(*piece));
   }
+}
+
+Result<std::optional<OutputPiece>> next_piece(LogReader& reader) {
+  FramePlace place;
+  return next_piece(reader, place);
 }
 
 struct OpenSegment {
@@ -51,6 +62,50 @@ Result<std::optional<OpenSegment>> open_output(const std::string& path) {
 std::uint64_t size_of(const UniqueFd& file) {
   struct stat found {};
   return ::fstat(file.get(), &found) == 0 ? static_cast<std::uint64_t>(found.st_size) : 0;
+}
+
+struct PlacedPiece {
+  std::uint64_t position = 0;
+  std::uint64_t end = 0;     // the position behind it
+  std::uint64_t offset = 0;  // of its frame
+};
+
+// Where the output from a position on begins.
+struct Tail {
+  std::uint64_t from = 0;  // the position
+  bool any = false;        // the segment has something of it
+  OutputPlace place;       // of the first piece that has, and else the segment's end
+};
+
+// `wanted` gives the position for where the segment's output ends. Read from behind, since a
+// segment may be large: a first frame that is begun in its middle is damage, which is passed over.
+template <class Wanted>
+Result<Tail> tail_of(const OpenSegment& segment, const Wanted& wanted) {
+  const std::uint64_t size = size_of(segment.file);
+  for (std::uint64_t window = kTailWindow;; window *= 4) {
+    const bool all = size <= window + kLogHeaderSize;
+    LogReader reader(segment.file.get(), all ? kLogHeaderSize : size - window);
+    std::vector<PlacedPiece> pieces;
+    FramePlace frame;
+    for (;;) {
+      const auto piece = next_piece(reader, frame);
+      if (!piece) return piece.error();
+      if (!*piece) break;
+      const std::uint64_t position = (*piece)->position;
+      pieces.push_back({position, position + (*piece)->bytes.size(), frame.offset});
+    }
+    if (pieces.empty() && !all) continue;
+    Tail tail;
+    const std::uint64_t end = pieces.empty() ? segment.first : pieces.back().end;
+    tail.from = wanted(end);
+    if (!all && pieces.front().position > tail.from) continue;
+    const auto first =
+        std::ranges::find_if(pieces, [&](const PlacedPiece& one) { return one.end > tail.from; });
+    tail.any = first != pieces.end();
+    tail.place = tail.any ? OutputPlace{first->position, segment.first, first->offset}
+                          : OutputPlace{end, segment.first, reader.offset()};
+    return tail;
+  }
 }
 
 }  // namespace
@@ -120,14 +175,13 @@ Result<OutputPlace> output_tail(const Layout& layout, const std::string& run, st
   }
   auto& [older, newer] = segments;
   if (!newer || (older && older->first > newer->first)) std::swap(older, newer);
-  for (const auto& segment : {&newer, &older}) {
-    if (!*segment) break;
-    const std::uint64_t size = size_of((*segment)->file);
-    // An offset in the middle of a frame is damage to the reader, which goes on behind it.
-    if (size > bytes + kLogHeaderSize) return OutputPlace{0, (*segment)->first, size - bytes};
-    bytes -= std::min(bytes, size);
-  }
-  return OutputPlace{};
+  if (!newer) return OutputPlace{};
+  auto tail = tail_of(*newer, [bytes](std::uint64_t end) { return end - std::min(end, bytes); });
+  if (!tail) return tail.error();
+  if (!older || tail->place.position <= tail->from) return tail->place;
+  const auto before = tail_of(*older, [&tail](std::uint64_t) { return tail->from; });
+  if (!before) return before.error();
+  return before->any ? before->place : tail->place;
 }
 
 Result<std::optional<OutputPiece>> OutputReader::next_here() {

@@ -55,8 +55,9 @@ class OutputReader {
   bool placed_ = true;  // `place_` has been looked for
 };
 
-// From where on about the last `bytes` of the log's files come, whatever the pieces begin with: the
-// place's position is 0. Errors: as of OutputReader::next().
+// Where the last `bytes` (at least 1) of the output begin, at the front of the piece that they
+// begin in; where less is kept, or that part is damaged, at the first piece behind. The beginning
+// when there is nothing. Errors: as of OutputReader::next().
 [[nodiscard]] Result<OutputPlace> output_tail(const Layout& layout, const std::string& run,
                                               std::uint64_t bytes);
 

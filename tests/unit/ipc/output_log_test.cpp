@@ -290,6 +290,66 @@ TEST_F(OutputLogTest, TheTailIsAboutTheLastBytes) {
               ::testing::AllOf(::testing::Ge(all - 4), ::testing::Lt(all - 1)));
 }
 
+// Bytes are counted of what was printed, not of the file, whose frames take more than a short line.
+TEST_F(OutputLogTest, AShortTailIsWholePiecesAtTheirTruePosition) {
+  OutputLog log(layout(), "r", kLeastOutputBytes);
+  const auto tail = [&](std::uint64_t bytes) {
+    const auto place = output_tail(layout(), "r", bytes);
+    EXPECT_TRUE(place);
+    OutputReader reader(layout(), "r", *place);
+    std::string said = std::to_string(place->position) + ":";
+    for (const std::string& text : rest_of(reader)) said += text + "|";
+    EXPECT_EQ(reader.place().position, 11U + 5001) << bytes;
+    OutputReader behind(layout(), "r", reader.place());
+    EXPECT_THAT(rest_of(behind), ElementsAre()) << bytes;
+    return said;
+  };
+  const std::string large(5001, 'x');
+  log.append(piece("first"));
+  log.append(piece(large));
+  log.append(piece("later\n"));
+  EXPECT_EQ(tail(1), "5006:later\n|");
+  EXPECT_EQ(tail(6), "5006:later\n|");
+  EXPECT_EQ(tail(7), "5:" + large + "|later\n|");
+  EXPECT_EQ(tail(5007), "5:" + large + "|later\n|");
+  EXPECT_EQ(tail(5008), "0:first|" + large + "|later\n|");
+  EXPECT_EQ(tail(~std::uint64_t{0}), "0:first|" + large + "|later\n|");
+}
+
+// What takes the most room of a file for the least output.
+TEST_F(OutputLogTest, TheTailOfManyTinyPiecesIsAsLongAsWasAsked) {
+  OutputLog log(layout(), "r", 4 * kLeastOutputBytes);
+  for (int count = 0; count < 5000; ++count) log.append(piece("x"));
+  for (const std::uint64_t bytes : {1U, 100U, 3000U, 4999U}) {
+    const auto place = output_tail(layout(), "r", bytes);
+    ASSERT_TRUE(place);
+    EXPECT_EQ(place->position, 5000 - bytes);
+    OutputReader reader(layout(), "r", *place);
+    EXPECT_EQ(rest_of(reader).size(), bytes);
+  }
+}
+
+// The end that can be read counts, and pieces that cannot be are in no place.
+TEST_F(OutputLogTest, TheTailOfADamagedLogHasItsTruePosition) {
+  OutputLog log(layout(), "r", kLeastOutputBytes);
+  for (const char* text : {"one", "two", "three"}) log.append(piece(text));
+  std::fstream file(layout().output_segment("r", 0),
+                    std::ios::in | std::ios::out | std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  file.clear();
+  file.seekp(static_cast<std::streamoff>(bytes.find("two")));
+  file << "XXX";
+  file.close();
+  for (const std::uint64_t wanted : {2U, 5U, 7U}) {
+    const auto place = output_tail(layout(), "r", wanted);
+    ASSERT_TRUE(place);
+    EXPECT_EQ(place->position, 6U) << wanted;
+    OutputReader reader(layout(), "r", *place);
+    EXPECT_THAT(rest_of(reader), ElementsAre("three")) << wanted;
+  }
+  EXPECT_EQ(output_tail(layout(), "r", 9)->position, 0U);
+}
+
 TEST_F(OutputLogTest, WhatIsNoSegmentIsPassedOverOrRefused) {
   append_raw(0, "");                     // made, and its header never written
   append_raw(1, std::string(64, '\0'));  // what a loss of power leaves
