@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <limits>
 #include <memory>
@@ -63,13 +65,15 @@ Expected<LogsOrder> read_logs_order(const ipc::OptionValues& values) {
 }
 
 // Where the daemon keeps its data: as it is told here, else as the daemon says, else where it does
-// by default.
+// by default. What the daemon says may lead nowhere: the project was moved meanwhile, or its path
+// is no text.
 ipc::Layout find_layout(const Target& target, const std::string& data_dir) {
   if (!data_dir.empty()) {
     return ipc::Layout(target.root, (std::filesystem::path(target.root) / data_dir).string());
   }
   const auto answer = ask(target, Request("status"), in_ms(kKnownMs));
-  return ipc::Layout(target.root, answer ? answer->object("daemon").text("data_dir") : "");
+  const std::string said = answer ? answer->object("daemon").text("data_dir") : "";
+  return ipc::Layout(target.root, ::access(said.c_str(), F_OK) == 0 ? said : "");
 }
 
 // A run of which there is no file yet is known to the daemon alone. Of one that has only a state
@@ -79,7 +83,11 @@ Expected<void> look_for(const Target& target, const ipc::Layout& layout, const s
        {layout.journal(run), layout.output_segment(run, 0), layout.output_segment(run, 1)}) {
     if (::access(path.c_str(), F_OK) == 0) return {};
   }
-  if (::access(layout.state_file(run).c_str(), F_OK) == 0) {
+  const bool noted = ::access(layout.state_file(run).c_str(), F_OK) == 0;
+  if (::access(layout.journals_dir().c_str(), X_OK) != 0 && errno != ENOENT) {
+    return Failure{kExitOther, layout.journals_dir() + ": " + std::strerror(errno)};
+  }
+  if (noted) {
     tell("Nothing is kept of what run '" + run + "' has printed.");
     return {};
   }

@@ -19,6 +19,7 @@
 #include "worker/integrations/secret_inquiry.h"
 #include "worker/job_file.h"
 #include "worker/nursery.h"
+#include "worker/plan/examine.h"
 #include "worker/plan/prepare.h"
 #include "worker/project.h"
 #include "worker/sandbox/probe.h"
@@ -69,6 +70,9 @@ std::optional<int> stand_by(std::span<char*> arguments) {
 int main(int argc, char** argv) {
   charter::ipc::remember_world();
   if (const auto code = stand_by({argv, static_cast<std::size_t>(argc)})) return *code;
+  if (argc == 3 && std::string_view(argv[1]) == "examine") {
+    return charter::worker::examine_main(argv[2]);
+  }
   const std::string_view mode = argc == 2 ? argv[1] : "";
   if (mode == "--version") return print_versions();
   if (mode == "prepare") {

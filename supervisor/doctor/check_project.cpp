@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <climits>
+#include <cstring>
 #include <filesystem>
 
 #include "ipc/versions.h"
@@ -41,12 +43,19 @@ std::string find_command(std::string_view name) {
   return {};
 }
 
-void check_worker(Report& report) {
+// Empty when there is none.
+std::string worker_path() {
   const std::string here = own_directory();
-  const std::string ours(ipc::product_version());
   for (const std::string& path :
        {here + "/charter-worker", here + "/../libexec/charter-daemon/charter-worker"}) {
-    if (!executable(path)) continue;
+    if (executable(path)) return path;
+  }
+  return {};
+}
+
+void check_worker(Report& report) {
+  const std::string ours(ipc::product_version());
+  if (const std::string path = worker_path(); !path.empty()) {
     const auto line = first_line_of({path, "--version"}, kCommandMs);
     if (!line) {
       return report.fail("worker", line.error().message(), "install charter-daemon again");
@@ -57,7 +66,7 @@ void check_worker(Report& report) {
     }
     return report.ok("worker", *line);
   }
-  report.fail("worker", "charter-worker is not beside charter-daemon in " + here,
+  report.fail("worker", "charter-worker is not beside charter-daemon in " + own_directory(),
               "install charter-daemon again");
 }
 
@@ -78,15 +87,61 @@ void check_toolchain(const Subject& subject, Report& report) {
   if (subject.options && !subject.options->toolchain_python.empty()) {
     const std::string& python = subject.options->toolchain_python;
     const auto line = first_line_of({python, "--version"}, kCommandMs);
-    if (line) return report.ok("toolchain", *line + " by --toolchain-python");
-    return report.fail("toolchain", line.error().message(),
-                       "name a Python that works with --toolchain-python");
+    const bool is_python = line && line->starts_with("Python ");
+    if (is_python) return report.ok("toolchain", *line + " by --toolchain-python");
+    return report.fail(
+        "toolchain",
+        line ? python + " is no Python: it says '" + *line + "'" : line.error().message(),
+        "name a Python that works with --toolchain-python");
   }
   const std::string charter = find_command("charter");
   if (!charter.empty()) return report.ok("toolchain", charter);
   report.ok(
       "toolchain",
       "no 'charter' command on PATH; only Python integrations that need its packages miss it");
+}
+
+// Of the places that the options name: the first that a start could not use.
+std::string unusable_place(const StartOptions& options) {
+  std::error_code ec;
+  if (const std::string& log = options.log_file; !log.empty()) {
+    const std::string directory = fs::path(log).parent_path();
+    const std::string& written = fs::exists(log, ec) ? log : directory;
+    if (fs::is_directory(log, ec)) return "--log-file: " + log + " is a directory";
+    if (::access(written.c_str(), W_OK) != 0) {
+      return "--log-file: " + written + ": " + std::strerror(errno);
+    }
+  }
+  const std::string& data = options.data_dir;
+  if (!data.empty() && fs::exists(data, ec) && !fs::is_directory(data, ec)) {
+    return "--data-dir: " + data + " is no directory";
+  }
+  return {};
+}
+
+// As whoever starts a run will find it (worker/plan/examine.h).
+void examine(const std::string& root, Report& report) {
+  const auto line = first_line_of({worker_path(), "examine", root}, kCommandMs);
+  if (!line) return report.warn("project", line.error().message(), "see 'worker'");
+  const std::size_t space = std::min(line->find(' '), line->size() - 1);
+  const std::string verdict = line->substr(0, space);
+  const std::string rest = line->substr(space + 1);
+  if (verdict == "project") {
+    return report.fail("project", rest, "correct charter.yml: until then no run can be started");
+  }
+  const std::string number = rest.substr(0, rest.find(' '));
+  const std::string what = root + ", " + number + (number == "1" ? " workflow" : " workflows");
+  if (verdict == "broken") {
+    return report.warn("project",
+                       what + ", of which one cannot be started: " +
+                           rest.substr(std::min(number.size() + 1, rest.size())),
+                       "correct its manifest.yml");
+  }
+  if (number == "0") {
+    return report.warn("project", root + " has no workflow",
+                       "a workflow is workflows/ID with plan.yml and manifest.yml");
+  }
+  report.ok("project", what);
 }
 
 void check_directory(const Subject& subject, Report& report) {
@@ -98,17 +153,7 @@ void check_directory(const Subject& subject, Report& report) {
     return report.fail("project", (there ? state : root) + " cannot be written by this user",
                        "run the daemon as the user whom the project belongs to");
   }
-  std::size_t workflows = 0;
-  for (const auto& entry : fs::directory_iterator(root + "/workflows", ec)) {
-    std::error_code unreadable;
-    if (fs::exists(entry.path() / "plan.yml", unreadable)) ++workflows;
-  }
-  if (workflows == 0) {
-    return report.warn("project", root + " has no workflow",
-                       "a workflow is workflows/ID with plan.yml and manifest.yml");
-  }
-  report.ok("project", root + ", " + std::to_string(workflows) +
-                           (workflows == 1 ? " workflow" : " workflows"));
+  examine(root, report);
 }
 
 }  // namespace
@@ -123,7 +168,10 @@ void check_project(const Subject& subject, Report& report) {
       for (const std::string& one : subject.options->warnings) {
         warnings += (warnings.empty() ? "" : "; ") + one;
       }
-      if (warnings.empty()) {
+      if (const std::string bad = unusable_place(*subject.options); !bad.empty()) {
+        report.fail("options", "a start would fail: " + bad,
+                    "correct it where it comes from: option, environment or --config");
+      } else if (warnings.empty()) {
         report.ok("options", "a start would take them");
       } else {
         report.warn("options", warnings, "see 'charter-daemon help environment'");

@@ -76,6 +76,30 @@ TEST_F(Doctor, OfADaemonThatIsWell) {
   EXPECT_THAT(text.out, HasSubstr(" failed.\n"));
 }
 
+TEST_F(Doctor, OfAProjectThatCannotBeRead) {
+  const std::string sound = read_file(scene.project / "charter.yml");
+  for (const char* text : {"{", "- a\n", "name: x\nfoo: 5\n", "name: x\ncapabilities: 5\n"}) {
+    write_file(scene.project / "charter.yml", text);
+    EXPECT_THAT(with_gateway({}, kFailed).at("project"), HasSubstr("fail: ")) << text;
+  }
+  write_file(scene.project / "charter.yml", sound);
+  std::filesystem::remove(scene.project / "workflows/hello/manifest.yml");
+  EXPECT_THAT(with_gateway().at("project"), HasSubstr("cannot be started: hello: "));
+}
+
+TEST_F(Doctor, OfPlacesThatAStartCouldNotUse) {
+  const std::string nowhere = scene.project.scratch("nowhere/log");
+  EXPECT_THAT(with_gateway({"--log-file", nowhere}, kFailed).at("options"),
+              HasSubstr("fail: a start would fail: --log-file: "));
+  EXPECT_THAT(with_gateway({"--data-dir", "charter.yml"}, kFailed).at("options"),
+              HasSubstr("charter.yml is no directory"));
+}
+
+TEST_F(Doctor, OfAToolchainThatIsNoPython) {
+  const auto found = with_gateway({"--toolchain-python", "/bin/true"}, kFailed);
+  EXPECT_THAT(found.at("toolchain"), HasSubstr("fail: /bin/true is no Python"));
+}
+
 // The gateway that is looked at is that of the daemon, where none is named.
 TEST_F(Doctor, AsksTheDaemonWhichGatewayItHas) {
   EXPECT_TRUE(eventually(kSoon, [this] { return checks().at("link").starts_with("ok"); }));

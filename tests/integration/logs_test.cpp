@@ -327,6 +327,18 @@ TEST_F(Logs, AreFoundInADataDirectoryElsewhere) {
   EXPECT_THAT(charter({"logs", "r1", "--data-dir", elsewhere / "data"}).out, HasSubstr("hello"));
 }
 
+TEST_F(Logs, AreFoundInAProjectThatWasMoved) {
+  begin();
+  complete("r1", "hello");
+  const std::string moved = scene->project.scratch("moved");
+  std::filesystem::rename(scene->project.root(), moved);
+  ChildSpec spec;
+  spec.argv = {daemon_binary(), "logs", "r1"};
+  spec.directory = moved;
+  EXPECT_THAT(run_to_end(std::move(spec)).out, HasSubstr("hello"));
+  std::filesystem::rename(moved, scene->project.root());
+}
+
 // They are of the run, and go with its journal.
 TEST_F(Logs, GoWithTheRun) {
   DaemonOptions options;
