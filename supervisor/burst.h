@@ -40,6 +40,7 @@ struct Burst {
   std::int64_t step_began_us = 0;  // the open step, as its event says; 0: none, or not known
   std::uint64_t began_at = 0;      // the journal's end when this burst was spawned or adopted
   bool kill_sent = false;
+  std::uint64_t decision = 0;  // the number of the one that began it; 0: none, or not known
   // What is done once everything that was read is durable.
   enum class Closing { no, finish, pause };
   Closing closing = Closing::no;

@@ -117,9 +117,11 @@ void Conductor::begin(const RunPtr& run) {
   }
   const bool approved = decision != nullptr && decision->kind == "approve";
   const bool announce = decision == nullptr || approved;
+  const std::uint64_t number = decision != nullptr ? decision->number : 0;
   live_.insert(run);
   parts_.launcher.launch(run, order, [=, this](const ipc::Result<void>& started) {
     if (!started) return launch_failed(run, started.error());
+    run->burst->decision = number;
     if (approved) run->wire = WireStatus::running;
     launched(run, announce);
     log::info("Tracking run: run_id={} status={} workflow_path={}", run->id, name_of(run->wire),
@@ -283,6 +285,7 @@ void Conductor::done(Run& run, const ipc::Command& command, bool ok, const char*
 
 // The decision that began this burst has taken its effect and is not repeated any more.
 void Conductor::step_begun(const RunPtr& run) {
+  run->vain_bursts = 0;
   const ipc::Command* decision = run->decision();
   if (decision == nullptr) return;
   const ipc::Command taken = *decision;

@@ -270,13 +270,13 @@ void Conductor::conclude(const RunPtr& run) {
 }
 
 // A decision whose bursts find the run in another hand, or cannot even begin, would find it so
-// again at once, and for ever.
+// again at once, and for ever. One that came while its burst was ending has not been tried yet.
 void Conductor::drop_vain_decision(Run& run) {
   const Burst& burst = *run.burst;
   const ipc::Command* decision = run.decision();
   if (decision == nullptr) run.vain_bursts = 0;
-  if (decision == nullptr || burst.projecting || run.progress.end == burst.began_at) return;
-  if (++run.vain_bursts < kMostVainBursts) return;
+  if (decision == nullptr || decision->number != burst.decision) return;
+  if (run.progress.end == burst.began_at || ++run.vain_bursts < kMostVainBursts) return;
   run.vain_bursts = 0;
   log::warning("Run {} still waits after three tries; its decision is dropped", run.id);
   const ipc::Command vain = *decision;

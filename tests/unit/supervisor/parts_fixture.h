@@ -41,7 +41,9 @@ class Life {
         preparer_(context_.get_executor(), worker_, layout.root(), spawner_),
         tailer_(context_.get_executor(), disk_, layout.journals_mark(), tailer_hooks()),
         launcher_(context_.get_executor(), worker_, layout, spawner_, no_sandbox_,
-                  {layout.data_dir() + "/bell", std::chrono::milliseconds(500)},
+                  {.doorbell = layout.data_dir() + "/bell",
+                   .kill_grace = std::chrono::milliseconds(500),
+                   .metrics = &metrics},
                   [this](const RunPtr& run, auto status) { conductor_.worker_ended(run, status); }),
         conductor_({context_.get_executor(), layout, ledger_, disk_, launcher_, tailer_, children_},
                    slots, conductor_hooks()),
@@ -151,6 +153,8 @@ class Life {
   Ledger& ledger() { return ledger_; }
   SyncThread& disk() { return disk_; }
   Commands& commands() { return commands_; }
+  Intake& intake() { return intake_; }
+  Metrics metrics{.began_us = 1};
   // Ids in the order of the hook's calls.
   std::vector<std::string> announced;
   std::vector<std::string> finished;
