@@ -55,8 +55,10 @@ bool KillLadder::end(const RunPtr& run, const ipc::Command& command) {
 }
 
 void KillLadder::signal(const RunPtr& run, std::uint32_t grace_ms) {
+  // Not the one that was asked for, if that has died since.
   Burst* burst = run->burst.get();
   if (burst == nullptr || burst->guardian == nullptr || burst->guardian_gone) return;
+  if (burst->projecting) return;
   if (auto asked = ipc::request_kill(burst->guardian->pidfd(), grace_ms); !asked) {
     log::warning("Run {}: {}", run->id, asked.error().message());
     return;
