@@ -189,7 +189,7 @@ void Requests::retry(const SessionPtr& session, Fields& fields) {
         if (const SessionPtr waits = weak.lock()) retry(waits, old_id, *new_id, on_lost);
       });
   session->keep(waiting);
-  known->watchers.push_back(waiting);
+  watch(*known, waiting);
 }
 
 void Requests::retry(const SessionPtr& session, const std::string& old_id,
@@ -259,7 +259,7 @@ void Requests::events(const SessionPtr& session, Fields& fields) {
   const auto follower = std::make_shared<EventFollower>(session, known, std::move(order));
   session->keep(follower);
   if (known != nullptr) {
-    known->watchers.push_back(follower);
+    watch(*known, follower);
     hooks_.watched(known);
   }
   follower->pump();
@@ -286,7 +286,7 @@ void Requests::kill(const SessionPtr& session, Fields& fields) {
   }
   const auto report = std::make_shared<KillReport>(session);
   session->keep(report);
-  known->watchers.push_back(report);
+  watch(*known, report);
   commands_.cancel(std::move(order), [session, known, report](const CommandRefusal& refusal) {
     if (!refusal) return;
     if (refusal->code == "already_finished") return report->moved(*known);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "supervisor/burst.h"
 #include "supervisor/run_watcher.h"
@@ -89,13 +90,28 @@ const ipc::Command* Run::decision() const {
   return found == commands.end() ? nullptr : &*found;
 }
 
+namespace {
+
+void forget_gone_watchers(Run& run) {
+  std::erase_if(run.watchers, [](const auto& one) { return one.expired(); });
+}
+
+}  // namespace
+
+// A run that waits tells nobody anything for days. Those who have looked at it and left go when
+// there is no room for another.
+void watch(Run& run, std::weak_ptr<RunWatcher> watcher) {
+  if (run.watchers.size() == run.watchers.capacity()) forget_gone_watchers(run);
+  run.watchers.push_back(std::move(watcher));
+}
+
 void tell_watchers(Run& run) {
   if (run.watchers.empty()) return;
   const auto watchers = run.watchers;  // a watcher may end others, or add some
   for (const auto& one : watchers) {
     if (const auto watcher = one.lock()) watcher->moved(run);
   }
-  std::erase_if(run.watchers, [](const auto& one) { return one.expired(); });
+  forget_gone_watchers(run);
 }
 
 }  // namespace charter::supervisor
