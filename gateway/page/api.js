@@ -16,9 +16,10 @@ export class ApiError extends Error {
   }
 }
 
+// What no gateway's token can be, and no header could carry, is none.
 export function setToken(value) {
-  token = value;
-  if (value) sessionStorage.setItem(KEY, value);
+  token = /^[!-~]+$/.test(value) ? value : '';
+  if (token) sessionStorage.setItem(KEY, token);
   else sessionStorage.removeItem(KEY);
 }
 

@@ -14,11 +14,20 @@ let view = null;
 let follower = null;
 let asking = false;
 
+// As it stands where it is not encoded as it should be: addresses are pasted and cut off.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 // A token that came in the address leaves it at once.
 function takeToken() {
   const found = /^#token=(.+)$/.exec(location.hash);
   if (!found) return;
-  setToken(decodeURIComponent(found[1]));
+  setToken(decoded(found[1]));
   history.replaceState(null, '', '#/runs');
 }
 
@@ -33,14 +42,15 @@ function showLink(state) {
 function route() {
   const [where, query = ''] = location.hash.slice(1).split('?');
   const parameters = new URLSearchParams(query);
-  const [, name = 'runs', id] = where.split('/');
+  const [, name = 'runs', part = ''] = where.split('/');
+  const id = decoded(part);
   view?.stop();
   scrollTo(0, 0);
-  if (name === 'runs' && id) view = new RunView(main, parameters, decodeURIComponent(id));
+  if (name === 'runs' && id) view = new RunView(main, parameters, id);
   else if (name === 'workers') view = new WorkersView(main);
   else if (name === 'start') view = new StartView(main, parameters);
   else view = new RunsView(main, parameters);
-  document.title = `${id ? decodeURIComponent(id) : view.title} · Charter`;
+  document.title = `${id || view.title} · Charter`;
   for (const anchor of document.querySelectorAll('nav a')) {
     if (anchor.dataset.view === name) anchor.setAttribute('aria-current', 'page');
     else anchor.removeAttribute('aria-current');

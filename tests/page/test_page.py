@@ -511,6 +511,35 @@ async def obeys_its_policy(browser: Browser) -> None:
         await browser.close(page)
 
 
+# Addresses are typed, pasted and cut off by people and programs.
+async def shows_something_for_a_malformed_address(browser: Browser) -> None:
+    async with Stage() as stage:
+        page = await browser.page()
+        await page.open(f"{stage.url}/#/runs/%")
+        await page.until(f"{HEADING} === '%'")
+        await page.shows("no such run")
+        await page.js("location.hash = '#/runs/%E2%82'")
+        await page.until(f"{HEADING} === '%E2%82'")
+        await page.js("location.hash = '#/runs'")
+        await page.until(f"{HEADING} === 'Runs'")
+        assert not [fault for fault in page.faults if "404" not in fault], page.faults
+        await browser.close(page)
+    async with Stage(token="100%-secret") as stage:
+        page = await browser.page()
+        for fragment in ("#token=%", "#token=%E2%82%AC"):
+            await page.open("about:blank")
+            await page.open(f"{stage.url}/{fragment}")
+            await page.until(f"Boolean({control('Token')})")
+            assert "token" not in await page.js("location.href"), fragment
+        # One that was not encoded, as people paste it.
+        await page.open("about:blank")
+        await page.open(f"{stage.url}/#token=100%-secret")
+        await page.until(f"{HEADING} === 'Runs'")
+        await page.shows("No run yet")
+        assert not [fault for fault in page.faults if "401" not in fault], page.faults
+        await browser.close(page)
+
+
 # ---------------------------------------------------------------- many runs
 
 async def lists_a_thousand_runs(browser: Browser) -> None:
@@ -680,7 +709,7 @@ async def approves_by_keyboard_alone(browser: Browser) -> None:
 TESTS = [starts_a_workflow_with_its_declared_inputs, starts_where_no_inputs_are_told, follows_and_approves,
          shows_what_a_step_prints_while_it_runs, stays_where_the_log_was_scrolled_to, says_where_logs_are_not_offered, refuses_with_a_note, answers_a_form,
          cancels_once_it_is_confirmed, shows_attempts_outputs_and_artifacts, comes_back_after_the_gateway,
-         logs_in_with_a_token, dev_logs_in_by_a_file, obeys_its_policy, lists_a_thousand_runs, shows_a_run_of_many_events, fits_a_phone,
+         logs_in_with_a_token, dev_logs_in_by_a_file, obeys_its_policy, shows_something_for_a_malformed_address, lists_a_thousand_runs, shows_a_run_of_many_events, fits_a_phone,
          is_readable_in_the_dark, approves_by_keyboard_alone]
 
 
