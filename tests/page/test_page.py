@@ -630,6 +630,49 @@ async def fits_a_phone(browser: Browser) -> None:
         await browser.close(page)
 
 
+# The texts of a row's cells, where they are drawn, wherever the cells end.
+OVERLAPS = """(() => {
+  const drawn = cell => { const all = document.createRange(); all.selectNodeContents(cell);
+    return [...all.getClientRects()].filter(r => r.width && r.height); };
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return [...document.querySelectorAll('.runs a, .facts, .head, .top')].flatMap(row => {
+    const cells = [...row.children].filter(e => e.checkVisibility()).map(e => [e, drawn(e)]);
+    return cells.flatMap(([a, of_a], i) => cells.slice(i + 1).filter(([, of_b]) => of_a.some(x => of_b.some(y => meet(x, y))))
+      .map(([b]) => a.textContent + ' | ' + b.textContent)); }); })()"""
+
+
+async def draws_no_cell_over_its_neighbour(browser: Browser) -> None:
+    async with Stage() as stage:
+        await stage.start_daemon()
+        await stage.start("release", "r1", version="1")
+        await stage.start("survey", "x" * 100)
+        await stage.start("report", "p1")
+        await stage.reaches("r1", waiting_for="gate")
+        await stage.reaches("x" * 100, waiting_for="input")
+        await stage.reaches("p1", status="completed")
+        page = await browser.page()
+        for width in (360, 730, 800, 1200):
+            await page.size(width, 800)
+            for where, text in (("/#/runs", "needs approval"), ("/#/runs/r1", "Publish 1?"), ("/#/workers", "1 of 1 daemon")):
+                await page.open("about:blank")
+                await page.open(stage.url + where)
+                await page.shows(text)
+                for wider in (0, 0.12):
+                    # As of somebody with a wider font.
+                    await page.js(f"document.documentElement.style.setProperty('letter-spacing', '{wider}em')")
+                    over = await page.js(OVERLAPS)
+                    assert not over, (width, where, wider, over)
+                await keep(page, f"wide-{width}" + where.replace("/", "-").replace("#", ""))
+        # The test can fail: one cell drawn over another is noticed.
+        await page.open(f"{stage.url}/#/runs")
+        await page.shows("needs approval")
+        await page.js("document.querySelectorAll('.runs .status').forEach(e => e.style.setProperty('margin-left',"
+                      " e.closest('a').getBoundingClientRect().left - e.getBoundingClientRect().left + 'px'))")
+        assert await page.js(OVERLAPS)
+        clean(page)
+        await browser.close(page)
+
+
 async def is_readable_in_the_dark(browser: Browser) -> None:
     contrast = """(() => {
       const parse = c => c.match(/[\\d.]+/g).map(Number);
@@ -710,7 +753,7 @@ TESTS = [starts_a_workflow_with_its_declared_inputs, starts_where_no_inputs_are_
          shows_what_a_step_prints_while_it_runs, stays_where_the_log_was_scrolled_to, says_where_logs_are_not_offered, refuses_with_a_note, answers_a_form,
          cancels_once_it_is_confirmed, shows_attempts_outputs_and_artifacts, comes_back_after_the_gateway,
          logs_in_with_a_token, dev_logs_in_by_a_file, obeys_its_policy, shows_something_for_a_malformed_address, lists_a_thousand_runs, shows_a_run_of_many_events, fits_a_phone,
-         is_readable_in_the_dark, approves_by_keyboard_alone]
+         draws_no_cell_over_its_neighbour, is_readable_in_the_dark, approves_by_keyboard_alone]
 
 
 async def main() -> int:
