@@ -5,9 +5,15 @@
 namespace charter::gateway {
 namespace {
 
-[[noreturn]] void fail(sqlite3* connection, int code, const std::string& what) {
-  const char* text = connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
-  throw DatabaseError(code, what + ": " + text);
+// The path of the connection's file.
+std::string file_of(sqlite3* connection) {
+  const char* name = sqlite3_db_filename(connection, "main");
+  return name != nullptr ? name : "";
+}
+
+[[noreturn]] void fail(sqlite3* connection, int code, const std::string& statement) {
+  throw DatabaseError(
+      code, file_of(connection) + ": " + sqlite3_errmsg(connection) + " (" + statement + ")");
 }
 
 int primary(int code) { return code & 0xff; }
@@ -37,7 +43,7 @@ Database::Database(const std::string& path) {
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   connection_.reset(raw);
-  if (code != SQLITE_OK) fail(raw, code, "open " + path);
+  if (code != SQLITE_OK) throw DatabaseError(code, path + ": " + sqlite3_errstr(code));
   // At the end the log is left as it is, so that the end costs no checkpoint; it is read again at
   // the next start.
   sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
@@ -82,6 +88,8 @@ void Database::rollback() noexcept {
 
 std::int64_t Database::last_id() const { return sqlite3_last_insert_rowid(connection_.get()); }
 int Database::changes() const { return sqlite3_changes(connection_.get()); }
+
+std::string Database::file() const { return file_of(connection_.get()); }
 
 int Database::schema_version() {
   Statement version(*this, "PRAGMA user_version");

@@ -47,6 +47,8 @@ class Database {
   void rollback() noexcept;
 
   [[nodiscard]] std::int64_t last_id() const;
+  // The path of the file, for people.
+  [[nodiscard]] std::string file() const;
   // Rows changed by the last statement.
   [[nodiscard]] int changes() const;
   [[nodiscard]] int schema_version();

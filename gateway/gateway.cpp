@@ -12,7 +12,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 
 #include "gateway/access.h"
 #include "gateway/api.h"
@@ -46,13 +48,9 @@ void log_to_stderr(const std::string& level) {
 void make_data_directory(const std::string& path) {
   // The database and its log hold what runs produce: they are nobody else's.
   ::umask(077);
-  std::filesystem::create_directories(path);
-}
-
-std::string url_of(const net::ip::tcp::endpoint& at) {
-  const std::string address = at.address().to_string();
-  return "http://" + (at.address().is_v6() ? "[" + address + "]" : address) + ":" +
-         std::to_string(at.port());
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw std::runtime_error("cannot make " + path + ": " + error.message());
 }
 
 // The parts and how they hold together; construction opens and binds, `run` serves.
@@ -68,7 +66,7 @@ class Gateway {
         retention_(loop_.get_executor(), store_, options.retention),
         listener_(loop_, options.listen, services_) {}
 
-  [[nodiscard]] std::string url() const { return url_of(listener_.address()); }
+  [[nodiscard]] std::string url() const { return "http://" + listener_.address(); }
 
   int run() {
     signals_.async_wait([this](boost::system::error_code error, int number) {

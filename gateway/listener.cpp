@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include <memory>
+#include <stdexcept>
+#include <string>
 
 #include "gateway/http_session.h"
 
@@ -14,18 +16,27 @@ namespace {
 
 constexpr std::chrono::milliseconds kPauseAfterError{100};
 
+std::string text_of(const tcp::endpoint& at) {
+  const std::string address = at.address().to_string();
+  return (at.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(at.port());
+}
+
 }  // namespace
 
 Listener::Listener(boost::asio::io_context& loop, const tcp::endpoint& address,
                    const Services& services)
     : acceptor_(loop), pause_(loop), services_(services) {
-  acceptor_.open(address.protocol());
-  acceptor_.set_option(tcp::acceptor::reuse_address(true));
-  acceptor_.bind(address);
-  acceptor_.listen();
+  boost::system::error_code error;
+  acceptor_.open(address.protocol(), error);
+  if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor_.bind(address, error);
+  if (!error) acceptor_.listen(boost::asio::socket_base::max_listen_connections, error);
+  if (error) {
+    throw std::runtime_error("cannot listen on " + text_of(address) + ": " + error.message());
+  }
 }
 
-tcp::endpoint Listener::address() const { return acceptor_.local_endpoint(); }
+std::string Listener::address() const { return text_of(acceptor_.local_endpoint()); }
 
 void Listener::start() { accept(); }
 

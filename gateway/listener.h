@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <string>
 
 #include "gateway/connection_count.h"
 #include "gateway/services.h"
@@ -15,12 +16,13 @@ inline constexpr std::size_t kMaxConnections = 960;
 
 class Listener {
  public:
-  // Binds and listens; throws boost::system::system_error. `services` outlives it.
+  // Binds and listens. `services` outlives it. Throws std::runtime_error, which names the address
+  // and says why it cannot be had.
   Listener(boost::asio::io_context& loop, const boost::asio::ip::tcp::endpoint& address,
            const Services& services);
 
-  // The address it listens on, with the port the system chose where none was given.
-  [[nodiscard]] boost::asio::ip::tcp::endpoint address() const;
+  // The address it listens on, "HOST:PORT", with the port the system chose where none was given.
+  [[nodiscard]] std::string address() const;
   void start();
   void stop();
 

@@ -96,8 +96,9 @@ void prepare_schema(Database& database) {
   const int version = database.schema_version();
   if (version == kSchemaVersion) return;
   if (version != 0 && version != 1) {
-    throw std::runtime_error("the database has version " + std::to_string(version) +
-                             ", this gateway reads version " + std::to_string(kSchemaVersion));
+    throw std::runtime_error(database.file() + ": the database has version " +
+                             std::to_string(version) + ", this gateway reads version " +
+                             std::to_string(kSchemaVersion));
   }
   database.begin();
   database.execute(version == 0 ? kTables : kFromVersion1);

@@ -29,6 +29,35 @@ inline std::string slurp(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
+struct EndedGateway {
+  int code = -1;
+  std::string err;
+};
+
+// One that is expected to end by itself.
+inline EndedGateway run_gateway(std::vector<std::string> words) {
+  const Scratch scratch;
+  const std::string log = scratch / "log";
+  words.insert(words.begin(), "gateway");
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(::open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600), STDERR_FILENO);
+    std::exit(gateway_main(static_cast<int>(argv.size()) - 1, argv.data()));
+  }
+  int status = 0;
+  const bool ended =
+      tests::eventually(tests::kSoon, [&] { return ::waitpid(child, &status, WNOHANG) == child; });
+  if (!ended) {
+    ::kill(child, SIGKILL);
+    ::waitpid(child, &status, 0);
+  }
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, slurp(log)};
+}
+
 class GatewayProcess {
  public:
   explicit GatewayProcess(std::vector<std::string> more = {}) : more_(std::move(more)) { start(); }

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "gateway/gateway.h"
 #include "tests/support/command_examples.h"
+#include "tests/unit/gateway/gateway_process.h"
 #include "tests/unit/gateway/scratch.h"
 
 namespace charter::gateway {
@@ -15,6 +17,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 ipc::Result<GatewayOptions> options(std::vector<std::string> words) {
   std::vector<char*> arguments;
@@ -79,6 +82,47 @@ TEST(GatewayOptions, ATokenFileMustHoldOneToken) {
   }
   EXPECT_THAT(problem({"--data", "/tmp/x", "--token-file", scratch / "none"}),
               HasSubstr("cannot be read"));
+}
+
+// What is read by whoever typed the command: which address, and why not.
+TEST(GatewayStart, AnAddressThatCannotBeHadIsNamedWithTheReason) {
+  const GatewayProcess first;
+  const Scratch scratch;
+  const std::string taken = "127.0.0.1:" + std::to_string(first.port());
+  const auto second = run_gateway({"--listen", taken, "--data", scratch / "data"});
+  EXPECT_EQ(second.code, 1);
+  EXPECT_EQ(second.err, "Error: cannot listen on " + taken + ": Address already in use\n");
+
+  const std::string file = scratch / "token";
+  std::ofstream(file) << "open-sesame\n";
+  ASSERT_EQ(chmod(file.c_str(), 0600), 0);
+  // Of a net for examples (RFC 5737, RFC 3849), so it is no machine's.
+  for (const std::string other : {"192.0.2.1:0", "[2001:db8::1]:0"}) {
+    const auto ended =
+        run_gateway({"--listen", other, "--data", scratch / "data", "--token-file", file});
+    EXPECT_EQ(ended.code, 1) << other;
+    EXPECT_THAT(ended.err, StartsWith("Error: cannot listen on " + other + ": ")) << other;
+    EXPECT_THAT(ended.err, Not(HasSubstr("boost"))) << other;
+  }
+}
+
+TEST(GatewayStart, ADatabaseThatCannotBeUsedIsNamed) {
+  const Scratch scratch;
+  const std::string directory = scratch / "data";
+  std::filesystem::create_directories(directory);
+  std::ofstream(directory + "/gateway.db") << std::string(20'000, 'x');
+  const auto ended = run_gateway({"--listen", "127.0.0.1:0", "--data", directory});
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_THAT(ended.err, StartsWith("Error: " + directory + "/gateway.db: file is not a database"));
+}
+
+TEST(GatewayStart, ADirectoryThatCannotBeMadeIsNamedWithTheReason) {
+  const Scratch scratch;
+  std::ofstream(scratch / "file") << "x";
+  const std::string directory = scratch / "file/data";
+  const auto ended = run_gateway({"--listen", "127.0.0.1:0", "--data", directory});
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_EQ(ended.err, "Error: cannot make " + directory + ": Not a directory\n");
 }
 
 TEST(GatewayExamples, CanBeTyped) {

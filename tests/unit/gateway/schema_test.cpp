@@ -66,6 +66,7 @@ TEST(GatewaySchema, ALaterVersionIsRefusedByName) {
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("version 99"));
     EXPECT_THAT(error.what(), testing::HasSubstr("version 2"));
+    EXPECT_THAT(error.what(), testing::HasSubstr(scratch / "gateway.db"));
   }
 }
 
