@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <span>
 
 #include "gateway/views.h"
 #include "ipc/exposition.h"
@@ -14,7 +15,7 @@ namespace charter::gateway {
 
 struct Api::Route {
   std::string_view method;
-  std::array<std::string_view, 4> path;  // "*" is any one segment, "" the end
+  std::array<std::string_view, 4> path;  // "*NAME" is any one segment, "" the end
   Handler handler;
 };
 
@@ -25,33 +26,37 @@ bool matches(const std::array<std::string_view, 4>& pattern, const std::vector<s
   const auto size = static_cast<std::size_t>(end - pattern.begin());
   if (path.size() != size) return false;
   for (std::size_t at = 0; at < size; ++at) {
-    if (pattern[at] != "*" && pattern[at] != path[at]) return false;
+    if (!pattern[at].starts_with('*') && pattern[at] != path[at]) return false;
   }
   return true;
 }
 
 }  // namespace
 
-const Api::Route* Api::find(const ApiRequest& request, std::string& allowed) {
+std::span<const Api::Route> Api::routes() {
   static constexpr std::array kRoutes = {
       Route{"GET", {"healthz"}, &Api::health},
       Route{"GET", {"readyz"}, &Api::health},
       Route{"GET", {"metrics"}, &Api::metrics},
       Route{"GET", {"api"}, &Api::index},
       Route{"GET", {"api", "workers"}, &Api::workers},
-      Route{"GET", {"api", "workers", "*", "workflows"}, &Api::described},
+      Route{"GET", {"api", "workers", "*CONNECTION", "workflows"}, &Api::described},
       Route{"GET", {"api", "runs"}, &Api::runs},
       Route{"POST", {"api", "runs"}, &Api::start},
       Route{"GET", {"api", "workflows"}, &Api::workflows},
-      Route{"GET", {"api", "runs", "*"}, &Api::run},
-      Route{"GET", {"api", "runs", "*", "events"}, &Api::events},
-      Route{"GET", {"api", "runs", "*", "log"}, &Api::log},
-      Route{"POST", {"api", "runs", "*", "resume"}, &Api::resume},
-      Route{"POST", {"api", "runs", "*", "cancel"}, &Api::cancel},
-      Route{"POST", {"api", "runs", "*", "input"}, &Api::input},
-      Route{"GET", {"api", "commands", "*"}, &Api::command},
+      Route{"GET", {"api", "runs", "*ID"}, &Api::run},
+      Route{"GET", {"api", "runs", "*ID", "events"}, &Api::events},
+      Route{"GET", {"api", "runs", "*ID", "log"}, &Api::log},
+      Route{"POST", {"api", "runs", "*ID", "resume"}, &Api::resume},
+      Route{"POST", {"api", "runs", "*ID", "cancel"}, &Api::cancel},
+      Route{"POST", {"api", "runs", "*ID", "input"}, &Api::input},
+      Route{"GET", {"api", "commands", "*ID"}, &Api::command},
   };
-  for (const Route& route : kRoutes) {
+  return kRoutes;
+}
+
+const Api::Route* Api::find(const ApiRequest& request, std::string& allowed) {
+  for (const Route& route : routes()) {
     if (!matches(route.path, request.path)) continue;
     if (route.method == request.method) return &route;
     if (!allowed.empty()) allowed += ", ";
@@ -73,27 +78,29 @@ void Api::handle(const ApiRequest& request, const Respond& respond) {
   respond(std::move(response));
 }
 
-void Api::index(const ApiRequest&, const Respond& respond) {
+void Api::index(const ApiRequest& request, const Respond& respond) {
+  if (auto refusal = unknown_parameter(request, {})) return respond(to_response(*refusal));
   ApiResponse response;
   response.content_type = "text/plain; charset=utf-8";
   response.body = "charter-daemon gateway " + std::string(ipc::product_version()) +
                   "\n\n"
-                  "/\n"
-                  "/healthz\n"
-                  "/readyz\n"
-                  "/metrics\n"
-                  "/api/workers\n"
-                  "/api/workers/CONNECTION/workflows\n"
-                  "/api/workflows\n"
-                  "/api/runs\n"
-                  "/api/runs/ID\n"
-                  "/api/runs/ID/events\n"
-                  "/api/runs/ID/log\n"
-                  "/api/commands/ID\n";
+                  "GET /\n"
+                  "GET /page/NAME\n"
+                  "GET /daemon\n";
+  for (const Route& route : routes()) {
+    response.body.append(route.method).append(" ");
+    for (std::string_view part : route.path) {
+      if (part.empty()) break;
+      if (part.starts_with('*')) part.remove_prefix(1);
+      response.body.append("/").append(part);
+    }
+    response.body += '\n';
+  }
   respond(std::move(response));
 }
 
-void Api::health(const ApiRequest&, const Respond& respond) {
+void Api::health(const ApiRequest& request, const Respond& respond) {
+  if (auto refusal = unknown_parameter(request, {})) return respond(to_response(*refusal));
   const bool good = hub_.trouble().empty();
   ApiResponse response;
   response.status = good ? 200 : 503;
@@ -105,7 +112,8 @@ void Api::health(const ApiRequest&, const Respond& respond) {
   respond(std::move(response));
 }
 
-void Api::metrics(const ApiRequest&, const Respond& respond) {
+void Api::metrics(const ApiRequest& request, const Respond& respond) {
+  if (auto refusal = unknown_parameter(request, {})) return respond(to_response(*refusal));
   const auto workers = hub_.workers();
   double running = 0;
   double paused = 0;
@@ -168,22 +176,27 @@ void Api::described(const ApiRequest& request, const Respond& respond) {
 
 std::variant<std::int64_t, ApiError> number_parameter(const ApiRequest& request,
                                                       std::string_view name, std::int64_t otherwise,
-                                                      std::int64_t most) {
+                                                      std::int64_t most, std::int64_t least) {
   const std::string_view text = request.parameter(name);
   if (text.empty() && !request.query.contains(name)) return otherwise;
   std::int64_t value = 0;
   const char* end = text.data() + text.size();
   const auto [at, error] = std::from_chars(text.data(), end, value);
-  if (error == std::errc{} && at == end && value >= 0 && value <= most) return value;
-  std::string why = std::string(name) + " must be a whole number, 0 or more";
+  if (error == std::errc{} && at == end && value >= least && value <= most) return value;
+  std::string why =
+      std::string(name) + " must be a whole number, " + std::to_string(least) + " or more";
   if (most != std::numeric_limits<std::int64_t>::max()) {
-    why = std::string(name) + " must be a whole number from 0 to " + std::to_string(most);
+    why = std::string(name) + " must be a whole number from " + std::to_string(least) + " to " +
+          std::to_string(most);
   }
   return ApiError{400, "invalid_request", std::move(why), std::string(name)};
 }
 
 std::optional<ApiError> unknown_parameter(const ApiRequest& request,
                                           std::initializer_list<std::string_view> known) {
+  if (!request.repeated.empty()) {
+    return ApiError{400, "invalid_request", request.repeated + " is given twice", request.repeated};
+  }
   for (const auto& [name, value] : request.query) {
     if (std::ranges::find(known, name) != known.end()) continue;
     return ApiError{400, "invalid_request", "is not a parameter of this request: " + name, name};

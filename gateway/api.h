@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,7 @@ class Api {
  private:
   using Handler = void (Api::*)(const ApiRequest&, const Respond&);
   struct Route;
+  [[nodiscard]] static std::span<const Route> routes();
   [[nodiscard]] static const Route* find(const ApiRequest& request, std::string& allowed);
 
   void index(const ApiRequest& request, const Respond& respond);
@@ -48,12 +50,14 @@ class Api {
   Hub& hub_;
 };
 
-// A whole number from 0 to `most`, or the refusal of the parameter; `otherwise` when it is absent.
+// A whole number from `least` to `most`, or the refusal of the parameter; `otherwise` when it is
+// absent.
 [[nodiscard]] std::variant<std::int64_t, ApiError> number_parameter(const ApiRequest& request,
                                                                     std::string_view name,
                                                                     std::int64_t otherwise,
-                                                                    std::int64_t most);
-// The refusal of a parameter that is none of `known`.
+                                                                    std::int64_t most,
+                                                                    std::int64_t least = 0);
+// The refusal of a parameter that is none of `known`, or is given twice. For every request.
 [[nodiscard]] std::optional<ApiError> unknown_parameter(
     const ApiRequest& request, std::initializer_list<std::string_view> known);
 

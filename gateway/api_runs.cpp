@@ -45,7 +45,7 @@ void Api::runs(const ApiRequest& request, const Respond& respond) {
   auto refusal = unknown_parameter(
       request, {"status", "workflow", "worker", "run_id", "text", "limit", "cursor"});
   if (!refusal) refusal = check_status(request.parameter("status"));
-  const auto limit = number_parameter(request, "limit", kUsualRuns, kMostRuns);
+  const auto limit = number_parameter(request, "limit", kUsualRuns, kMostRuns, 1);
   const auto cursor = number_parameter(request, "cursor", 0, kAnyNumber);
   if (!refusal && limit.index() == 1) refusal = std::get<ApiError>(limit);
   if (!refusal && cursor.index() == 1) refusal = std::get<ApiError>(cursor);
@@ -55,7 +55,7 @@ void Api::runs(const ApiRequest& request, const Respond& respond) {
                          .workflow = std::string(request.parameter("workflow")),
                          .worker_id = std::string(request.parameter("worker")),
                          .text = std::string(request.parameter("text"))};
-  const auto wanted = std::max<std::int64_t>(std::get<std::int64_t>(limit), 1);
+  const auto wanted = std::get<std::int64_t>(limit);
   store_.submit(
       // One more than wanted tells whether there is a next page.
       [filter, wanted, from = std::get<std::int64_t>(cursor)](Store& store) {
@@ -115,14 +115,13 @@ void Api::run(const ApiRequest& request, const Respond& respond) {
 void Api::events(const ApiRequest& request, const Respond& respond) {
   auto refusal = unknown_parameter(request, {"worker", "from", "limit"});
   const auto from = number_parameter(request, "from", 0, kAnyNumber - 1);
-  const auto limit = number_parameter(request, "limit", kUsualEvents, kMostEvents);
+  const auto limit = number_parameter(request, "limit", kUsualEvents, kMostEvents, 1);
   if (!refusal && from.index() == 1) refusal = std::get<ApiError>(from);
   if (!refusal && limit.index() == 1) refusal = std::get<ApiError>(limit);
   if (refusal) return respond(to_response(*refusal));
   store_.submit(
       [run_id = request.path[2], worker = std::string(request.parameter("worker")),
-       first = std::get<std::int64_t>(from),
-       wanted = std::max<std::int64_t>(std::get<std::int64_t>(limit), 1)](Store& store) {
+       first = std::get<std::int64_t>(from), wanted = std::get<std::int64_t>(limit)](Store& store) {
         std::optional<RunWithEvents> found;
         if (auto run = store.runs.latest(run_id, worker)) {
           EventPage page = store.events.page(run->id, first, wanted, kAnswerBytes);

@@ -72,7 +72,8 @@ bool parse_target(std::string_view target, ApiRequest& request) {
     auto value = equals == std::string_view::npos ? std::optional<std::string>("")
                                                   : percent_decoded(pair.substr(equals + 1), true);
     if (!name || !value) return false;
-    request.query.insert_or_assign(std::move(*name), std::move(*value));
+    const auto [at, fresh] = request.query.try_emplace(std::move(*name), std::move(*value));
+    if (!fresh && request.repeated.empty()) request.repeated = at->first;
   }
   return true;
 }

@@ -15,6 +15,7 @@ struct ApiRequest {
   std::string method;
   std::vector<std::string> path;  // segments, decoded
   std::map<std::string, std::string, std::less<>> query;
+  std::string repeated;  // the first parameter that is given twice
   std::string body;
 
   // Empty when it is absent.

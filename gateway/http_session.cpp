@@ -4,6 +4,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/write.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
 #include <utility>
 
 #include "gateway/daemon_socket.h"
@@ -46,6 +47,11 @@ Protocol protocol_of(const http::fields& headers) {
   return Protocol::json;
 }
 
+// Whether a WebSocket's handshake can be tried.
+bool upgrades(const http::header<true>& request) {
+  return beast::websocket::is_upgrade(request) && !request[http::field::sec_websocket_key].empty();
+}
+
 bool safe(http::verb method) { return method == http::verb::get || method == http::verb::head; }
 
 }  // namespace
@@ -82,6 +88,9 @@ void HttpSession::on_header(Error error) {
   auto refusal = services_.access.refuse(request, changes, open_to_all);
   if (!refusal && daemon && request.method() != http::verb::get) {
     refusal = ApiError{405, "method_not_allowed", "daemons connect with GET"};
+  }
+  if (!refusal && daemon && !upgrades(request)) {
+    refusal = ApiError{400, "bad_request", "daemons connect with a WebSocket's upgrade"};
   }
   if (!refusal && page != nullptr && !safe(request.method())) {
     refusal = ApiError{405, "method_not_allowed", "this path answers GET and HEAD only"};

@@ -32,6 +32,7 @@ class Body {
     }
     members_ = std::move(*members);
     for (const ipc::JsonMember& member : members_) {
+      if (ipc::find(members_, member.key) != &member) fail(member.key, "is given twice");
       if (std::find(known.begin(), known.end(), member.key) != known.end()) continue;
       fail(member.key, "is not a field of this request");
     }

@@ -103,6 +103,15 @@ TEST_F(HttpApi, ErrorsSayWhatIsWrong) {
   };
   is("/api/runs?limit=0x", 400, "limit");
   is("/api/runs?limit=501", 400, "limit");
+  is("/api/runs?limit=0", 400, "limit");
+  is("/api/runs/r/events?limit=0", 400, "limit");
+  is("/api/runs?limit=1&limit=2", 400, "limit");
+  is("/api/runs?text=a&text=a", 400, "text");
+  is("/api/runs/r/events?from=0&from=1", 400, "from");
+  is("/healthz?x=1", 400, "x");
+  is("/readyz?x=1", 400, "x");
+  is("/metrics?x=1", 400, "x");
+  is("/api?x=1", 400, "x");
   is("/api/runs?cursor=-1", 400, "cursor");
   is("/api/runs?status=odd", 400, "status");
   is("/api/runs?statu=paused", 400, "statu");
@@ -115,6 +124,38 @@ TEST_F(HttpApi, ErrorsSayWhatIsWrong) {
   EXPECT_EQ(ask(gateway.port(), "DELETE", "/api/runs/r").status, 405);
   const auto answer = post(gateway.port(), "/api/workers", "{}");
   EXPECT_EQ(tests::http_header(answer.head, "Allow"), "GET");
+}
+
+// A stream is a request like any other.
+TEST_F(HttpApi, AParameterThatIsGivenTwiceIsNoStream) {
+  announce("r");
+  ASSERT_TRUE(daemon.settle());
+  EXPECT_EQ(EventReader(gateway.port(), "/api/runs/r/events?from=0&from=1").status(), 400);
+  EXPECT_EQ(EventReader(gateway.port(), "/api/runs/r/log?tail=1&tail=2").status(), 400);
+}
+
+TEST_F(HttpApi, ListsEveryPath) {
+  const auto index = get(gateway.port(), "/api");
+  EXPECT_THAT(tests::http_header(index.head, "Content-Type").value_or(""), HasSubstr("text/plain"));
+  for (const auto* line :
+       {"GET /", "GET /page/NAME", "GET /daemon", "GET /api", "GET /healthz", "GET /readyz",
+        "GET /metrics", "GET /api/workers", "GET /api/workers/CONNECTION/workflows",
+        "GET /api/workflows", "GET /api/runs", "POST /api/runs", "GET /api/runs/ID",
+        "GET /api/runs/ID/events", "GET /api/runs/ID/log", "POST /api/runs/ID/resume",
+        "POST /api/runs/ID/cancel", "POST /api/runs/ID/input", "GET /api/commands/ID"}) {
+    EXPECT_THAT(index.body, HasSubstr("\n" + std::string(line) + "\n"));
+  }
+}
+
+TEST_F(HttpApi, WhatIsNoUpgradeIsToldSoInJson) {
+  for (const std::vector<std::string>& headers :
+       {std::vector<std::string>{}, {"Connection: Upgrade", "Upgrade: websocket"}}) {
+    const auto answer = ask(gateway.port(), "GET", "/daemon", {}, headers);
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_EQ(tests::http_header(answer.head, "Content-Type"), "application/json");
+    EXPECT_EQ(answer.text("code"), "bad_request") << answer.body;
+    EXPECT_THAT(answer.text("message"), HasSubstr("WebSocket"));
+  }
 }
 
 TEST_F(HttpApi, OneConnectionServesManyRequests) {

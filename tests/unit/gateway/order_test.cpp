@@ -48,6 +48,9 @@ TEST(Order, RefusalsNameTheField) {
   EXPECT_EQ(field(parse_start(R"({"workflow_id":"w","run_id":"../evil"})")), "run_id");
   EXPECT_EQ(field(parse_start(R"({"workflow_id":"w","command_id":""})")), "command_id");
   EXPECT_EQ(field(parse_start(R"({"workflow_id":"w","extra":1})")), "extra");
+  EXPECT_EQ(field(parse_start(R"({"workflow_id":"w","workflow_id":"v"})")), "workflow_id");
+  EXPECT_EQ(field(parse_start(R"({"workflow_id":"w","run_id":"r","run\u005fid":"r"})")), "run_id");
+  EXPECT_EQ(field(parse_resume(R"({"approved":false,"approved":true})", "r")), "approved");
   EXPECT_EQ(field(parse_start("[]")), "");
   EXPECT_EQ(field(parse_start("{")), "");
   EXPECT_EQ(field(parse_resume("{}", "r")), "approved");
