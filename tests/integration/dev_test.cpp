@@ -241,7 +241,8 @@ TEST_F(Dev, SaysWhyItCannotStart) {
   const auto taken = charter_daemon(project, {"dev", "--port", std::to_string(dev.port())});
   EXPECT_EQ(taken.code, kFailed);
   EXPECT_THAT(taken.err, HasSubstr("The gateway could not start."));
-  EXPECT_THAT(taken.err, HasSubstr("in use"));
+  EXPECT_THAT(taken.err, HasSubstr("cannot listen on 127.0.0.1:" + std::to_string(dev.port()) +
+                                   ": Address already in use\n"));
   EXPECT_EQ(charter_daemon(project, {"dev", "--port", "65536"}).code, kUsage);
   EXPECT_EQ(charter_daemon(project, {"dev", "--project-path", "/"}).code, kUsage);
 

@@ -234,6 +234,38 @@ TEST_P(EmbeddedGateway, WhatIsNotKeptOfALogIsAGap) {
   const auto tail = get("/api/runs/r1/log?tail=2000");
   ASSERT_TRUE(tail.contains("pieces"));
   EXPECT_FALSE(tail.at("more").as_bool());
+  ASSERT_FALSE(tail.at("pieces").as_array().empty());
+  const auto& first = tail.at("pieces").as_array().front().as_object();
+  EXPECT_GT(first.at("earlier").as_int64(), 100'000);
+}
+
+// Short output, as most is: frames take more of the file than it does.
+TEST_P(EmbeddedGateway, TheTailOfALogIsWhatWasPrintedLast) {
+  if (std::string_view(GetParam()) == "json") GTEST_SKIP() << "there a daemon does not tell";
+  project.add_workflow("short", shell_step("say", "echo first; sleep 0.2; echo later"));
+  DaemonProcess daemon(project, options());
+  ASSERT_TRUE(hand_off(daemon.socket(), {"r1", "short", project.plan("short"), {}, {}, {}}).ok);
+  ASSERT_TRUE(reaches("r1", "completed"));
+  Log log;
+  ASSERT_TRUE(eventually(kRunTime, [&] { return read_on("r1", log) && log.over; }));
+  for (const std::string bytes : {"1", "6", "12", "100"}) {
+    const auto tail = get("/api/runs/r1/log?tail=" + bytes);
+    std::string text;
+    std::int64_t earlier = 0;
+    for (const auto& piece : tail.at("pieces").as_array()) {
+      text += piece.at("text").as_string();
+      EXPECT_FALSE(piece.as_object().contains("dropped")) << bytes;
+      if (const auto* before = piece.as_object().if_contains("earlier")) {
+        earlier = before->as_int64();
+      }
+    }
+    EXPECT_GE(text.size(), std::min<std::size_t>(std::stoul(bytes), 12)) << bytes;
+    EXPECT_EQ(earlier + static_cast<std::int64_t>(text.size()), 12) << bytes;
+    EXPECT_TRUE(text.ends_with("later\n")) << bytes;
+    EXPECT_TRUE(text_of(tail, "next").starts_with("12-")) << text_of(tail, "next");
+    const auto rest = get("/api/runs/r1/log?from=" + text_of(tail, "next"));
+    EXPECT_TRUE(rest.at("pieces").as_array().empty()) << bytes;
+  }
 }
 
 // Masked before it was on disk, so masked here.
