@@ -15,6 +15,7 @@
 #include "ipc/json_scan.h"
 #include "ipc/lock.h"
 #include "ipc/peer.h"
+#include "ipc/regular_file.h"
 
 namespace charter::client {
 namespace {
@@ -47,9 +48,11 @@ Expected<bool> held(int journal) {
 
 Expected<UniqueFd> open_run(const ipc::Layout& layout, const std::string& run_id) {
   const std::string path = layout.journal(run_id);
-  UniqueFd journal(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  auto journal = ipc::open_regular(path, O_RDONLY);
   if (!journal) {
-    if (errno != ENOENT) return failure_of(ipc::errno_error("open " + path));
+    if (journal.error().code != std::errc::no_such_file_or_directory) {
+      return failure_of(journal.error());
+    }
     if (::access(layout.state_file(run_id).c_str(), F_OK) != 0) {
       return Failure{kExitUnknownRun, "No run '" + run_id + "' is known here, and no daemon " +
                                           "answers that could tell more."};
@@ -57,10 +60,10 @@ Expected<UniqueFd> open_run(const ipc::Layout& layout, const std::string& run_id
     return Failure{kExitNoDaemon, "Run '" + run_id + "' does not execute, and no daemon answers " +
                                       "that could cancel it."};
   }
-  if (auto fine = ipc::check_log_header(journal.get(), ipc::LogKind::journal); !fine) {
+  if (auto fine = ipc::check_log_header(journal->get(), ipc::LogKind::journal); !fine) {
     return failure_of(fine.error());
   }
-  return journal;
+  return std::move(*journal);
 }
 
 // No process of the run lives: what that means is in its last frame.

@@ -13,6 +13,7 @@
 #include "client/project_runs.h"
 #include "ipc/codec.h"
 #include "ipc/lock.h"
+#include "ipc/regular_file.h"
 
 namespace charter::client {
 namespace {
@@ -28,14 +29,14 @@ Failure failure_of(const ipc::Error& error) { return {kExitOther, error.message(
 Expected<bool> RunEndWatch::open() {
   if (journal_) return true;
   const std::string path = layout_.journal(run_);
-  ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file && errno == ENOENT) return false;
-  if (!file) return failure_of(ipc::errno_error("open " + path));
-  const auto fine = ipc::check_log_header(file.get(), ipc::LogKind::journal);
+  auto file = ipc::open_regular(path, O_RDONLY);
+  if (!file && file.error().code == std::errc::no_such_file_or_directory) return false;
+  if (!file) return failure_of(file.error());
+  const auto fine = ipc::check_log_header(file->get(), ipc::LogKind::journal);
   // One that is just being made.
   if (!fine && fine.error().code == std::errc::no_message_available) return false;
   if (!fine) return failure_of(fine.error());
-  journal_ = std::move(file);
+  journal_ = std::move(*file);
   reader_.emplace(journal_.get());
   return true;
 }

@@ -8,6 +8,7 @@
 #include "client/waiting.h"
 #include "ipc/job.h"
 #include "ipc/json_object.h"
+#include "ipc/regular_file.h"
 #include "ipc/unique_fd.h"
 
 namespace charter::client {
@@ -62,10 +63,9 @@ std::vector<std::string> state_file_ids(const ipc::Layout& layout) {
 std::optional<Fields> read_state_file(const ipc::Layout& layout, const std::string& run) {
   if (!ipc::valid_run_id(run)) return std::nullopt;
   const std::string path = layout.state_file(run);
-  // A file of another kind under that name must not hold this up.
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const auto file = ipc::open_regular(path, O_RDONLY);
   if (!file) return std::nullopt;
-  auto text = ipc::read_all(file.get(), kMostStateBytes);
+  auto text = ipc::read_all(file->get(), kMostStateBytes);
   if (!text) return std::nullopt;
   auto state = Fields::keep(std::move(*text));
   if (!state || state->text("run_id") != run || state->text("status").empty()) return std::nullopt;

@@ -9,6 +9,7 @@
 
 #include "ipc/codec.h"
 #include "ipc/message.h"
+#include "ipc/regular_file.h"
 
 namespace charter::ipc {
 
@@ -47,9 +48,9 @@ Result<UniqueFd> create_journal(const std::string& path) {
 }
 
 Result<UniqueFd> open_journal(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!fd) return errno_error("open " + path);
-  if (auto checked = check_log_header(fd.get(), LogKind::journal); !checked) {
+  auto fd = open_regular(path, O_RDWR);
+  if (!fd) return fd.error();
+  if (auto checked = check_log_header(fd->get(), LogKind::journal); !checked) {
     return Error{checked.error().code, "open " + path + ": " + checked.error().what};
   }
   return fd;

@@ -13,6 +13,7 @@
 
 #include "ipc/message.h"
 #include "ipc/output_reader.h"
+#include "ipc/regular_file.h"
 
 namespace charter::ipc {
 namespace {
@@ -87,9 +88,9 @@ void OutputLog::find_segments() {
   found_ = true;
   std::optional<std::uint64_t> newest;
   for (unsigned which = 0; which < 2; ++which) {
-    UniqueFd file(
-        ::open(layout_.output_segment(run_, which).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (!file) continue;
+    auto opened = open_regular(layout_.output_segment(run_, which), O_RDWR | O_NOFOLLOW);
+    if (!opened) continue;
+    UniqueFd file = std::move(*opened);
     const auto found = read_output_segment(file.get());
     if (!found) continue;
     position_ = std::max(position_, found->position);

@@ -10,6 +10,7 @@
 
 #include "ipc/job.h"
 #include "ipc/layout.h"
+#include "ipc/regular_file.h"
 #include "ipc/unique_fd.h"
 
 namespace charter::ipc {
@@ -60,9 +61,9 @@ bool is_name_line(std::string_view line) {
 }
 
 bool has_name(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto fd = open_regular(path, O_RDONLY);
   if (!fd) return false;
-  const auto text = read_all(fd.get(), kLargestProjectFile);
+  const auto text = read_all(fd->get(), kLargestProjectFile);
   if (!text) return false;
   for (std::string_view rest = *text; !rest.empty();) {
     const std::size_t end = rest.find('\n');

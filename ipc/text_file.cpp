@@ -5,14 +5,14 @@
 #include <utility>
 
 #include "ipc/job.h"
-#include "ipc/unique_fd.h"
+#include "ipc/regular_file.h"
 
 namespace charter::ipc {
 
 std::string text_of_file(const std::string& path, std::size_t limit) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto file = open_regular(path, O_RDONLY);
   if (!file) return {};
-  auto text = read_all(file.get(), limit);
+  auto text = read_all(file->get(), limit);
   return text ? std::move(*text) : std::string();
 }
 

@@ -6,13 +6,14 @@
 
 #include "ipc/codec.h"
 #include "ipc/gateway_message.h"
+#include "ipc/regular_file.h"
 
 namespace charter::supervisor {
 
 ipc::Result<EventSource> EventSource::open(const std::string& journal, std::uint64_t offset) {
-  ipc::UniqueFd file(::open(journal.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return ipc::errno_error("open " + journal);
-  return EventSource(std::move(file), std::max<std::uint64_t>(offset, ipc::kLogHeaderSize));
+  auto file = ipc::open_regular(journal, O_RDONLY);
+  if (!file) return file.error();
+  return EventSource(std::move(*file), std::max<std::uint64_t>(offset, ipc::kLogHeaderSize));
 }
 
 // The next frame of any kind.

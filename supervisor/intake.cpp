@@ -10,6 +10,7 @@
 #include "ipc/full_disk.h"
 #include "ipc/job.h"
 #include "ipc/journal.h"
+#include "ipc/regular_file.h"
 #include "supervisor/launcher.h"
 #include "supervisor/paused_state.h"
 
@@ -19,10 +20,10 @@ namespace {
 constexpr std::size_t kStateInLedger = 64U << 10;  // a larger one has a file of its own
 
 ipc::Result<void> write_request_file(const std::string& path, const std::string& bytes) {
-  const ipc::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file) return ipc::errno_error("create " + path);
-  if (!ipc::write_all(file.get(), bytes)) return ipc::errno_error("write " + path);
-  if (::fdatasync(file.get()) != 0) return ipc::errno_error("sync " + path);
+  const auto file = ipc::open_regular(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (!file) return file.error();
+  if (!ipc::write_all(file->get(), bytes)) return ipc::errno_error("write " + path);
+  if (::fdatasync(file->get()) != 0) return ipc::errno_error("sync " + path);
   return {};
 }
 

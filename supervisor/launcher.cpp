@@ -14,6 +14,7 @@
 #include "ipc/codec.h"
 #include "ipc/lock.h"
 #include "ipc/log_segment.h"
+#include "ipc/regular_file.h"
 #include "supervisor/burst.h"
 #include "supervisor/process_watch.h"
 #include "supervisor/run_files.h"
@@ -38,16 +39,16 @@ const char* name_of(Cause cause) {
 }
 
 ipc::Result<std::string> read_file(const std::string& path) {
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return ipc::errno_error("open " + path);
-  return ipc::read_all(file.get(), kStateLimit);
+  const auto file = ipc::open_regular(path, O_RDONLY);
+  if (!file) return file.error();
+  return ipc::read_all(file->get(), kStateLimit);
 }
 
 // The state the first burst began with, from the journal's first frame.
 ipc::Result<std::string> state_in_journal(const std::string& path) {
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return ipc::errno_error("open " + path);
-  ipc::LogReader reader(file.get());
+  const auto file = ipc::open_regular(path, O_RDONLY);
+  if (!file) return file.error();
+  ipc::LogReader reader(file->get());
   for (;;) {
     auto next = reader.next();
     if (!next) return next.error();
@@ -119,8 +120,9 @@ void Launcher::launch(const RunPtr& run, const LaunchOrder& order, Done done) {
 ipc::Result<ipc::UniqueFd> Launcher::open_journal(Run& run) const {
   if (run.fresh_journal) return std::move(run.fresh_journal);
   const std::string path = layout_.journal(run.id);
-  ipc::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!file) return ipc::errno_error("open " + path);
+  auto opened = ipc::open_regular(path, O_RDWR | O_CREAT, 0600);
+  if (!opened) return opened.error();
+  ipc::UniqueFd file = std::move(*opened);
   const auto found = ipc::check_log_header(file.get(), ipc::LogKind::journal);
   if (found) return file;
   if (found.error().code != std::errc::no_message_available) return found.error();

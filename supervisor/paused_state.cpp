@@ -7,7 +7,7 @@
 
 #include "ipc/job.h"
 #include "ipc/json_scan.h"
-#include "ipc/unique_fd.h"
+#include "ipc/regular_file.h"
 #include "supervisor/run_files.h"
 
 namespace charter::supervisor {
@@ -34,20 +34,26 @@ PauseKind kind_of_step(const ipc::JsonMember* snapshot, const std::string& step)
   return PauseKind::gate;
 }
 
+// Empty when there is no such file.
+std::string state_text(const ipc::Layout& layout, const std::string& run_id) {
+  if (!ipc::valid_run_id(run_id)) return {};
+  const auto file = ipc::open_regular(layout.state_file(run_id), O_RDONLY | O_NOFOLLOW);
+  if (!file) return {};
+  auto text = ipc::read_all(file->get(), kStateLimit);
+  return text ? std::move(*text) : std::string();
+}
+
+// Empty when it is another run's.
+std::string status_of(const std::vector<ipc::JsonMember>& members, const std::string& run_id) {
+  return text_of(members, "run_id") == run_id ? text_of(members, "status") : std::string();
+}
+
 }  // namespace
 
 std::optional<PausedState> read_paused_state(const ipc::Layout& layout, const std::string& run_id) {
-  if (!ipc::valid_run_id(run_id)) return std::nullopt;
-  const std::string path = layout.state_file(run_id);
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) return std::nullopt;
-  const auto text = ipc::read_all(file.get(), kStateLimit);
-  if (!text) return std::nullopt;
-  const auto members = ipc::scan_object(*text, kStateLimits);
-  if (!members || text_of(*members, "status") != "paused" ||
-      text_of(*members, "run_id") != run_id) {
-    return std::nullopt;
-  }
+  const std::string text = state_text(layout, run_id);
+  const auto members = ipc::scan_object(text, kStateLimits);  // views of it
+  if (!members || status_of(*members, run_id) != "paused") return std::nullopt;
   PausedState state;
   state.workflow_id = text_of(*members, "workflow_id");
   state.step = text_of(*members, "current_step_id");

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "ipc/job.h"
+#include "ipc/regular_file.h"
 #include "ipc/unique_fd.h"
 #include "supervisor/log.h"
 #include "supervisor/run_files.h"
@@ -80,8 +81,8 @@ void PendingFiles::write(const RunPtr& run) {
           *result = place_state_file(directory, path, bytes);
           return;
         }
-        const ipc::UniqueFd file(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
-        auto large = ipc::read_all(file.get(), kStateLimit);
+        const auto file = ipc::open_regular(source, O_RDONLY);
+        auto large = file ? ipc::read_all(file->get(), kStateLimit) : file.error();
         *result = large ? place_state_file(directory, path, *large) : large.error();
       },
       [this, run, result] {

@@ -15,6 +15,7 @@
 
 #include "ipc/lock.h"
 #include "ipc/open_directory.h"
+#include "ipc/regular_file.h"
 #include "supervisor/burst.h"
 #include "supervisor/freed_memory.h"
 #include "supervisor/log.h"
@@ -60,8 +61,8 @@ void Recovery::take_marks() const {
   std::istringstream names(SyncMark::left(layout_.journals_mark()));
   for (std::string id; std::getline(names, id);) {
     if (!ipc::valid_run_id(id)) continue;
-    const ipc::UniqueFd file(::open(layout_.journal(id).c_str(), O_RDONLY | O_CLOEXEC));
-    if (file) ipc::put_in_doubt(file.get());
+    const auto file = ipc::open_regular(layout_.journal(id), O_RDONLY);
+    if (file) ipc::put_in_doubt(file->get());
   }
 }
 

@@ -9,7 +9,7 @@
 #include "ipc/codec.h"
 #include "ipc/journal.h"
 #include "ipc/json_scan.h"
-#include "ipc/unique_fd.h"
+#include "ipc/regular_file.h"
 
 namespace charter::supervisor {
 namespace {
@@ -22,9 +22,9 @@ ipc::Result<void> remove_file(const std::string& path) {
 }  // namespace
 
 std::string nested_project(const ipc::Layout& layout, std::string_view run) {
-  const ipc::UniqueFd file(::open(layout.journal(run).c_str(), O_RDONLY | O_CLOEXEC));
+  const auto file = ipc::open_regular(layout.journal(run), O_RDONLY);
   if (!file) return {};
-  ipc::LogReader reader(file.get());
+  ipc::LogReader reader(file->get());
   const auto first = reader.next();
   if (!first || first->outcome != ipc::LogReader::Outcome::frame) return {};
   const auto frame = ipc::decode_journal_frame(first->payload);

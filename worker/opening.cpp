@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "ipc/regular_file.h"
 #include "worker/json/python.h"
 #include "worker/stores/state_file.h"
 
@@ -80,9 +81,9 @@ bool moved_on(const Replay& replay, const RunState& file) {
 }
 
 ipc::Result<std::string> read_state_file(const std::string& path) {
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return ipc::errno_error("open " + path);
-  return ipc::read_all(file.get(), kMostStateBytes);
+  const auto file = ipc::open_regular(path, O_RDONLY);
+  if (!file) return file.error();
+  return ipc::read_all(file->get(), kMostStateBytes);
 }
 
 ipc::Result<Opening> choose_opening(const ipc::Job& job, const ipc::Layout& layout,

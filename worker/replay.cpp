@@ -8,6 +8,7 @@
 #include "ipc/codec.h"
 #include "ipc/job.h"
 #include "ipc/log_segment.h"
+#include "ipc/regular_file.h"
 
 namespace charter::worker {
 namespace {
@@ -70,9 +71,9 @@ struct Follower {
 };
 
 ipc::Result<std::string> read_blob(const std::string& path) {
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) return ipc::errno_error("open " + path);
-  return ipc::read_all(file.get(), kMostBlobBytes);
+  const auto file = ipc::open_regular(path, O_RDONLY | O_NOFOLLOW);
+  if (!file) return file.error();
+  return ipc::read_all(file->get(), kMostBlobBytes);
 }
 
 ipc::Result<Object> outputs_of(const ipc::Checkpoint& checkpoint, const std::string& blobs) {

@@ -7,6 +7,7 @@
 
 #include "ipc/job.h"
 #include "ipc/journal.h"
+#include "ipc/regular_file.h"
 #include "worker/json/python.h"
 #include "worker/steps/gate.h"
 #include "worker/stores/state_file.h"
@@ -52,11 +53,11 @@ bool has_ended(const std::string& status) {
 }  // namespace
 
 ipc::Result<ipc::Pause> identify_state_file(const std::string& path) {
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return ipc::errno_error("open " + path);
-  const auto bytes = ipc::read_all(file.get(), kMostStateBytes);
+  const auto file = ipc::open_regular(path, O_RDONLY);
+  if (!file) return file.error();
+  const auto bytes = ipc::read_all(file->get(), kMostStateBytes);
   if (!bytes) return bytes.error();
-  return identify_file(file.get(), *bytes);
+  return identify_file(file->get(), *bytes);
 }
 
 ipc::Result<void> report_progress(Recorder& recorder, RunState& file, const std::string& path,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ipc/journal.h"
+#include "ipc/regular_file.h"
 #include "worker/json/python.h"
 #include "worker/opening.h"
 #include "worker/plan/runtime.h"
@@ -24,9 +25,9 @@ ipc::PrepareReply refused(std::string reason) {
 
 // Without the state file only what has begun can be told.
 ipc::Result<RunState> ended_state(const ipc::PrepareRequest& request) {
-  const ipc::UniqueFd journal(::open(request.journal.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!journal) return ipc::errno_error("open its journal");
-  const auto replay = replay_journal(journal.get());
+  const auto journal = ipc::open_regular(request.journal, O_RDONLY);
+  if (!journal) return journal.error();
+  const auto replay = replay_journal(journal->get());
   if (!replay) return replay.error();
   if (!replay->summary.terminal) return ipc::plain_error("its journal does not say that it ended");
   if (replay->summary.damaged) {

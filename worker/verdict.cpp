@@ -6,6 +6,7 @@
 
 #include "ipc/json_scan.h"
 #include "ipc/limit_texts.h"
+#include "ipc/regular_file.h"
 #include "worker/endings.h"
 #include "worker/run_groups.h"
 
@@ -23,9 +24,9 @@ struct KillNote {
 // Written, by whoever asks, before the request is sent; may be missing.
 KillNote read_kill_note(const std::string& path) {
   KillNote found;
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto file = ipc::open_regular(path, O_RDONLY);
   if (!file) return found;
-  const auto text = ipc::read_all(file.get(), kMostNoteBytes);
+  const auto text = ipc::read_all(file->get(), kMostNoteBytes);
   if (!text) return found;
   const auto members = ipc::scan_object(*text, ipc::JsonLimits{});
   if (!members) return found;

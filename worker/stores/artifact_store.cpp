@@ -15,6 +15,7 @@
 
 #include "ipc/job.h"
 #include "ipc/layout.h"
+#include "ipc/regular_file.h"
 #include "ipc/unique_fd.h"
 #include "ipc/utf8.h"
 #include "worker/json/python.h"
@@ -168,9 +169,11 @@ ipc::Result<Value> ArtifactStore::load(const Value& reference) const {
   const auto missing = ipc::plain_error("Artifact '" + str(*id) + "' was not found");
   if (!id->is_string() || !is_file_name(id->as_string())) return missing;
   const std::string path = directory_ + "/" + id->as_string() + kSuffix;
-  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return errno == ENOENT ? missing : ipc::errno_error("open " + path);
-  const auto text = ipc::read_all(file.get(), kMostArtifactBytes);
+  const auto file = ipc::open_regular(path, O_RDONLY);
+  if (!file) {
+    return file.error().code == std::errc::no_such_file_or_directory ? missing : file.error();
+  }
+  const auto text = ipc::read_all(file->get(), kMostArtifactBytes);
   if (!text) return text.error();
   auto envelope = parse_json(*text);
   if (!envelope || !envelope->is_object()) return ipc::plain_error(path + " is damaged");
@@ -190,9 +193,9 @@ ipc::Result<void> inherit_artifacts(const std::string& from, const std::string& 
     const std::string path = to + "/" + name;
     if (::link((from + "/" + name).c_str(), path.c_str()) == 0 || errno == EEXIST) continue;
     // A file system without links.
-    const ipc::UniqueFd old(::open((from + "/" + name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!old) return ipc::errno_error("open " + from + "/" + name);
-    const auto text = ipc::read_all(old.get(), kMostArtifactBytes);
+    const auto old = ipc::open_regular(from + "/" + name, O_RDONLY | O_NOFOLLOW);
+    if (!old) return old.error();
+    const auto text = ipc::read_all(old->get(), kMostArtifactBytes);
     if (!text) return text.error();
     if (auto written = write_new(path, *text); !written) return written;
   }

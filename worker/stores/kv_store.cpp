@@ -9,6 +9,7 @@
 #include "ipc/job.h"
 #include "ipc/lock.h"
 #include "ipc/peer.h"
+#include "ipc/regular_file.h"
 
 namespace charter::worker {
 namespace {
@@ -29,8 +30,9 @@ KvStore::KvStore(std::string file, std::string lock, Spares spares, Attention& a
 // with the engine's ears open.
 ipc::Result<void> KvStore::take_lock() {
   if (!lock_) {
-    lock_.reset(::open(lock_file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!lock_) return ipc::errno_error("open " + lock_file_);
+    auto lock = ipc::open_regular(lock_file_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    if (!lock) return lock.error();
+    lock_ = std::move(*lock);
   }
   const std::int64_t give_up = ipc::boot_ms() + kLockPatienceMs;
   for (;;) {
@@ -55,13 +57,13 @@ void KvStore::release() {
 ipc::Result<void> KvStore::load() {
   if (loaded_) return {};
   values_ = Object();
-  const ipc::UniqueFd file(::open(file_.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto file = ipc::open_regular(file_, O_RDONLY);
   if (!file) {
-    if (errno != ENOENT) return ipc::errno_error("open " + file_);
+    if (file.error().code != std::errc::no_such_file_or_directory) return file.error();
     loaded_ = true;
     return {};
   }
-  const auto text = ipc::read_all(file.get(), kMostValueBytes);
+  const auto text = ipc::read_all(file->get(), kMostValueBytes);
   if (!text) return text.error();
   auto parsed = parse_json(*text);
   if (!parsed) return ipc::plain_error(file_ + ": " + parsed.error().message());
