@@ -11,6 +11,7 @@
 
 #include "ipc/lock.h"
 #include "ipc/unique_fd.h"
+#include "supervisor/file_run.h"
 #include "supervisor/log.h"
 #include "supervisor/run_files.h"
 
@@ -39,9 +40,9 @@ std::optional<Refusal> Forgetting::check(const Order& order) const {
   const std::string journal = layout_.journal(order.run_id);
   const RunPtr run = registry_.find(order.run_id);
   if (run == nullptr) {
-    const bool known = registry_.find_finished(order.run_id) != nullptr || exists(journal) ||
-                       exists(layout_.state_file(order.run_id));
-    if (!known) return Refusal{"unknown_run", fmt::format("No run '{}'", order.run_id)};
+    const bool ours = registry_.find_finished(order.run_id) != nullptr || exists(journal);
+    const auto refusal = ours ? std::nullopt : refuse_to_forget_file(layout_, order.run_id);
+    if (refusal) return refusal;
   } else if (run->state != RunState::finished && run->state != RunState::held) {
     return Refusal{"still_active",
                    fmt::format("Run '{}' is not over ({}): end it first with 'charter-daemon kill'",

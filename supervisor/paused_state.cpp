@@ -63,4 +63,13 @@ std::optional<PausedState> read_paused_state(const ipc::Layout& layout, const st
   return state;
 }
 
+std::optional<std::string> status_in_state_file(const ipc::Layout& layout,
+                                                const std::string& run_id) {
+  const std::string text = state_text(layout, run_id);
+  const auto members = ipc::scan_object(text, kStateLimits);
+  std::string status = members ? status_of(*members, run_id) : std::string();
+  if (status.empty()) return std::nullopt;
+  return status;
+}
+
 }  // namespace charter::supervisor

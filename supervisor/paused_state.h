@@ -20,4 +20,8 @@ struct PausedState {
 [[nodiscard]] std::optional<PausedState> read_paused_state(const ipc::Layout& layout,
                                                            const std::string& run_id);
 
+// The status that the run's state file says; nothing when there is none, or it is not this run's.
+[[nodiscard]] std::optional<std::string> status_in_state_file(const ipc::Layout& layout,
+                                                              const std::string& run_id);
+
 }  // namespace charter::supervisor

@@ -14,6 +14,7 @@
 #include "ipc/option_table.h"
 #include "ipc/versions.h"
 #include "supervisor/event_follower.h"
+#include "supervisor/file_run.h"
 #include "supervisor/hand_off.h"
 #include "supervisor/kill_report.h"
 #include "supervisor/log.h"
@@ -282,7 +283,7 @@ void Requests::kill(const SessionPtr& session, Fields& fields) {
     if (const auto old = finished_in_journal(layout_, order.run_id)) {
       return session->send_last(already_finished(old->wire));
     }
-    return unknown_run(session, order.run_id);
+    return refuse(session, refuse_to_kill_file(layout_, order.run_id));
   }
   const auto report = std::make_shared<KillReport>(session);
   session->keep(report);

@@ -137,6 +137,36 @@ TEST_F(CliRuns, FilesThatAreNoStatesAreLeftOut) {
   EXPECT_EQ(text_of(listed[0].as_object(), "run_id"), "r1");
 }
 
+// Another hand goes on with what is not over, and its file would be gone.
+TEST_F(CliRuns, AreForgottenOnlyWhenTheirFilesSayThatTheyAreOver) {
+  by_cli("asks", "paused");
+  by_cli("works", "running");
+  by_cli("over", "failed");
+  for (const std::string run : {"asks", "works"}) {
+    const auto refused = charter({"forget", run});
+    EXPECT_EQ(refused.code, kRefused) << refused.err;
+    EXPECT_THAT(refused.err, HasSubstr("'" + run + "' is not over"));
+    EXPECT_TRUE(std::filesystem::exists(scene.project.state_file(run)));
+  }
+  EXPECT_EQ(charter({"forget", "over"}).code, kFine);
+  EXPECT_FALSE(std::filesystem::exists(scene.project.state_file("over")));
+}
+
+TEST_F(CliRuns, ThatAreToBeKilledAreNotTheDaemonsAndItSaysWhatEndsThem) {
+  by_cli("asks", "paused");
+  by_cli("form", "paused", "form");
+  by_cli("works", "running");
+  by_cli("over", "completed");
+  const auto asks = charter({"kill", "asks"});
+  EXPECT_EQ(asks.code, kUnknownRun);
+  EXPECT_THAT(asks.err, HasSubstr("only its state file tells of it (paused)"));
+  EXPECT_THAT(asks.err, HasSubstr("'charter-daemon resume asks --deny' ends it"));
+  EXPECT_THAT(charter({"kill", "form"}).err, HasSubstr("'charter-daemon submit form'"));
+  EXPECT_THAT(charter({"kill", "works"}).err, HasSubstr("(running): who carries it out ends it"));
+  EXPECT_THAT(charter({"kill", "over"}).err, HasSubstr("(completed): it is over"));
+  EXPECT_THAT(charter({"kill", "nobody"}).err, HasSubstr("No run 'nobody'"));
+}
+
 TEST_F(CliRuns, NeedADaemonToBeListed) {
   by_cli("r1", "completed");
   scene.daemon.stop();
