@@ -46,17 +46,15 @@ Expected<std::vector<Fields>> others(const Target& target, std::vector<std::stri
   return views;
 }
 
-// By the time a run began, to the second; the daemon's order counts among its own.
+// By the time a run began, to the second; of one second the daemon's come first, in its order.
 std::vector<Fields> merged(std::vector<Fields> listed, std::vector<Fields> found) {
   const auto began = [](const Fields& run) { return run.text("started_at").substr(0, 19); };
   const auto earlier = [&began](const Fields& one, const Fields& other) {
     return began(one) < began(other);
   };
-  std::stable_sort(found.begin(), found.end(), earlier);
-  std::vector<Fields> all;
-  std::merge(listed.begin(), listed.end(), found.begin(), found.end(), std::back_inserter(all),
-             earlier);
-  return all;
+  std::move(found.begin(), found.end(), std::back_inserter(listed));
+  std::stable_sort(listed.begin(), listed.end(), earlier);
+  return listed;
 }
 
 std::string array_of(const std::vector<Fields>& runs) {

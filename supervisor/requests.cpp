@@ -3,12 +3,14 @@
 #include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
 #include <memory>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "ipc/json_object.h"
 #include "ipc/option_table.h"
@@ -214,9 +216,13 @@ void Requests::take(const SessionPtr& session, Intake::Order order) {
 }
 
 void Requests::list(const SessionPtr& session) {
+  // In the order they were accepted in, whether they are over and delivered or not.
+  std::vector<std::pair<std::uint64_t, std::string>> views;
+  for (const FinishedRun& one : registry_.finished()) views.emplace_back(one.order, view_of(one));
+  for (const RunPtr& one : registry_.in_order()) views.emplace_back(one->order, view_of(*one));
+  std::ranges::stable_sort(views, {}, [](const auto& view) { return view.first; });
   ipc::JsonArray runs;
-  for (const FinishedRun& finished : registry_.finished()) runs.raw(view_of(finished));
-  for (const RunPtr& one : registry_.in_order()) runs.raw(view_of(*one));
+  for (const auto& [order, view] : views) runs.raw(view);
   session->send_last(ipc::JsonObject().flag("ok", true).raw("runs", runs.str()).str());
 }
 

@@ -168,6 +168,31 @@ TEST_F(Client, ListShowsEveryRunForPeopleAndForScripts) {
   }
 }
 
+// Runs that are over and delivered are kept in a list of their own.
+TEST_F(Client, ListIsOldestFirstWhateverIsDelivered) {
+  const auto names = [this](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"list", "--json"});
+    std::vector<std::string> ids;
+    const auto listed = parsed(charter(std::move(arguments)).out);
+    for (const auto& run : listed.at("runs").as_array()) {
+      ids.push_back(text_of(run.as_object(), "run_id"));
+    }
+    return ids;
+  };
+  const auto delivered = [this](const std::string& id) {
+    const auto run = parsed(charter({"status", id, "--json"}).out).at("run").as_object();
+    return run.at("events") == run.at("delivered") && run.at("state") == "finished";
+  };
+  paused_run("r1");
+  ASSERT_EQ(charter({"run", "hello", "--run-id", "r2", "--wait"}).code, kFine);
+  ASSERT_TRUE(eventually(kRunTime, [&] { return delivered("r2"); }));
+  paused_run("r3");
+  ASSERT_EQ(charter({"run", "hello", "--run-id", "r4", "--wait"}).code, kFine);
+  ASSERT_TRUE(eventually(kRunTime, [&] { return delivered("r4"); }));
+  EXPECT_THAT(names({}), ElementsAre("r1", "r2", "r3", "r4"));
+  EXPECT_THAT(names({"--limit", "2"}), ElementsAre("r3", "r4")) << "those that began last";
+}
+
 TEST_F(Client, StatusShowsTheDaemonAndARun) {
   paused_run("r1");
   EXPECT_THAT(charter({"status"}).out, HasSubstr(scene.project.root()));
