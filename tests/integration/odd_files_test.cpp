@@ -10,6 +10,8 @@
 namespace charter::tests {
 namespace {
 
+using ::testing::HasSubstr;
+
 enum Exit { kFine, kRunFailed, kUsage, kNoDaemon, kUnknownRun, kRefused };
 
 class OddFiles : public ::testing::Test {
@@ -22,6 +24,10 @@ class OddFiles : public ::testing::Test {
     ::unlink(path.c_str());
     ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0) << path;
   }
+  void pause_run(const std::string& id) {
+    ASSERT_EQ(charter({"run", "ask", "--run-id", id}).code, kFine);
+    ASSERT_TRUE(reaches_state(scene.daemon.socket(), id, "paused"));
+  }
 
   Started scene;
 };
@@ -33,6 +39,17 @@ TEST_F(OddFiles, PipeAmongTheStateFilesHoldsUpNobody) {
   EXPECT_EQ(charter({"status", "f"}).code, kUnknownRun);
   EXPECT_EQ(charter({"list"}).code, kFine);
   ASSERT_EQ(charter({"run", "ask", "--run-id", "r1"}).code, kFine);
+}
+
+// As where the file is missing: what the run has come to is not known any more.
+TEST_F(OddFiles, PipeInPlaceOfAPausedRunsStateFileHoldsUpNoWorker) {
+  pause_run("r1");
+  put_pipe(scene.project.state_file("r1"));
+  EXPECT_EQ(charter({"resume", "r1", "--approve"}).code, kFine);
+  EXPECT_TRUE(reaches_state(scene.daemon.socket(), "r1", "held"));
+  EXPECT_TRUE(eventually(kSoon, [this] { return scene.project.processes_of("r1").empty(); }));
+  EXPECT_THAT(read_file(scene.project / ".charter/daemon/workers.log"),
+              HasSubstr("r1.json: not a regular file"));
 }
 
 }  // namespace
