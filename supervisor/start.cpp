@@ -16,6 +16,7 @@
 
 #include "ipc/doorbell.h"
 #include "ipc/lock.h"
+#include "ipc/regular_file.h"
 #include "supervisor/bell_place.h"
 #include "supervisor/log.h"
 #include "supervisor/log_output.h"
@@ -73,13 +74,18 @@ auto patiently(Attempt attempt) {
   }
 }
 
-// One daemon a project: the lock lives as long as this descriptor, in this process alone.
-ipc::Result<ipc::UniqueFd> lock_project(const ipc::Layout& layout) {
-  const std::string path = layout.daemon_lock();
-  ipc::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!file) return ipc::errno_error("open " + path);
+// One daemon a project, wherever its data is.
+std::string project_lock(const ipc::Layout& layout) {
+  return layout.charter_dir() + "/daemon.lock";
+}
+
+// The lock lives as long as this descriptor, in this process alone.
+ipc::Result<ipc::UniqueFd> take_lock(const ipc::Layout& layout, const std::string& path) {
+  auto opened = ipc::open_regular(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+  if (!opened) return opened.error();
+  ipc::UniqueFd file = std::move(*opened);
   auto locked = ipc::try_lock(file.get());
-  if (!locked) return locked.error();
+  if (!locked) return ipc::Error{locked.error().code, "lock " + path};
   char holder[32] = {};
   if (!*locked) {
     const ssize_t got = ::pread(file.get(), holder, sizeof holder - 1, 0);
@@ -93,6 +99,29 @@ ipc::Result<ipc::UniqueFd> lock_project(const ipc::Layout& layout) {
     log::warning("Cannot write {}: {}", path, std::strerror(errno));
   }
   return file;
+}
+
+struct ProjectLocks {
+  ipc::UniqueFd data;
+  ipc::UniqueFd project;
+};
+
+// Where the project's file system knows no locks, that of the data alone has to do.
+ipc::Result<ProjectLocks> lock_project(const ipc::Layout& layout) {
+  auto data = take_lock(layout, layout.daemon_lock());
+  if (!data) return data.error();
+  ProjectLocks locks{std::move(*data), {}};
+  auto project = take_lock(layout, project_lock(layout));
+  if (project) {
+    locks.project = std::move(*project);
+  } else if (project.error().code == std::errc::no_lock_available ||
+             project.error().code == std::errc::operation_not_supported) {
+    log::warning("Another daemon with data elsewhere would not be noticed: {}",
+                 project.error().message());
+  } else {
+    return project.error();
+  }
+  return locks;
 }
 
 // Each executing run takes two descriptors and each connection one.
@@ -230,7 +259,8 @@ SandboxPolicy sandbox_policy(const StartOptions& options, const ipc::Layout& lay
   SandboxPolicy policy;
   policy.every_run = options.sandbox;
   policy.ability = ask_for_ability(worker, layout);
-  policy.hidden = {layout.data_dir(), layout.runs_dir(), options.socket_path, runtime};
+  policy.hidden = {layout.data_dir(), layout.runs_dir(), options.socket_path, project_lock(layout),
+                   runtime};
   if (const auto why = policy.refusal(false)) log::error("Runs are refused: {}", *why);
   return policy;
 }
@@ -242,8 +272,8 @@ ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
   for (const std::string& warning : options.warnings) log::warning("{}", warning);
   const ipc::Layout layout(options.project_path, options.data_dir);
   if (auto made = layout.create(); !made) return made.error();
-  auto lock = patiently([&] { return lock_project(layout); });
-  if (!lock) return lock.error();
+  auto locks = patiently([&] { return lock_project(layout); });
+  if (!locks) return locks.error();
   auto worker = WorkerProgram::open(layout, options.toolchain_python);
   if (!worker) return worker.error();
   const auto reserve = std::make_shared<Reserve>(layout);
