@@ -28,6 +28,7 @@ constexpr std::chrono::seconds kAnswerLimit{60};
 constexpr std::chrono::seconds kRestLimit{2};
 
 constexpr unsigned kHttp11 = 11;
+constexpr const char* kWebSocketVersion = "13";
 
 std::string peer_of(const boost::asio::ip::tcp::socket& socket) {
   boost::system::error_code error;
@@ -47,9 +48,17 @@ Protocol protocol_of(const http::fields& headers) {
   return Protocol::json;
 }
 
-// Whether a WebSocket's handshake can be tried.
-bool upgrades(const http::header<true>& request) {
-  return beast::websocket::is_upgrade(request) && !request[http::field::sec_websocket_key].empty();
+// What keeps a request from becoming a WebSocket; afterwards nothing does.
+std::optional<ApiError> no_upgrade(const http::header<true>& request) {
+  constexpr std::size_t kKeySize = 24;  // 16 bytes in base64
+  if (!beast::websocket::is_upgrade(request) ||
+      request[http::field::sec_websocket_key].size() != kKeySize) {
+    return ApiError{400, "bad_request", "daemons connect with the upgrade to a WebSocket"};
+  }
+  if (request[http::field::sec_websocket_version] != kWebSocketVersion) {
+    return ApiError{426, "bad_request", "this WebSocket is none of version 13"};
+  }
+  return std::nullopt;
 }
 
 bool safe(http::verb method) { return method == http::verb::get || method == http::verb::head; }
@@ -89,9 +98,7 @@ void HttpSession::on_header(Error error) {
   if (!refusal && daemon && request.method() != http::verb::get) {
     refusal = ApiError{405, "method_not_allowed", "daemons connect with GET"};
   }
-  if (!refusal && daemon && !upgrades(request)) {
-    refusal = ApiError{400, "bad_request", "daemons connect with a WebSocket's upgrade"};
-  }
+  if (!refusal && daemon) refusal = no_upgrade(request);
   if (!refusal && page != nullptr && !safe(request.method())) {
     refusal = ApiError{405, "method_not_allowed", "this path answers GET and HEAD only"};
   }
@@ -258,6 +265,10 @@ void HttpSession::answer(ApiResponse response) {
     response_.set("Cross-Origin-Resource-Policy", "same-origin");
   }
   if (response.status == 401) response_.set(http::field::www_authenticate, "Bearer");
+  if (response.status == 426) {
+    response_.set(http::field::upgrade, "websocket");
+    response_.set(http::field::sec_websocket_version, kWebSocketVersion);
+  }
   if (!response.allow.empty()) response_.set(http::field::allow, response.allow);
   response_.keep_alive(!last_);
   response_.body() = std::move(response.body);

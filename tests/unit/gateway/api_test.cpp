@@ -148,14 +148,24 @@ TEST_F(HttpApi, ListsEveryPath) {
 }
 
 TEST_F(HttpApi, WhatIsNoUpgradeIsToldSoInJson) {
-  for (const std::vector<std::string>& headers :
-       {std::vector<std::string>{}, {"Connection: Upgrade", "Upgrade: websocket"}}) {
-    const auto answer = ask(gateway.port(), "GET", "/daemon", {}, headers);
-    EXPECT_EQ(answer.status, 400);
+  const std::string key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+  const std::vector<std::string> upgrade{"Connection: Upgrade", "Upgrade: websocket"};
+  const auto told = [&](std::vector<std::string> more) {
+    if (!more.empty()) more.insert(more.begin(), upgrade.begin(), upgrade.end());
+    const auto answer = ask(gateway.port(), "GET", "/daemon", {}, more);
     EXPECT_EQ(tests::http_header(answer.head, "Content-Type"), "application/json");
     EXPECT_EQ(answer.text("code"), "bad_request") << answer.body;
     EXPECT_THAT(answer.text("message"), HasSubstr("WebSocket"));
-  }
+    // As RFC 6455, 4.2.2 wants it.
+    EXPECT_EQ(tests::http_header(answer.head, "Sec-WebSocket-Version").value_or(""),
+              answer.status == 426 ? "13" : "");
+    return answer.status;
+  };
+  EXPECT_EQ(told({}), 400);
+  EXPECT_EQ(told({"Sec-WebSocket-Version: 13"}), 400) << "no key";
+  EXPECT_EQ(told({"Sec-WebSocket-Version: 13", key + "dGhlIHNhbXBsZSBub25jZQ=="}), 400);
+  EXPECT_EQ(told({key}), 426);
+  EXPECT_EQ(told({key, "Sec-WebSocket-Version: 8"}), 426);
 }
 
 TEST_F(HttpApi, OneConnectionServesManyRequests) {
