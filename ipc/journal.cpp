@@ -66,7 +66,7 @@ Result<void> Journal::append(std::span<const JournalFrame> frames) {
   std::vector<std::string> payloads;
   payloads.reserve(frames.size());
   for (const JournalFrame& frame : frames) payloads.push_back(encode(frame));
-  return writer_.append(payloads);
+  return writer_.append(payloads, LogWriter::Kept::whole_frames);
 }
 
 Result<void> Journal::append(const JournalFrame& frame) {

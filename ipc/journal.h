@@ -55,7 +55,9 @@ class Journal {
   // `fd` stays the caller's and must outlive this. `end` from summarize().
   static Result<Journal> attach(int fd, std::uint64_t end);
 
-  // Buffers nothing: when it returns, the frames are in the file (not yet durable).
+  // Buffers nothing: when it returns, the frames are in the file (not yet durable). On failure the
+  // first of them may be, up to end(), as if the writer had been killed there: the supervisor reads
+  // meanwhile, and what it has read must not go away.
   Result<void> append(std::span<const JournalFrame> frames);
   Result<void> append(const JournalFrame& frame);
   Result<void> sync();

@@ -41,8 +41,9 @@ Result<void> write_at(int fd, const char* bytes, std::size_t size, std::uint64_t
   return {};
 }
 
-// Writes all of `parts`, which it uses up.
-Result<void> write_parts(int fd, std::span<iovec> parts, std::uint64_t offset) {
+// Writes all of `parts`, which it uses up, and moves `offset` behind what was written, also when it
+// fails.
+Result<void> write_parts(int fd, std::span<iovec> parts, std::uint64_t& offset) {
   while (!parts.empty()) {
     const int count = static_cast<int>(std::min<std::size_t>(parts.size(), IOV_MAX));
     const ssize_t put = ::pwritev(fd, parts.data(), count, static_cast<off_t>(offset));
@@ -120,13 +121,12 @@ Result<LogWriter> LogWriter::open(int fd, std::uint64_t end) {
   return LogWriter(fd, end);
 }
 
-Result<void> LogWriter::append(std::span<const std::string> payloads) {
+Result<void> LogWriter::append(std::span<const std::string> payloads, Kept kept) {
   if (sealed_) return plain_error("append to a sealed log");
   std::vector<FrameHeader> headers;
   std::vector<iovec> parts;
   headers.reserve(payloads.size());
   parts.reserve(2 * payloads.size());
-  std::uint64_t end = end_;
   for (const std::string& payload : payloads) {
     if (!possible_length(payload.size())) {
       return Error{std::make_error_code(std::errc::message_size),
@@ -137,15 +137,19 @@ Result<void> LogWriter::append(std::span<const std::string> payloads) {
     headers.back().header_crc = header_crc(headers.back());
     parts.push_back({&headers.back(), kFrameHeaderSize});
     parts.push_back({const_cast<char*>(payload.data()), payload.size()});
-    end += kFrameHeaderSize + payload.size();
   }
-  if (auto written = write_parts(fd_, parts, end_); !written) {
-    // Whoever cannot cut back what it half wrote must not write behind it either.
-    if (::ftruncate(fd_, static_cast<off_t>(end_)) != 0) sealed_ = true;
-    return written;
+  std::uint64_t reached = end_;
+  const auto written = write_parts(fd_, parts, reached);
+  if (written || kept == Kept::whole_frames) {
+    for (const FrameHeader& header : headers) {
+      const std::uint64_t frame_end = end_ + kFrameHeaderSize + header.length;
+      if (frame_end > reached) break;
+      end_ = frame_end;
+    }
   }
-  end_ = end;
-  return {};
+  // Whoever cannot cut back what it half wrote must not write behind it either.
+  if (!written && ::ftruncate(fd_, static_cast<off_t>(end_)) != 0) sealed_ = true;
+  return written;
 }
 
 Result<void> LogWriter::sync() {

@@ -48,9 +48,15 @@ class LogWriter {
   // durably, so that it is never taken for a part of what is written in its place.
   static Result<LogWriter> open(int fd, std::uint64_t end);
 
-  // Appends all payloads with one write. On failure the file is cut back to its last whole frame
-  // and nothing counts as written.
-  Result<void> append(std::span<const std::string> payloads);
+  // What stays of an append that failed.
+  enum class Kept {
+    nothing,       // the file is cut back to where it was
+    whole_frames,  // those at its front, which count as written: somebody may have read them
+  };
+
+  // Appends all payloads with one write. On failure the file is cut back to a whole frame, and the
+  // writer goes on there.
+  Result<void> append(std::span<const std::string> payloads, Kept kept = Kept::nothing);
 
   // Makes all of the file up to its end durable. Where a sync fails, now or earlier by whomever,
   // the kernel may have dropped the pages, and tells so only once: all of it is written again and

@@ -2,7 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "ipc/codec.h"
 #include "scratch.h"
@@ -266,6 +270,73 @@ TEST(Time, is_written_in_the_forms_of_wire_and_file) {
   EXPECT_EQ(wire_time(-1), "1969-12-31T23:59:59.999999Z");
   EXPECT_EQ(wire_time(253'402'300'799 * kSecond), "9999-12-31T23:59:59Z");
   EXPECT_GT(now_us(), 1'700'000'000 * kSecond);
+}
+
+// A disk that takes no file beyond a size.
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::uint64_t bytes) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit small{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+  }
+  ~SmallDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, handler_);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+ private:
+  rlimit before_{};
+  sighandler_t handler_;
+};
+
+std::uint64_t size_of(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
+}
+
+// The supervisor may have read, synced and delivered them before the disk refused the rest.
+TEST_F(JournalFile, frames_that_were_written_whole_stay_when_the_disk_takes_no_more) {
+  const UniqueFd fd = *create_journal(path("r.cj"));
+  auto journal = *Journal::attach(fd.get(), kLogHeaderSize);
+  ASSERT_TRUE(journal.append(event(0, "StepStartEvent")));
+  LogReader reader(fd.get());
+  const auto next_seq = [&] {
+    const auto next = reader.next();
+    EXPECT_TRUE(next) << next.error().message();
+    if (!next || next->outcome != LogReader::Outcome::frame) return std::uint64_t{99};
+    return std::get<Event>(decode_journal_frame(next->payload)->body).seq;
+  };
+  EXPECT_EQ(next_seq(), 0U);
+  const std::uint64_t one = journal.end() - kLogHeaderSize;
+  const std::vector<JournalFrame> frames = {event(1, "StepStartEvent"), event(2, "StepStartEvent"),
+                                            event(3, "StepStartEvent")};
+  {
+    const SmallDisk disk(journal.end() + 2 * one + 24);
+    EXPECT_FALSE(journal.append(frames));
+  }
+  EXPECT_EQ(size_of(path("r.cj")), journal.end());
+  EXPECT_EQ(summarize(fd.get())->next_seq, 3U);
+  EXPECT_EQ(next_seq(), 1U);
+  EXPECT_EQ(next_seq(), 2U);
+  ASSERT_TRUE(journal.append(event(3, "StepStartEvent")));
+  EXPECT_EQ(next_seq(), 3U);
+  EXPECT_EQ(journal.end(), kLogHeaderSize + 4 * one);
+}
+
+// What a ledger refuses must not be found in it later; nobody reads it meanwhile.
+TEST_F(JournalFile, any_other_log_keeps_nothing_of_an_append_that_failed) {
+  const UniqueFd fd = *create_journal(path("log"));
+  auto writer = *LogWriter::open(fd.get(), kLogHeaderSize);
+  const std::vector<std::string> payloads(3, std::string(64, 'x'));
+  {
+    const SmallDisk disk(kLogHeaderSize + 100);
+    EXPECT_FALSE(writer.append(payloads));
+  }
+  EXPECT_EQ(size_of(path("log")), kLogHeaderSize);
+  EXPECT_TRUE(writer.append(payloads));
 }
 
 }  // namespace
