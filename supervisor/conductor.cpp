@@ -10,6 +10,7 @@
 #include "supervisor/burst.h"
 #include "supervisor/log.h"
 #include "supervisor/orphans.h"
+#include "supervisor/paused_state.h"
 #include "supervisor/run_watcher.h"
 
 namespace charter::supervisor {
@@ -45,11 +46,30 @@ Conductor::Conductor(Parts parts, std::size_t slots, Hooks hooks)
 }
 
 void Conductor::enqueue(const RunPtr& run) {
+  if (run->waits_by_file()) return take_on(run);
   run->state = RunState::queued;
   fresh_journals_.make(run);
   slots_.add_start(run);
   fill_slots();
   if (run->state == RunState::queued) pending_files_.expect(run);
+}
+
+void Conductor::take_on(const RunPtr& run) {
+  run->state = RunState::paused;
+  wait_by_file(run);
+  run->delivery.visible = true;
+  hooks_.announce(run);
+  commands_take_effect(run);
+}
+
+// What the file says by now may be another pause, or none.
+bool Conductor::wait_by_file(const RunPtr& run) {
+  const auto state = read_paused_state(parts_.layout, run->id);
+  run->wire = WireStatus::paused;
+  run->waits_at = state ? state->waits_at : PauseKind::gate;
+  if (state) run->step = state->step;
+  paused_watch_.expect(run, state ? &*state : nullptr);
+  return state.has_value();
 }
 
 // No worker may begin before: the file would replace the engine's.
@@ -321,6 +341,8 @@ void Conductor::look_into_changed_files() {
     }
     log::info("Run {} was gone on with by another hand", run->id);
     hooks_.announce(run);
+    // Of the pause before nobody was told anything.
+    if (run->waits_by_file() && wait_by_file(run)) continue;
     project(run, nullptr, {});
   }
 }

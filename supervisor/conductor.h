@@ -47,7 +47,7 @@ class Conductor {
 
   Conductor(Parts parts, std::size_t slots, Hooks hooks);
 
-  // A run was accepted, durably.
+  // A run was accepted, durably: it waits for a slot, or as its state file says.
   void enqueue(const RunPtr& run);
   // A command was appended to run->commands, durably.
   void command_accepted(const RunPtr& run);
@@ -92,6 +92,8 @@ class Conductor {
   // conductor.cpp: slots and launches
   void fill_slots();
   [[nodiscard]] bool may_start() const { return !holding_ && !recovering_ && !backing_off_; }
+  void take_on(const RunPtr& run);
+  bool wait_by_file(const RunPtr& run);  // whether the file says that it waits
   void files_made(const RunPtr& run);
   void begin(const RunPtr& run);
   void step_back(const RunPtr& run);

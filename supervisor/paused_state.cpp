@@ -1,6 +1,7 @@
 #include "supervisor/paused_state.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <utility>
@@ -34,13 +35,24 @@ PauseKind kind_of_step(const ipc::JsonMember* snapshot, const std::string& step)
   return PauseKind::gate;
 }
 
-// Empty when there is no such file.
-std::string state_text(const ipc::Layout& layout, const std::string& run_id) {
+FileIdentity identity_of(const struct stat& info) {
+  return {info.st_ino,
+          std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + std::int64_t{info.st_mtim.tv_nsec},
+          static_cast<std::uint64_t>(info.st_size)};
+}
+
+// The text is empty when there is no such file.
+struct StateText {
+  std::string text;
+  FileIdentity file;
+};
+StateText state_text(const ipc::Layout& layout, const std::string& run_id) {
   if (!ipc::valid_run_id(run_id)) return {};
   const auto file = ipc::open_regular(layout.state_file(run_id), O_RDONLY | O_NOFOLLOW);
-  if (!file) return {};
+  struct stat info {};
+  if (!file || ::fstat(file->get(), &info) != 0) return {};
   auto text = ipc::read_all(file->get(), kStateLimit);
-  return text ? std::move(*text) : std::string();
+  return {text ? std::move(*text) : std::string(), identity_of(info)};
 }
 
 // Empty when it is another run's.
@@ -50,11 +62,18 @@ std::string status_of(const std::vector<ipc::JsonMember>& members, const std::st
 
 }  // namespace
 
+std::optional<FileIdentity> identity_of(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return std::nullopt;
+  return identity_of(info);
+}
+
 std::optional<PausedState> read_paused_state(const ipc::Layout& layout, const std::string& run_id) {
-  const std::string text = state_text(layout, run_id);
+  const auto [text, file] = state_text(layout, run_id);
   const auto members = ipc::scan_object(text, kStateLimits);  // views of it
   if (!members || status_of(*members, run_id) != "paused") return std::nullopt;
   PausedState state;
+  state.file = file;
   state.workflow_id = text_of(*members, "workflow_id");
   state.step = text_of(*members, "current_step_id");
   state.waits_at = kind_of_step(ipc::find(*members, "workflow_snapshot"), state.step);
@@ -65,7 +84,7 @@ std::optional<PausedState> read_paused_state(const ipc::Layout& layout, const st
 
 std::optional<std::string> status_in_state_file(const ipc::Layout& layout,
                                                 const std::string& run_id) {
-  const std::string text = state_text(layout, run_id);
+  const auto [text, file] = state_text(layout, run_id);
   const auto members = ipc::scan_object(text, kStateLimits);
   std::string status = members ? status_of(*members, run_id) : std::string();
   if (status.empty()) return std::nullopt;

@@ -1,6 +1,7 @@
 // A run that waits in a state file of another hand: of the CLI, or of the daemon before this one.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -9,11 +10,22 @@
 
 namespace charter::supervisor {
 
+// Which file it is: another hand replaces it.
+struct FileIdentity {
+  std::uint64_t inode = 0;
+  std::int64_t mtime_ns = 0;
+  std::uint64_t size = 0;
+  bool operator==(const FileIdentity&) const = default;
+};
+// Nothing when there is none.
+[[nodiscard]] std::optional<FileIdentity> identity_of(const std::string& path);
+
 struct PausedState {
   std::string workflow_id;
   std::string workflow_path;  // empty when no plan is found for it
   std::string step;
   PauseKind waits_at = PauseKind::gate;
+  FileIdentity file;  // as it was before it was read
 };
 
 // Reads the run's state file; nothing when there is none or it does not say `paused`.

@@ -1,11 +1,9 @@
 #include "supervisor/paused_watch.h"
 
-#include <sys/stat.h>
-
 namespace charter::supervisor {
 
 void PausedWatch::expect(const RunPtr& run, const ipc::Pause& pause) {
-  const Identity identity{pause.state_inode, pause.state_mtime_ns, pause.state_size};
+  const FileIdentity identity{pause.state_inode, pause.state_mtime_ns, pause.state_size};
   Seen& seen = seen_[run->id];
   seen.run = run;
   // A run that was looked into and waits as before keeps what was seen last, or a file that was
@@ -13,6 +11,13 @@ void PausedWatch::expect(const RunPtr& run, const ipc::Pause& pause) {
   if (seen.paused_with == identity) return;
   seen.paused_with = identity;
   seen.last = identity;
+}
+
+void PausedWatch::expect(const RunPtr& run, const PausedState* state) {
+  Seen& seen = seen_[run->id];
+  if (seen.run.lock() == run) return;
+  const FileIdentity identity = state != nullptr ? state->file : FileIdentity{};
+  seen = {run, identity, identity};
 }
 
 std::vector<RunPtr> PausedWatch::changed() {
@@ -26,21 +31,13 @@ std::vector<RunPtr> PausedWatch::changed() {
     Seen& seen = at->second;
     ++at;
     if (run->state != RunState::paused) continue;
-    const auto now = look(*run);
+    // Without a file nothing can be told of the run, either.
+    const auto now = identity_of(run->layout(layout_).state_file(run->id));
     if (!now || *now == seen.last) continue;
     seen.last = *now;
     found.push_back(run);
   }
   return found;
-}
-
-std::optional<PausedWatch::Identity> PausedWatch::look(const Run& run) const {
-  struct stat info {};
-  if (::stat(run.layout(layout_).state_file(run.id).c_str(), &info) != 0) return std::nullopt;
-  return Identity{
-      info.st_ino,
-      std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + std::int64_t{info.st_mtim.tv_nsec},
-      static_cast<std::uint64_t>(info.st_size)};
 }
 
 }  // namespace charter::supervisor

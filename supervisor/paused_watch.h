@@ -2,7 +2,6 @@
 // that is the truth while a run is paused, and the CLI replaces it.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "ipc/layout.h"
+#include "supervisor/paused_state.h"
 #include "supervisor/run.h"
 
 namespace charter::supervisor {
@@ -20,24 +20,19 @@ class PausedWatch {
 
   // The run pauses, with its file as the journal's latest pause frame says.
   void expect(const RunPtr& run, const ipc::Pause& pause);
+  // A run waits that was taken on, with its file as it was read; null: that did not say that it
+  // waits, which counts as a change. Of a run that was expected before, what was seen last stays.
+  void expect(const RunPtr& run, const PausedState* state);
   // The runs that are paused with another file than before; each change is told once. One stat
   // for each paused run.
   [[nodiscard]] std::vector<RunPtr> changed();
 
  private:
-  struct Identity {
-    std::uint64_t inode = 0;
-    std::int64_t mtime_ns = 0;
-    std::uint64_t size = 0;
-    bool operator==(const Identity&) const = default;
-  };
   struct Seen {
     std::weak_ptr<Run> run;
-    Identity paused_with;
-    Identity last;
+    FileIdentity paused_with;
+    FileIdentity last;
   };
-  // Nothing when there is no file: then nothing can be told of the run, either.
-  [[nodiscard]] std::optional<Identity> look(const Run& run) const;
 
   const ipc::Layout& layout_;
   std::unordered_map<std::string, Seen> seen_;

@@ -44,7 +44,9 @@ PendingFiles::PendingFiles(boost::asio::any_io_executor executor, SyncThread& di
                            const ipc::Layout& layout, std::function<void(const RunPtr&)> written)
     : disk_(disk), layout_(layout), written_(std::move(written)), timer_(std::move(executor)) {}
 
+// A run without a first state has a file already, or its engine makes it.
 void PendingFiles::expect(const RunPtr& run) {
+  if (run->state_bytes.empty() && run->state_path.empty()) return;
   due_.push_back({BootClock::now() + kPatience, run});
   arm();
 }

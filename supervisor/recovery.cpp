@@ -20,7 +20,6 @@
 #include "supervisor/freed_memory.h"
 #include "supervisor/log.h"
 #include "supervisor/orphans.h"
-#include "supervisor/paused_state.h"
 #include "supervisor/run_files.h"
 #include "supervisor/sync_mark.h"
 #include "supervisor/tailer.h"
@@ -164,12 +163,11 @@ void Recovery::take_journal(const RunPtr& run, Facts facts) {
     burst->sync_failed = true;
   }
   if (run->adopted_paused && burst->summary.frames == 0) {
-    if (const auto paused = read_paused_state(layout_, run->id)) {
-      burst->summary.last = ipc::JournalSummary::Last::paused;
-      run->wire = WireStatus::paused;
-      run->waits_at = paused->waits_at;
-      run->step = paused->step;
-    }
+    // Also when its file says otherwise by now, or is gone: what is accepted of it is a decision at
+    // most. At what it waits is read when it is found to.
+    burst->summary.last = ipc::JournalSummary::Last::paused;
+    run->wire = WireStatus::paused;
+    run->waits_at = PauseKind::gate;
   }
   facts.decision = run->decision() != nullptr;
   facts.fruitless_starts = run->fruitless_starts;

@@ -27,6 +27,8 @@
 //   accepted         free          opened by a decision,    repeat that decision from the state
 //                                  no step begun            file; after three: failed
 //   accepted         free          pause                    paused; the state file is the truth
+//   the same, taken  none or free  none                     the same, whatever the file says by now
+//   on from a state file
 //   accepted         free          terminal                 deliver the rest, close
 //   accepted         free          inside a step            `project`: one terminal event that
 //                                                           says what was lost

@@ -132,6 +132,8 @@ struct Run {
   // The accepted cancellation or kill, and the accepted decision upon the present pause.
   [[nodiscard]] const ipc::Command* cancellation() const;
   [[nodiscard]] const ipc::Command* decision() const;
+  // It was taken on, and no worker has written of it yet: all there is to go by is its state file.
+  [[nodiscard]] bool waits_by_file() const { return adopted_paused && !started_burst; }
   // Where its files lie, in a daemon with this layout.
   [[nodiscard]] ipc::Layout layout(const ipc::Layout& daemon) const;
 };

@@ -261,7 +261,11 @@ void Conductor::conclude(const RunPtr& run) {
     finish(run);
     return;
   }
-  if (burst.summary.pause) paused_watch_.expect(run, *burst.summary.pause);
+  if (burst.summary.pause) {
+    paused_watch_.expect(run, *burst.summary.pause);
+  } else if (run->waits_by_file()) {
+    wait_by_file(run);
+  }
   drop_vain_decision(*run);
   close_burst(run);
   run->state = RunState::paused;

@@ -233,12 +233,7 @@ void Supervisor::say_what_is_refused() {
 
 void Supervisor::run_accepted(const RunPtr& run) {
   ++metrics_.runs_accepted;
-  if (!run->adopted_paused) {
-    conductor_.enqueue(run);
-    return;
-  }
-  run->delivery.visible = true;
-  relay_.announce(run);
+  conductor_.enqueue(run);
 }
 
 // What was read while nobody was there to be told becomes durable now.

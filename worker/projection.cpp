@@ -73,6 +73,7 @@ ipc::Result<void> Projection::run() {
   const ipc::JournalSummary& summary = replay_.summary;
   const std::string kind = replay_.last_event ? replay_.last_event->kind : "";
   if (summary.last == Last::terminal) return make_file_good();
+  if (summary.frames == 0 && !job_.command && job_.reason.empty()) return settle_taken_on();
   if (summary.last != Last::paused || verdict_.cancelled) find_driver();
   if (!terminal_status(kind).empty() || kind == "StepFailedEvent") return finish_telling();
   if (summary.last == Last::paused) return settle_paused();
@@ -164,6 +165,21 @@ ipc::Result<void> Projection::settle_paused() {
     if (file->status() != "paused" || !verdict_.cancelled) return tell();
   }
   return verdict_.cancelled ? cancel_paused(std::move(*file)) : ipc::Result<void>{};
+}
+
+// It was taken on from its state file, and nobody has been told more than that it waits. While
+// another hand executes it, or it waits elsewhere, that may stay so.
+ipc::Result<void> Projection::settle_taken_on() {
+  const std::string path = layout_.state_file(job_.run_id);
+  const auto text = read_state_file(path);
+  auto file = text ? RunState::parse(*text) : ipc::Result<RunState>(text.error());
+  if (!file) {
+    log_line(file.error().message());
+    return {};
+  }
+  if (!has_ended(file->status())) return {};
+  auto told = report_progress(recorder_, *file, path, file->gate_history().size());
+  return told ? tell() : told;
 }
 
 ipc::Result<void> Projection::cancel_paused(RunState state) {

@@ -27,6 +27,7 @@ class Projection {
 
  private:
   ipc::Result<void> settle_paused();
+  ipc::Result<void> settle_taken_on();
   ipc::Result<void> cancel_paused(RunState state);
   ipc::Result<void> settle_executing();
   ipc::Result<void> finish_telling();

@@ -46,11 +46,11 @@ EventDraft end_of(const RunState& file) {
   return run_failed({file.error().empty() ? file.status() : file.error(), false});
 }
 
+}  // namespace
+
 bool has_ended(const std::string& status) {
   return status == "completed" || status == "failed" || status == "cancelled" || status == "lost";
 }
-
-}  // namespace
 
 ipc::Result<ipc::Pause> identify_state_file(const std::string& path) {
   const auto file = ipc::open_regular(path, O_RDONLY);

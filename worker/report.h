@@ -11,6 +11,9 @@
 
 namespace charter::worker {
 
+// Whether a state file with this status tells of a run that is over.
+[[nodiscard]] bool has_ended(const std::string& status);
+
 // Adds the events and the pause or terminal frame. `file` was read from `path`; `reported` of its
 // gate_history are known to the gateway. A run that the other hand is still executing gets the
 // pause frame of before, renewed: the file stays the truth.

@@ -226,5 +226,31 @@ TEST_F(CliRuns, PausedOnesAreAnsweredAndThenTheDaemons) {
   EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
 }
 
+// Taken on, and not decided: what the other hand does to it next is reported and not done again.
+TEST_F(CliRuns, ThatWereTakenOnAreNotExecutedUnaskedAtTheNextStart) {
+  const std::vector<std::string> runs = {"failed", "cancelled", "running"};
+  for (const auto& run : runs) {
+    by_cli(run, "paused");
+    const auto answer =
+        control(scene.daemon.socket(), "submit", {{"run_id", run}, {"answers", object{}}});
+    ASSERT_FALSE(answer.empty());
+    EXPECT_EQ(answer.back().at("ok"), false) << "it waits at a gate";
+    ASSERT_EQ(text_of(view_of(run), "by"), "daemon");
+  }
+  scene.daemon.stop();
+  for (const auto& run : runs) by_cli(run, run, "after");
+  scene.daemon.start();
+  EXPECT_EQ(scene.gateway.wait_for_end("failed"), "RunFailedEvent");
+  EXPECT_EQ(scene.gateway.wait_for_end("cancelled"), "RunCancelledEvent");
+  for (const auto& run : {"failed", "cancelled"}) {
+    EXPECT_THAT(scene.gateway.event_kinds(run), ::testing::SizeIs(1));
+  }
+  EXPECT_EQ(text_of(view_of("running"), "state"), "paused");
+  EXPECT_THAT(scene.gateway.event_kinds("running"), ::testing::IsEmpty());
+  EXPECT_THAT(read_file(scene.project.state_file("running")), HasSubstr(R"("status": "running")"));
+  by_cli("running", "completed", "after");
+  EXPECT_EQ(scene.gateway.wait_for_end("running"), "RunCompleteEvent");
+}
+
 }  // namespace
 }  // namespace charter::tests

@@ -252,6 +252,20 @@ TEST_F(ProjectModeAtAGate, TellsOnceThatAnotherHandIsExecuting) {
   EXPECT_EQ(error_of(settle(job())), "b broke");
 }
 
+// As of a run that was taken on from its state file, and has not been decided.
+TEST_F(ProjectModeAtAGate, OfARunWithoutAnyFrameItTellsTheEndThatItsFileKnows) {
+  std::filesystem::remove(project_.layout().journal("r1"));
+  EXPECT_EQ(kinds(settle(job())), "") << "it waits";
+  edit("\"status\": \"paused\"", "\"status\": \"running\"");
+  EXPECT_EQ(kinds(settle(job())), "") << "another hand executes it";
+  edit("\"status\": \"running\"", "\"status\": \"failed\"");
+  edit("\"error\": null", "\"error\": \"b broke\"");
+  const auto frames = settle(job());
+  EXPECT_EQ(kinds(frames), "RunFailed");
+  EXPECT_EQ(error_of(frames), "b broke");
+  EXPECT_EQ(bodies<ipc::Terminal>(frames).front().status, "failed");
+}
+
 TEST_F(ProjectModeAtAGate, MakesTheFileOfAnEndedRunGood) {
   (void)settle(cancel("cancel", "no", -1));
   write_text(project_.layout().state_file("r1"), "");
