@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kProjectsAtOnce = 8;
 constexpr std::chrono::milliseconds kPulse{1000};
 constexpr std::chrono::milliseconds kLaunchRetry{500};
+constexpr std::uint32_t kMostFailedLaunches = 10;
 constexpr std::chrono::milliseconds kHelloPatience{5000};
 constexpr const char* kProjectGone = "the directory of its project cannot be entered";
 
@@ -41,7 +42,8 @@ Conductor::Conductor(Parts parts, std::size_t slots, Hooks hooks)
       boot_id_(ipc::boot_id()),
       pulse_(parts_.executor),
       linger_(parts_.executor),
-      retry_(parts_.executor) {
+      retry_(parts_.executor),
+      aside_timer_(parts_.executor) {
   arm_pulse();
 }
 
@@ -139,8 +141,8 @@ void Conductor::begin(const RunPtr& run) {
   const bool announce = decision == nullptr || approved;
   const std::uint64_t number = decision != nullptr ? decision->number : 0;
   live_.insert(run);
-  parts_.launcher.launch(run, order, [=, this](const ipc::Result<void>& started) {
-    if (!started) return launch_failed(run, started.error());
+  parts_.launcher.launch(run, order, [=, this](const std::optional<LaunchFault>& fault) {
+    if (fault) return launch_failed(run, *fault);
     run->burst->decision = number;
     if (approved) run->wire = WireStatus::running;
     launched(run, announce);
@@ -153,6 +155,7 @@ void Conductor::begin(const RunPtr& run) {
 
 void Conductor::launched(const RunPtr& run, bool announce) {
   const Burst& burst = *run->burst;
+  run->failed_launches = 0;
   parts_.ledger.note(
       {0, ipc::Spawned{run->id, burst.number, burst.guardian->pid(), 0, burst.secret}});
   if (!burst.projecting) run->delivery.visible = true;
@@ -160,21 +163,49 @@ void Conductor::launched(const RunPtr& run, bool announce) {
   if (burst.doorbell > 0) hello(run);  // it was heard before
 }
 
-void Conductor::launch_failed(const RunPtr& run, const ipc::Error& error) {
-  log::error("Cannot start a worker for run {}: {}", run->id, error.message());
+void Conductor::launch_failed(const RunPtr& run, const LaunchFault& fault) {
+  log::error("Cannot start a worker for run {}: {}", run->id, fault.error.message());
   if (project_is_gone(*run)) {
     hold(run, kProjectGone);
     return;
   }
   live_.erase(run);
   step_back(run);
-  retry_soon();
+  if (!fault.own) retry_soon();
   // It may have been cancelled while the worker was being made.
   if (run->cancellation() != nullptr) {
     commands_take_effect(run);
+  } else if (fault.own) {
+    try_later(run, std::nullopt, fault.error);
   } else {
     slots_.return_to_front(run);
   }
+  fill_slots();
+}
+
+// Behind the others, whom its fault does not concern. It may pass, so it is not given up at once.
+void Conductor::try_later(const RunPtr& run, std::optional<Project> order,
+                          const ipc::Error& error) {
+  if (++run->failed_launches >= kMostFailedLaunches) {
+    run->project_due = false;
+    hold(run, "no worker can be started for it: " + error.message());
+    return;
+  }
+  aside_.push_back({run, std::move(order)});
+  if (aside_.size() > 1) return;
+  aside_timer_.expires_after(kLaunchRetry);
+  aside_timer_.async_wait([this](const boost::system::error_code& stopped) {
+    if (stopped) return;
+    for (Aside& one : std::exchange(aside_, {})) {
+      if (one.order) {
+        projects_.push_back(std::move(*one.order));
+      } else if (waits_for_slot(*one.run)) {
+        one.run->state == RunState::paused ? slots_.add_resume(one.run) : slots_.add_start(one.run);
+      }
+    }
+    fill_slots();
+    start_projects();
+  });
 }
 
 // Gives the slot back before anything was started.
@@ -225,17 +256,22 @@ void Conductor::start_project(Project order) {
   launch.reason = order.reason;
   const RunPtr run = order.run;
   live_.insert(run);
-  parts_.launcher.launch(run, launch, [=, this](const ipc::Result<void>& started) mutable {
-    if (started) {
+  parts_.launcher.launch(run, launch, [=, this](const std::optional<LaunchFault>& fault) mutable {
+    if (!fault) {
       run->project_due = false;
       launched(run, false);
       return;
     }
-    log::error("Cannot end run {}: {}", run->id, started.error().message());
+    log::error("Cannot end run {}: {}", run->id, fault->error.message());
     --projecting_;
     if (project_is_gone(*run)) {
       run->project_due = false;
       hold(run, kProjectGone);
+      start_projects();
+      return;
+    }
+    if (fault->own) {
+      try_later(run, std::move(order), fault->error);
       start_projects();
       return;
     }

@@ -89,6 +89,12 @@ class Conductor {
     std::string reason;
   };
 
+  // A run whose worker could not be started by its own fault, and the end it is to get, if any.
+  struct Aside {
+    RunPtr run;
+    std::optional<Project> order;
+  };
+
   // conductor.cpp: slots and launches
   void fill_slots();
   [[nodiscard]] bool may_start() const { return !holding_ && !recovering_ && !backing_off_; }
@@ -98,7 +104,8 @@ class Conductor {
   void begin(const RunPtr& run);
   void step_back(const RunPtr& run);
   void launched(const RunPtr& run, bool announce);
-  void launch_failed(const RunPtr& run, const ipc::Error& error);
+  void launch_failed(const RunPtr& run, const LaunchFault& fault);
+  void try_later(const RunPtr& run, std::optional<Project> order, const ipc::Error& error);
   void project(const RunPtr& run, const ipc::Command* command, std::string reason);
   void start_projects();
   void start_project(Project order);
@@ -149,6 +156,8 @@ class Conductor {
   Timer pulse_;
   Timer linger_;
   Timer retry_;
+  Timer aside_timer_;
+  std::vector<Aside> aside_;  // those tried again when it fires
   bool backing_off_ = false;
 };
 

@@ -12,12 +12,14 @@
 #include <utility>
 
 #include "ipc/codec.h"
+#include "ipc/full_disk.h"
 #include "ipc/lock.h"
 #include "ipc/log_segment.h"
 #include "ipc/regular_file.h"
 #include "supervisor/burst.h"
 #include "supervisor/process_watch.h"
 #include "supervisor/run_files.h"
+#include "supervisor/spawn.h"
 
 namespace charter::supervisor {
 namespace {
@@ -36,6 +38,13 @@ const char* name_of(Cause cause) {
       break;
   }
   return "project";
+}
+
+// Want of what all processes share, or a file system that takes nothing: it may pass.
+bool is_the_hosts(const ipc::Error& error) {
+  const int code = error.code.value();
+  return ipc::is_full_disk(error) || code == EAGAIN || code == ENOMEM || code == EMFILE ||
+         code == ENFILE || code == EROFS;
 }
 
 ipc::Result<std::string> read_file(const std::string& path) {
@@ -102,17 +111,25 @@ Launcher::Launcher(boost::asio::any_io_executor executor, const WorkerProgram& w
 
 void Launcher::launch(const RunPtr& run, const LaunchOrder& order, Done done) {
   auto journal = open_journal(*run);
-  if (!journal) return done(journal.error());
+  if (!journal) return done(fault(journal.error()));
   auto locked = ipc::try_lock(journal->get());
-  if (!locked) return done(locked.error());
+  if (!locked) return done(fault(locked.error()));
   if (!*locked) {
-    return done(ipc::plain_error("another worker holds the journal of run " + run->id));
+    return done(fault(ipc::plain_error("another worker holds the journal of run " + run->id)));
   }
   const std::uint32_t number = order.cause == Cause::project ? run->bursts : run->bursts + 1;
   auto job = make_job(*run, order, number);
-  if (!job) return done(job.error());
+  if (!job) return done(fault(job.error()));
   run->sandbox = run->sandbox || job->sandbox.level > 0;
-  if (auto begun = spawn_worker(run, *job, std::move(*journal), done); !begun) done(begun);
+  auto begun = spawn_worker(run, *job, std::move(*journal), done);
+  if (!begun) done(fault(begun.error()));
+}
+
+// Of what comes before a process. Where no journal can be reached this one's is not the reason.
+LaunchFault Launcher::fault(ipc::Error error) const {
+  const bool reachable = ::access(layout_.journals_dir().c_str(), R_OK | W_OK | X_OK) == 0;
+  const bool own = reachable && !is_the_hosts(error);
+  return {std::move(error), own};
 }
 
 // A journal without a header was created by a supervisor that died right then, or is what a loss of
@@ -171,8 +188,10 @@ ipc::Result<ipc::Job> Launcher::make_job(const Run& run, const LaunchOrder& orde
   if (order.cause == Cause::start || !run.started_burst) {
     auto state =
         run.adopted_paused ? read_file(run.layout(layout_).state_file(run.id)) : first_state(run);
-    if (!state) return state.error();
-    job.state = std::move(*state);
+    // An end can be written without it.
+    const bool needed = order.cause != Cause::project;
+    if (!state && (needed || is_the_hosts(state.error()))) return state.error();
+    if (state) job.state = std::move(*state);
   }
   return job;
 }
@@ -211,7 +230,7 @@ ipc::Result<void> Launcher::spawn_worker(const RunPtr& run, const ipc::Job& job,
                          return;
                        }
                        spawned(run, std::move(*guardian));
-                       done({});
+                       done(std::nullopt);
                      });
   return {};
 }
@@ -233,10 +252,11 @@ void Launcher::begin(const RunPtr& run, ipc::UniqueFd journal, ipc::UniqueFd job
     if (!process) {
       run->launching.reset();
       if (settings_.metrics != nullptr) ++settings_.metrics->spawn_failures;
-      return done(process.error());
+      const bool own = !run->project_root.empty() && process.error().what == kEnterDirectory;
+      return done(LaunchFault{process.error(), own});
     }
     spawned(run, std::move(*process));
-    done({});
+    done(std::nullopt);
   });
 }
 

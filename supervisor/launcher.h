@@ -30,6 +30,12 @@ struct LaunchOrder {
   std::string reason;                     // project: what the journal cannot tell
 };
 
+// Why a run has no worker.
+struct LaunchFault {
+  ipc::Error error;
+  bool own = false;  // the run's alone; otherwise nobody's, and others would meet with it, too
+};
+
 class Launcher {
  public:
   struct Settings {
@@ -46,7 +52,8 @@ class Launcher {
   };
   using Ended = std::function<void(const RunPtr&, std::optional<int> status)>;
 
-  using Done = std::function<void(const ipc::Result<void>&)>;
+  // Without a fault there is a worker.
+  using Done = std::function<void(const std::optional<LaunchFault>&)>;
 
   // All but the settings outlive this.
   Launcher(boost::asio::any_io_executor executor, const WorkerProgram& worker,
@@ -69,6 +76,7 @@ class Launcher {
   void launch(const RunPtr& run, const LaunchOrder& order, Done done);
 
  private:
+  [[nodiscard]] LaunchFault fault(ipc::Error error) const;
   ipc::Result<ipc::UniqueFd> open_journal(Run& run) const;
   ipc::Result<std::string> first_state(const Run& run) const;
   ipc::Result<ipc::Job> make_job(const Run& run, const LaunchOrder& order,

@@ -14,7 +14,8 @@
 //   unreachable  the lock is held, and no hello within 5 s      executing (hello), ending (kill),
 //                                                               settle (lock free)
 //   held         nothing may be decided without a person        queued, paused, finished (adopt)
-//                or the disk does not take its journal          paused, finished (it does)
+//                or the disk does not take its journal,         paused, finished (it does)
+//                or no worker can be started for it             queued, paused (the next start)
 //   finished     terminal frame, guardian gone                  leaves the registry when delivered
 //
 // "settle" is what is done when the guardian is gone and the lock is free; it is one decision for

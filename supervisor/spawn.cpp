@@ -50,7 +50,7 @@ struct Plan {
   if (::dup3(program, plan.count, O_CLOEXEC) < 0) give_up(plan, "place a descriptor");
   ipc::restore_in_child(plan.count + 1);
   if (plan.directory != nullptr && ::chdir(plan.directory) != 0) {
-    give_up(plan, "change to the project's directory");
+    give_up(plan, kEnterDirectory);
   }
   ::syscall(SYS_execveat, plan.count, "", plan.arguments, plan.environment, AT_EMPTY_PATH);
   give_up(plan, "execute the worker");

@@ -24,6 +24,9 @@ struct SpawnedProcess {
   ipc::UniqueFd pidfd;
 };
 
+// What an error names that happened when the child entered `directory`.
+inline constexpr const char* kEnterDirectory = "change to the project's directory";
+
 // Returns when the program runs or could not be started (the error names stage and object).
 // Everything is built before the fork; behind it only async-signal-safe calls are made, because
 // the child borrows the parent's memory until it executes the program.

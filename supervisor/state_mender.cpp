@@ -146,13 +146,13 @@ void StateMender::mend(const RunPtr& run) {
   mending_.insert(run);
   LaunchOrder order;
   order.cause = Cause::project;
-  launcher_.launch(run, order, [this, run](const ipc::Result<void>& started) {
-    if (started) {
+  launcher_.launch(run, order, [this, run](const std::optional<LaunchFault>& fault) {
+    if (!fault) {
       ++mended_;
       return;
     }
     log::warning("The state file of run {} is not as it ended: {}", run->id,
-                 started.error().message());
+                 fault->error.message());
     mending_.erase(run);
     boost::asio::post(executor_, [this] { mend_some(); });
   });
