@@ -339,7 +339,7 @@ constexpr CommandSpec kReloadTable{
         "run-cpu-max, token-file, ca-file, client-cert and client-key count at once, for runs that "
         "begin from now on; what needs a restart is named. When something is wrong nothing "
         "changes. SIGHUP does the same, and the log tells.",
-    .options = kListOptions,
+    .options = kPlainOptions,
     .examples = kReloadExamples,
     .exit_codes = kReloadCodes};
 

@@ -237,6 +237,13 @@ TEST_F(DaemonLog, IsRenamedWhenItHasBecomeLong) {
   EXPECT_TRUE(daemon->running());
 }
 
+TEST_F(DaemonLog, IsOpenedAnewByACommandThatHasNoOptionsOfOthers) {
+  EXPECT_THAT(charter({"reload", "--help"}).out, Not(HasSubstr("--status")));
+  const auto wrong = charter({"reload", "--status", "active"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("--status"));
+}
+
 // As logrotate does: rename, then SIGHUP. Workers that come write to the new file of theirs, too.
 TEST_F(DaemonLog, IsOpenedAnewOnSighup) {
   const std::string workers = project / ".charter/daemon/workers.log";
