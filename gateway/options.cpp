@@ -8,7 +8,10 @@
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <optional>
+
+#include "ipc/option_bytes.h"
 
 namespace charter::gateway {
 namespace {
@@ -45,8 +48,8 @@ constexpr std::array kOptions = {
                .variable = "CHARTER_GATEWAY_RETAIN_BYTES",
                .fallback = "1073741824",
                .metavar = "BYTES",
-               .help = "Most that the events of ended runs take together; the oldest go first.",
-               .kind = OptionKind::integer},
+               .help = "Most that the events of ended runs take together, as in 1G; the oldest go "
+                       "first."},
     OptionSpec{.name = "open",
                .help = "Open the gateway's page in the desktop's browser.",
                .kind = OptionKind::flag},
@@ -162,8 +165,10 @@ ipc::Result<GatewayOptions> check_gateway_options(const ipc::OptionValues& value
   }
   const auto age = ipc::read_time(values.text("retain"));
   if (!age) return values.invalid("retain", "must be a number with s, m, h or d, as in 30d");
-  options.retention = {*age, values.integer("retain-bytes")};
-  if (options.retention.bytes < 0) return values.invalid("retain-bytes", "must be non-negative");
+  const auto bytes = ipc::read_bytes(values.text("retain-bytes"));
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  if (!bytes || *bytes > kMost) return values.invalid("retain-bytes", ipc::kBytesRule);
+  options.retention = {*age, static_cast<std::int64_t>(*bytes)};
   options.data = values.has("data") ? values.text("data") : default_data();
   if (options.data.empty()) return ipc::usage_error("Missing option '--data'.");
   return options;

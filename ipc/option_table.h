@@ -109,7 +109,7 @@ class OptionValues {
 [[nodiscard]] Result<OptionValues> read_options(const CommandSpec& command,
                                                 std::span<char* const> arguments);
 
-// "90", "90s", "15m", "12h" or "7d"; nothing for any other text.
+// "0", "90s", "15m", "12h" or "7d"; nothing for any other text.
 [[nodiscard]] std::optional<std::chrono::seconds> read_time(std::string_view text);
 
 // Usage errors end a program with exit code 2. Only `what` of such an error is for people.

@@ -14,7 +14,7 @@ std::optional<std::chrono::seconds> read_time(std::string_view text) {
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
   if (parsed.ec != std::errc() || number < 0 || number > kMost) return std::nullopt;
   const std::string_view unit(parsed.ptr, text.data() + text.size());
-  if (unit.empty() || unit == "s") return std::chrono::seconds(number);
+  if (unit == "s" || (unit.empty() && number == 0)) return std::chrono::seconds(number);
   if (unit == "m") return std::chrono::minutes(number);
   if (unit == "h") return std::chrono::hours(number);
   if (unit == "d") return std::chrono::days(number);

@@ -29,11 +29,11 @@ using ipc::Result;
 constexpr const char* kTokenVariable = "CHARTER_GATEWAY_DAEMON_TOKEN";
 constexpr double kMostSeconds = 10.0 * 365 * 24 * 3600;
 constexpr double kMostGraceSeconds = INT_MAX / 1000;  // a signal carries it as an int of ms
-constexpr std::int64_t kLeastRequestBytes = 4096;
-constexpr std::int64_t kMostRequestBytes = std::int64_t{1} << 30;
-constexpr std::int64_t kLeastStepOutput = 1024;
+constexpr std::uint64_t kLeastRequestBytes = 4096;
+constexpr std::uint64_t kMostRequestBytes = std::uint64_t{1} << 30;
+constexpr std::uint64_t kLeastStepOutput = 1024;
 // A state file holds outputs, at up to six bytes for one printed, and is read up to 1 GiB.
-constexpr std::int64_t kMostStepOutput = std::int64_t{128} << 20;
+constexpr std::uint64_t kMostStepOutput = std::uint64_t{128} << 20;
 constexpr std::uint64_t kMostRunLog = std::uint64_t{64} << 30;
 
 bool wipe_token(std::string& token) {
@@ -77,21 +77,21 @@ Result<void> read_numbers(const OptionValues& values, StartOptions& options) {
   options.setup_timeout = to_ms(values.number("integration-setup-timeout"));
   options.teardown_timeout = to_ms(values.number("integration-teardown-timeout"));
   options.run_time_max = to_ms(values.number("run-time-max"));
-  const std::int64_t output = values.integer("step-output-max");
-  if (output < kLeastStepOutput || output > kMostStepOutput) {
-    return values.invalid("step-output-max", "must be from 1024 to 134217728");
+  const auto output = ipc::read_bytes(values.text("step-output-max"));
+  if (!output || *output < kLeastStepOutput || *output > kMostStepOutput) {
+    return values.invalid("step-output-max", "must be from 1K to 128M");
   }
-  options.step_output_max = static_cast<std::uint64_t>(output);
+  options.step_output_max = *output;
   const auto log = ipc::read_bytes(values.text("run-log-max"));
   if (!log || *log > kMostRunLog || (*log > 0 && *log < ipc::kLeastOutputBytes)) {
     return values.invalid("run-log-max", "must be 0 or from 256K to 64G");
   }
   options.run_log_max = *log;
-  const std::int64_t bytes = values.integer("max-request-bytes");
-  if (bytes < kLeastRequestBytes || bytes > kMostRequestBytes) {
-    return values.invalid("max-request-bytes", "must be from 4096 to 1073741824");
+  const auto bytes = ipc::read_bytes(values.text("max-request-bytes"));
+  if (!bytes || *bytes < kLeastRequestBytes || *bytes > kMostRequestBytes) {
+    return values.invalid("max-request-bytes", "must be from 4K to 1G");
   }
-  options.max_request_bytes = static_cast<std::uint64_t>(bytes);
+  options.max_request_bytes = *bytes;
   return {};
 }
 
@@ -101,8 +101,7 @@ Result<void> read_limits(const OptionValues& values, StartOptions& options) {
   constexpr std::uint64_t kMostMemory = std::uint64_t{1} << 60;
   const auto memory = ipc::read_bytes(values.text("run-memory-max"));
   if (!memory || *memory > kMostMemory) {
-    return values.invalid("run-memory-max",
-                          "must be a number of bytes, with K, M, G or T, as in 512M");
+    return values.invalid("run-memory-max", ipc::kBytesRule);
   }
   if (*memory > 0 && *memory < kLeastMemory) {
     return values.invalid("run-memory-max", "must be 0 or at least 16M");
@@ -144,9 +143,9 @@ Result<void> read_retention(const OptionValues& values, StartOptions& options) {
     return values.invalid("retain", "must be a number with s, m, h or d, as in 7d");
   }
   options.retention.age = *age;
-  const std::int64_t bytes = values.integer("retain-bytes");
-  if (bytes < 0) return values.invalid("retain-bytes", "must be non-negative");
-  options.retention.bytes = static_cast<std::uint64_t>(bytes);
+  const auto bytes = ipc::read_bytes(values.text("retain-bytes"));
+  if (!bytes) return values.invalid("retain-bytes", ipc::kBytesRule);
+  options.retention.bytes = *bytes;
   return {};
 }
 

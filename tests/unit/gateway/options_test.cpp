@@ -45,7 +45,13 @@ TEST(GatewayOptions, ListenNeedsAnAddressAndAPort) {
 TEST(GatewayOptions, RetentionIsATimeAndANumberOfBytes) {
   EXPECT_EQ(options({"--data", "d"})->retention.age, std::chrono::days(30));
   EXPECT_EQ(options({"--data", "d", "--retain", "12h"})->retention.age, std::chrono::hours(12));
-  EXPECT_THAT(problem({"--data", "d", "--retain", "soon"}), HasSubstr("'--retain'"));
+  EXPECT_EQ(options({"--data", "d", "--retain-bytes", "1G"})->retention.bytes, 1 << 30);
+  EXPECT_EQ(options({"--data", "d", "--retain-bytes", "500"})->retention.bytes, 500);
+  for (const auto* wrong : {"soon", "30", ""}) {
+    EXPECT_THAT(problem({"--data", "d", "--retain", wrong}), HasSubstr("'--retain'")) << wrong;
+  }
+  EXPECT_THAT(problem({"--data", "d", "--retain-bytes", "9000000T"}),
+              HasSubstr("'--retain-bytes'"));
   EXPECT_THAT(problem({"--data", "d", "--retain-bytes", "-1"}), HasSubstr("'--retain-bytes'"));
 }
 

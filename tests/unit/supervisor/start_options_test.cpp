@@ -96,7 +96,7 @@ TEST_F(StartOptionsOf, ValuesOutOfRangeAreRefusedInTheReferencesWords) {
             "Invalid value for '--run-time-max': must be non-negative");
   EXPECT_THAT(usage_error({"--max-request-bytes", "1"}), HasSubstr("--max-request-bytes"));
   EXPECT_EQ(usage_error({"--step-output-max", "1023"}),
-            "Invalid value for '--step-output-max': must be from 1024 to 134217728");
+            "Invalid value for '--step-output-max': must be from 1K to 128M");
   EXPECT_THAT(usage_error({"--step-output-max", "134217729"}), HasSubstr("--step-output-max"));
   for (const char* bytes : {"1", "255K", "65G", "-1", "many"}) {
     EXPECT_EQ(usage_error({"--run-log-max", bytes}),
@@ -109,19 +109,33 @@ TEST_F(StartOptionsOf, ValuesOutOfRangeAreRefusedInTheReferencesWords) {
   EXPECT_THAT(usage_error({"--replay", "all"}), HasSubstr("'active', 'unconfirmed'"));
   EXPECT_THAT(usage_error({"--gateway-protocol", "capnp"}), HasSubstr("'auto', 'json'"));
   EXPECT_THAT(usage_error({"--worker-id", ""}), HasSubstr("must not be empty"));
-  for (const char* time : {"", "-1d", "7w", "7 d", "d", "1e9", "99999999999d"}) {
+  for (const char* time : {"", "-1d", "7w", "7 d", "d", "1e9", "99999999999d", "7", "90", "+7"}) {
     EXPECT_THAT(usage_error({"--retain", time}), HasSubstr("'--retain'")) << time;
   }
-  EXPECT_THAT(usage_error({"--retain-bytes", "-1"}), HasSubstr("must be non-negative"));
+  for (const char* option : {"--retain-bytes", "--step-output-max", "--max-request-bytes"}) {
+    for (const char* bytes : {"", "-1", "1X", "1 G", "G", "1.5G", "99999999999999T"}) {
+      EXPECT_THAT(usage_error({option, bytes}), HasSubstr(option)) << bytes;
+    }
+  }
+  EXPECT_THAT(usage_error({"--retain-bytes", "-1"}),
+              HasSubstr("must be a number of bytes, with K, M, G or T, as in 512M"));
 }
 
 TEST_F(StartOptionsOf, RetentionIsATimeInAnyUnit) {
   EXPECT_EQ(read({}).value().retention.age, std::chrono::days(7));
   EXPECT_EQ(read({"--retain", "0"}).value().retention.age, std::chrono::seconds(0));
-  EXPECT_EQ(read({"--retain", "90"}).value().retention.age, std::chrono::seconds(90));
+  EXPECT_EQ(read({"--retain", "90s"}).value().retention.age, std::chrono::seconds(90));
   EXPECT_EQ(read({"--retain", "15m"}).value().retention.age, std::chrono::minutes(15));
   EXPECT_EQ(read({"--retain", "36h"}).value().retention.age, std::chrono::hours(36));
   EXPECT_EQ(read({"--retain-bytes", "5"}).value().retention.bytes, 5U);
+}
+
+TEST_F(StartOptionsOf, BytesAreTakenInAnyUnit) {
+  EXPECT_EQ(read({"--retain-bytes", "1G"}).value().retention.bytes, 1U << 30);
+  EXPECT_EQ(read({"--step-output-max", "64M"}).value().step_output_max, 64U << 20);
+  EXPECT_EQ(read({"--step-output-max", "4096"}).value().step_output_max, 4096U);
+  EXPECT_EQ(read({"--max-request-bytes", "64M"}).value().max_request_bytes, 64U << 20);
+  EXPECT_EQ(read({"--run-log-max", "512K"}).value().run_log_max, 512U << 10);
 }
 
 TEST_F(StartOptionsOf, LimitsOfRunsAreBytesInAnyUnitProcessesAndPercent) {
