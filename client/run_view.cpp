@@ -168,14 +168,14 @@ void sandbox_lines(Sheet& sheet, const Fields& sandbox) {
 }  // namespace
 
 std::string runs_text(const std::vector<Fields>& runs, const Screen& screen, std::int64_t now_ms) {
-  Table table({{.title = "RUN"},
+  Table table({{.title = "RUN", .whole = true},
                {.title = "WORKFLOW", .elastic = true},
                {.title = "STATE"},
                {.title = "STEP", .elastic = true},
-               {.title = "STARTED"},
-               {.title = "BY"},
-               {.title = "EVENTS", .right = true},
-               {.title = "ERROR", .elastic = true}});
+               {.title = "STARTED", .leaves = 4},
+               {.title = "BY", .leaves = 2},
+               {.title = "EVENTS", .right = true, .leaves = 1},
+               {.title = "ERROR", .elastic = true, .leaves = 3}});
   for (const Fields& run : runs) {
     const std::string state = standing(run);
     table.add({{run.text("run_id")},

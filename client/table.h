@@ -30,6 +30,8 @@ struct Column {
   std::string_view title;
   bool right = false;    // numbers
   bool elastic = false;  // gives way first when the screen is narrow
+  bool whole = false;    // is cut only when nothing else can give way: what is copied from it
+  int leaves = 0;        // left out on a screen too narrow for it, 1 first; 0: never
 };
 
 class Table {

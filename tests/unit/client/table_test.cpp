@@ -1,7 +1,10 @@
 #include "client/table.h"
 #include "client/times.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <sstream>
 
 #include "client/event_view.h"
 #include "client/run_view.h"
@@ -9,6 +12,9 @@
 
 namespace charter::client {
 namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 Table two_runs() {
   Table table(
@@ -32,6 +38,32 @@ TEST(TableText, FitsATerminalByCuttingElasticColumnsFirst) {
             "second-run  123  worker died:…\n");
   const std::string narrow = two_runs().render({.width = 16});
   EXPECT_NE(narrow.find("seco…"), std::string::npos) << narrow;
+}
+
+std::string run_line(std::string_view id, std::string_view error) {
+  return R"({"run_id":")" + std::string(id) +
+         R"(","workflow_id":"nightly-report-of-everything","state":"finished","status":"failed",)"
+         R"("started_at":"2026-01-02T03:04:05Z","step":"collect-the-numbers","by":"daemon",)"
+         R"("events":1234,"delivered":1200,"error":")" +
+         std::string(error) + R"("})";
+}
+
+// Ids are what is typed next, and no shorter one stands for them.
+TEST(TableText, RunIdsAreWholeWhileAnythingElseCanGiveWay) {
+  const std::string id = "3f2c1a9e-8b7d-4c6a-9e0f-1a2b3c4d5e6f";
+  const auto run = Fields::keep(run_line(id, "Shell step 'collect-the-numbers' failed"));
+  ASSERT_TRUE(run);
+  for (const std::size_t width : {200U, 120U, 80U, 64U}) {
+    const std::string text = runs_text({*run}, {width, false}, 0);
+    EXPECT_THAT(text, HasSubstr(id + "  ")) << text;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(columns_of(line), width) << text;
+  }
+  const std::string narrow = runs_text({*run}, {80, false}, 0);
+  EXPECT_THAT(narrow, HasSubstr("WORKFLOW"));
+  EXPECT_THAT(narrow, HasSubstr("failed"));
+  EXPECT_THAT(narrow, Not(HasSubstr("EVENTS")));
+  EXPECT_THAT(runs_text({*run}, {}, 0), HasSubstr("EVENTS"));
 }
 
 TEST(TableText, ColoursOnlyWhereAsked) {
