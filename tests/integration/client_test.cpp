@@ -147,6 +147,13 @@ TEST_F(Client, RunRefusesWithTheReason) {
   EXPECT_EQ(charter({"run"}).code, kUsage);
 }
 
+TEST_F(Client, RunNamesTheFileThatIsNoText) {
+  write_file(scene.project / "charter.yml", "\xff\n");
+  const auto refused = charter({"run", "hello"});
+  EXPECT_EQ(refused.code, kRefused);
+  EXPECT_THAT(refused.err, HasSubstr(scene.project / "charter.yml: 'utf-8' codec can't decode"));
+}
+
 TEST_F(Client, ListShowsEveryRunForPeopleAndForScripts) {
   ASSERT_EQ(charter({"run", "hello", "--run-id", "r1", "--wait"}).code, kFine);
   ASSERT_EQ(charter({"run", "fails", "--run-id", "r2", "--wait"}).code, kRunFailed);

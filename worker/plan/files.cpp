@@ -65,8 +65,10 @@ boost::system::result<Value, FileFault> Files::read_yaml_file(const std::string&
   auto value = read_yaml(*text, path, false);
   if (value) return std::move(*value);
   const bool document = value.error().kind == YamlError::Kind::document;
+  // Of bytes that are no text Python does not say where they are.
+  const bool codec = value.error().text.starts_with("'utf-8' codec");
   return FileFault{document ? FileFault::Kind::document : FileFault::Kind::value,
-                   value.error().text};
+                   codec ? path + ": " + value.error().text : value.error().text};
 }
 
 bool Files::is_file(const std::string& path) {
