@@ -86,8 +86,15 @@ class Preparer::Inquiry : public std::enable_shared_from_this<Inquiry> {
   }
 
  private:
+  // Where the project was moved the daemon goes on in the old place.
+  [[nodiscard]] std::string told(const ipc::Error& error) const {
+    if (error.what != kEnterDirectory) return error.message();
+    return error.message() + " (" + preparer_.project_root_ +
+           "; where it was moved, stop this daemon and start one there)";
+  }
+
   void spawned(ipc::Result<SpawnedProcess> process) {
-    if (!process) return finish(refusal(process.error().message()));
+    if (!process) return finish(refusal(told(process.error())));
     watch_ = std::make_unique<ProcessWatch>(preparer_.executor_, std::move(process->pidfd),
                                             process->pid, &preparer_.spawner_.children(),
                                             [this](std::optional<int> status) { ended(status); });

@@ -109,6 +109,13 @@ void check_daemon(const Subject& subject, Report& report) {
     return;
   }
   check_versions(subject, report);
+  // One that serves goes on in the place that it was started in, and its socket moves along.
+  if (const std::string served = subject.ping->text("project");
+      !served.empty() && served != subject.target->root) {
+    return report.fail("daemon", "it serves " + served + ", not this project",
+                       "if the project was moved: charter-daemon stop, and start it here; else see "
+                       "to CHARTER_DAEMON_SOCKET");
+  }
   if (!subject.status) {
     return report.fail("daemon", subject.no_answer, "its log says more");
   }

@@ -106,6 +106,26 @@ TEST_F(Doctor, AsksTheDaemonWhichGatewayItHas) {
   EXPECT_THAT(checks().at("gateway"), HasSubstr(scene.gateway.url().substr(7)));
 }
 
+// The socket moves along with the project, and who listens on it does not.
+TEST_F(Doctor, OfAProjectThatWasMovedUnderItsDaemon) {
+  const std::string moved = scene.project.scratch("moved");
+  std::filesystem::rename(scene.project.root(), moved);
+  const auto in_new_place = [&moved](std::vector<std::string> words) {
+    ChildSpec spec;
+    spec.argv = std::move(words);
+    spec.argv.insert(spec.argv.begin(), daemon_binary());
+    spec.directory = moved;
+    return run_to_end(spec);
+  };
+  const Finished looked = in_new_place({"doctor", "--gateway", scene.gateway.url()});
+  EXPECT_EQ(looked.code, kFailed);
+  EXPECT_THAT(looked.out, HasSubstr("it serves " + scene.project.root() + ", not this project"));
+  const Finished refused = in_new_place({"run", "hello"});
+  EXPECT_THAT(refused.err, HasSubstr(scene.project.root()));
+  EXPECT_THAT(refused.err, HasSubstr("stop this daemon and start one there"));
+  std::filesystem::rename(moved, scene.project.root());
+}
+
 TEST_F(Doctor, OfADaemonThatIsDown) {
   scene.daemon.kill();
   auto found = with_gateway();
