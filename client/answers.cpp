@@ -96,6 +96,7 @@ ipc::Result<std::string> read_reply(const Question& question, std::string_view l
   if (question.kind == "select") return read_one(question, trimmed(line));
   if (question.kind == "multi_select") return read_many(question, trimmed(line));
   if (line.empty() && question.optional) return std::string("null");
+  if (line.empty()) return ipc::plain_error("Give an answer.");
   return ipc::quoted(line);
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "client/text.h"
 #include "ipc/layout.h"
 #include "ipc/versions.h"
 
@@ -10,12 +11,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// In the directory or the nearest above it that has one; empty where none has.
+std::string nearest_project_file(fs::path directory) {
+  std::error_code ec;
+  for (;; directory = directory.parent_path()) {
+    const fs::path file = directory / "charter.yml";
+    if (fs::is_regular_file(file, ec)) return file.string();
+    if (!directory.has_relative_path()) return {};
+  }
+}
+
 Expected<std::string> find_root(const ipc::OptionValues& values) {
   std::error_code ec;
   if (!values.has("project-path")) {
     const fs::path here = fs::current_path(ec);
     std::string root = ec ? std::string() : ipc::find_project_root(here.string());
     if (!root.empty()) return root;
+    const std::string unnamed = nearest_project_file(here);
+    if (!unnamed.empty()) {
+      return Failure{kExitUsage, unnamed +
+                                     " makes no project: it has no name, and neither .charter "
+                                     "nor workflows is beside it."};
+    }
     return Failure{kExitUsage, "No charter.yml in " + here.string() +
                                    " or above it; name the project with --project-path."};
   }
@@ -87,7 +104,7 @@ bool nobody_listens(const ipc::Error& error) {
 Failure no_daemon(const Target& target) {
   return {kExitNoDaemon, "No daemon serves " + target.root + " (socket " + target.socket +
                              "). Start one with: charter-daemon start --project-path " +
-                             target.root};
+                             shell_word(target.root)};
 }
 
 Failure failure_of(const ipc::Error& error, const Target& target) {

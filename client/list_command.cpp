@@ -133,9 +133,7 @@ Expected<int> status_command(const ipc::OptionValues& values) {
   const auto target = find_target(values);
   if (!target) return target.error();
   const bool json = values.flag("json");
-  if (const std::string& run = values.argument(0); !run.empty()) {
-    return show_run(*target, run, json);
-  }
+  if (!values.arguments().empty()) return show_run(*target, values.argument(0), json);
   const auto answer = ask(*target, Request("status"), in_ms(kAnswerMs));
   if (!answer) return answer.error();
   print(json ? only("daemon", answer->raw("daemon"))

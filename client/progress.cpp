@@ -43,6 +43,13 @@ void put(std::string_view text) {
 
 bool over(const StepView& step) { return step.state == "completed" || step.state == "skipped"; }
 
+// Behind the run's last event no step is one that may still come.
+bool is_over(const StepList& list) {
+  return !list.steps().empty() && std::ranges::none_of(list.steps(), [](const StepView& step) {
+    return step.state == "pending";
+  });
+}
+
 std::string count_of(const StepList& list) {
   const auto done = std::ranges::count_if(list.steps(), over);
   std::string text = std::to_string(done);
@@ -66,7 +73,7 @@ std::string progress_text(const StepList& list, const Screen& screen, std::int64
   const std::size_t width = screen.width - 1;
   const StepView* step = list.current();
   std::string head = count_of(list) + "  ";
-  if (step == nullptr) return cut(head + "waits to begin", width);
+  if (step == nullptr) return cut(head + (is_over(list) ? "over" : "waits to begin"), width);
   std::string tail;
   if (const std::string how = standing_of(*step); !how.empty()) tail += "  " + how;
   if (const auto elapsed = elapsed_ms(*step, now_ms)) tail += "  " + duration_text(*elapsed);

@@ -21,6 +21,11 @@ namespace charter::client {
 // At most `columns` columns of `text`, the last of them "…" when something was cut off.
 [[nodiscard]] std::string cut(std::string_view text, std::size_t columns);
 
+// As one word of a shell's, in quotes where it needs them.
+[[nodiscard]] std::string shell_word(std::string_view text);
+// The same, always in quotes.
+[[nodiscard]] std::string in_quotes(std::string_view text);
+
 // 850 ms, 12.4 s, 3 min 20 s, 2 h 5 min.
 [[nodiscard]] std::string duration_text(std::int64_t ms);
 

@@ -1,4 +1,5 @@
 #include "client/waiting.h"
+#include "client/text.h"
 
 namespace charter::client {
 namespace {
@@ -44,9 +45,7 @@ std::string example_of(const std::vector<Question>& questions) {
     json += ipc::quoted(question.id) + ": " + example_of(question);
   }
   json += "}";
-  std::string word = "'";
-  for (const char c : json) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return word + "'";
+  return in_quotes(json);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "client/client.h"
+#include "client/outcome.h"
 #include "client/teaching.h"
 #include "client/topics.h"
 #include "gateway/gateway.h"
@@ -149,7 +150,7 @@ int unknown(const std::vector<Part>& all, std::string_view word, bool topics = f
 
 // help, help COMMAND, which is COMMAND --help, or help TOPIC.
 int help_main(const std::vector<Part>& all, int argc, char** argv) {
-  if (argc < 3) {
+  if (argc < 3 || std::string_view(argv[2]) == "--help" || std::string_view(argv[2]) == "-h") {
     print_help(stdout, all);
     return 0;
   }
@@ -167,6 +168,13 @@ int help_main(const std::vector<Part>& all, int argc, char** argv) {
   return part->main(3, arguments.data());
 }
 
+// Of what was printed, when all of it could be.
+int written(int code) {
+  if (code != 0 || charter::client::printed()) return code;
+  charter::client::complain("Standard output could not be written.");
+  return charter::client::kExitOther;
+}
+
 int dispatch(int argc, char** argv) {
   const std::vector<Part> all = parts();
   if (argc < 2) {
@@ -174,9 +182,9 @@ int dispatch(int argc, char** argv) {
     return charter::ipc::kExitUsage;
   }
   const std::string_view word = argv[1];
-  if (word == "--version" || word == "version") return print_version();
-  if (word == "--help" || word == "-h") return help_main(all, 2, argv);
-  if (word == "help") return help_main(all, argc, argv);
+  if (word == "--version" || word == "version") return written(print_version());
+  if (word == "--help" || word == "-h") return written(help_main(all, 2, argv));
+  if (word == "help") return written(help_main(all, argc, argv));
   if (const Part* part = find(all, word)) return part->main(argc, argv);
   if (word == "complete") return charter::client::complete_main(tables(), argc, argv);
   return unknown(all, word);

@@ -52,7 +52,10 @@ int doctor_main(int argc, char** argv) {
   const Subject subject = look_around(std::move(values), arguments.subspan(2));
   const Report report = examine(subject);
   client::print(json ? report.json() : report.text(client::standard_output()));
-  if (!client::printed()) return client::kExitOther;
+  if (!client::printed()) {
+    client::complain("Standard output could not be written.");
+    return client::kExitOther;
+  }
   return report.failed() ? 1 : 0;
 }
 

@@ -216,6 +216,14 @@ TEST_F(Client, StatusShowsTheDaemonAndARun) {
   EXPECT_EQ(charter({"status", "nobody"}).code, kUnknownRun);
 }
 
+// An id that a script came by empty is not the daemon.
+TEST_F(Client, StatusOfAnEmptyIdIsRefused) {
+  const auto refused = charter({"status", ""});
+  EXPECT_EQ(refused.code, kUnknownRun);
+  EXPECT_EQ(refused.out, "");
+  EXPECT_THAT(refused.err, HasSubstr("No run ''"));
+}
+
 TEST_F(Client, StatusSaysWhatIsWrongWithTheGateway) {
   ASSERT_TRUE(scene.gateway.wait_for("worker.register"));
   scene.gateway.kill();
@@ -308,6 +316,23 @@ TEST_F(Client, EveryCommandSaysThatThereIsNoDaemon) {
   }
 }
 
+TEST_F(Client, ProjectThatIsNoneIsToldApart) {
+  const std::string bare = scene.project.scratch("bare");
+  const auto asked = [](const std::string& directory) {
+    ChildSpec spec;
+    spec.argv = {daemon_binary(), "list"};
+    spec.directory = directory;
+    return run_to_end(spec);
+  };
+  write_file(bare + "/charter.yml", "# nothing yet\n");
+  EXPECT_EQ(asked(bare).code, kUsage);
+  EXPECT_THAT(asked(bare).err, HasSubstr(bare + "/charter.yml makes no project: it has no name"));
+  const std::string spaced = scene.project.scratch("a b");
+  write_file(spaced + "/charter.yml", "name: x\n");
+  EXPECT_EQ(asked(spaced).code, kNoDaemon);
+  EXPECT_THAT(asked(spaced).err, HasSubstr("start --project-path '" + spaced + "'"));
+}
+
 TEST_F(Client, ProjectIsFoundUpwardOrByOption) {
   std::filesystem::create_directories(scene.project / "deep/inside");
   ChildSpec spec;
@@ -320,7 +345,22 @@ TEST_F(Client, ProjectIsFoundUpwardOrByOption) {
   EXPECT_EQ(run_to_end(spec).code, kFine);
 }
 
+// Who keeps the text in a file wants to know that the file is not whole.
+TEST_F(Client, WhatCannotBePrintedIsAnError) {
+  for (const auto* words : {"--help", "--version", "help", "help list", "doctor", "list"}) {
+    ChildSpec spec;
+    spec.argv = {"/bin/sh", "-c", "exec \"$0\" " + std::string(words) + " > /dev/full",
+                 daemon_binary()};
+    spec.directory = scene.project.root();
+    const auto done = run_to_end(spec);
+    EXPECT_EQ(done.code, 7) << words << done.err;
+    EXPECT_THAT(done.err, HasSubstr("Error: Standard output could not be written.")) << words;
+  }
+}
+
 TEST_F(Client, HelpAndUnknownCommandsAreUsage) {
+  EXPECT_EQ(charter({"help", "--help"}).out, charter({"--help"}).out);
+  EXPECT_EQ(charter({"help", "--help"}).code, kFine);
   EXPECT_THAT(charter({"--help"}).out, HasSubstr("kill"));
   EXPECT_THAT(charter({"kill", "--help"}).out, HasSubstr("--grace"));
   EXPECT_EQ(charter({"explode"}).code, kUsage);

@@ -24,7 +24,7 @@ Question choice(std::string kind, bool optional, bool allow_other = false) {
 TEST(Replies, ToATextAreItsBytesAsJson) {
   EXPECT_EQ(reply(text(false), " a \"b\"\t\xC3\xA4 "), "\" a \\\"b\\\"\\u0009\xC3\xA4 \"");
   EXPECT_EQ(reply(text(false), "x\xFFy"), "\"x\uFFFDy\"");
-  EXPECT_EQ(reply(text(false), ""), "\"\"");
+  EXPECT_EQ(reply(text(false), ""), "not: Give an answer.");
   EXPECT_EQ(reply(text(true), ""), "null");
 }
 

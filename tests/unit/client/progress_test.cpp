@@ -47,6 +47,16 @@ TEST_F(Progress, SaysHowManyAreDoneAndWhichOneMoves) {
   EXPECT_EQ(after(61'000), "1/2  ask  waits for approval  1 min 1 s");
 }
 
+TEST_F(Progress, OfARunThatHasEndedWaitsForNothing) {
+  plan();
+  for (const std::string step : {"build", "ask"}) {
+    event(R"({"kind":"StepStartEvent","step_id":")" + step + R"("})");
+    event(R"({"kind":"StepCompleteEvent","step_id":")" + step + R"(","outputs":{}})");
+  }
+  event(R"({"kind":"RunCompleteEvent","outputs":{}})");
+  EXPECT_EQ(after(0), "2/2  over");
+}
+
 TEST_F(Progress, TheNameGivesWayAndNoWindowIsTooNarrow) {
   plan("a-step-with-a-very-long-name");
   event(R"({"kind":"StepStartEvent","step_id":"a-step-with-a-very-long-name"})");
