@@ -20,6 +20,7 @@ struct Facts {
   bool cancel = false;      // a cancellation or kill was accepted and has not taken effect
   bool decision = false;    // an approval, refusal or input for the latest pause was accepted
   bool silent = false;      // the worker that just ended had written nothing at all
+  bool spawned = false;     // the ledger knows of a worker, before which the journal was durable
   std::uint64_t delivered_to = 0;      // how far the journal's events were surely confirmed
   std::uint32_t fruitless_starts = 0;  // bursts in a row that died before any step
   bool resume = false;   // with its worker lost the run goes on behind its last finished step

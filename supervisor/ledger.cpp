@@ -27,6 +27,7 @@ class Ledger::Group final : public DiskJob {
 
   void work() override {
     std::vector<std::string> payloads;
+    bool wanted = false;  // also for what was noted before, and nothing new
     for (Entry& entry : entries_) {
       if (entry.before) {
         if (auto ready = entry.before(); !ready) {
@@ -34,11 +35,12 @@ class Ledger::Group final : public DiskJob {
           continue;
         }
       }
+      wanted = true;
       for (std::string& payload : entry.payloads) {
         payloads.push_back(entry.note ? payload : std::move(payload));
       }
     }
-    if (!payloads.empty()) {
+    if (wanted) {
       const auto begun = std::chrono::steady_clock::now();
       if (auto committed = store_->commit(payloads, durable_); !committed) fail(committed.error());
       if (durable_) took_ = std::chrono::steady_clock::now() - begun;

@@ -42,6 +42,9 @@ class Ledger {
   // could not be written. For what may lag behind the truth.
   void note(ipc::LedgerRecord record);
 
+  // Calls `done` when everything noted so far is durable.
+  void sync_notes(Done done) { append(std::vector<ipc::LedgerRecord>(), std::move(done)); }
+
   // Calls `done` when everything that waits has been written and synced (or could not be).
   void drain(std::function<void()> done);
 

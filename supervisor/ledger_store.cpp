@@ -305,13 +305,19 @@ ipc::Result<void> LedgerStore::commit(std::span<const std::string> payloads, boo
 }
 
 ipc::Result<void> LedgerStore::try_commit(std::span<const std::string> payloads, bool durable) {
+  const bool only_before = payloads.empty();
+  if (only_before && in_doubt_) return ipc::plain_error("the ledger waits for its next snapshot");
   if (!writer_ || writer_->sealed()) {
     if (auto begun = begin_segment(); !begun) return begun.error();
   }
   const std::uint64_t before = writer_->end();
   if (auto appended = writer_->append(payloads); !appended) return appended.error();
   for (const std::string& payload : payloads) added_bytes_ += payload.size();
-  if (!durable || sync()) return {};
+  if (!durable) return {};
+  if (auto synced = sync(); synced || only_before) {
+    in_doubt_ = in_doubt_ || !synced;
+    return synced;
+  }
   // Nor can it be written again: the same records go into a new segment, and a snapshot soon takes
   // the place of both, since the disk may have anything at the end of this one.
   in_doubt_ = true;

@@ -39,9 +39,10 @@ class LedgerStore {
   static ipc::Result<LedgerStore> open(const std::string& directory, const ipc::Place& here,
                                        Opened& opened);
 
-  // Appends encoded records with one write; with `durable`, syncs. All or nothing: after an error
-  // none of them counts as written. A segment that cannot be synced, nor written again, is left,
-  // and a snapshot is wanted to take its place.
+  // Appends encoded records with one write; with `durable`, syncs, and what was written before with
+  // them. All or nothing: after an error none of them counts as written. A segment that cannot be
+  // synced, nor written again, is left, and a snapshot is wanted to take its place; until then a
+  // durable commit of nothing, which is for what was written before, is an error.
   ipc::Result<void> commit(std::span<const std::string> payloads, bool durable);
 
   // Called where the disk is full, on the thread that writes; true when there may be space now, and

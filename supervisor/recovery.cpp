@@ -91,6 +91,7 @@ void Recovery::take_run(const std::string& id, LedgerRun& known) {
   take_commands(*run, known);
   Facts facts;
   facts.in_ledger = true;
+  facts.spawned = known.spawned.has_value();
   if (known.cursor) facts.delivered_to = known.cursor->offset;
   take_journal(run, facts);
   if (!run->started_burst) run->state_bytes = accepted.state;  // else the journal has it
@@ -127,8 +128,10 @@ void Recovery::take_journal(const RunPtr& run, Facts facts) {
   const std::string path = layout_.journal(run->id);
   facts.cancel = run->cancellation() != nullptr;
   auto file = std::make_shared<ipc::UniqueFd>(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!*file && errno != ENOENT) {
-    // What cannot be opened may have begun, so it must not look like a run that has not.
+  const bool begun = facts.spawned || facts.delivered_to > ipc::kLogHeaderSize;
+  if (!*file && (errno != ENOENT || begun)) {
+    // What cannot be opened may have begun, and what is gone has: neither must look like a run that
+    // has not.
     log::error("Run {}: its journal cannot be opened: {}", run->id, std::strerror(errno));
     facts.damaged = true;
     run->burst = std::make_shared<Burst>(file, ipc::kLogHeaderSize);

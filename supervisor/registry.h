@@ -23,6 +23,8 @@
 //
 //   ledger           journal lock  last frame               action
 //   accepted         no journal    -                        queue
+//   accepted, and    no journal    -                        held
+//   a worker spawned
 //   accepted         held          any                      adopt: await hello, else unreachable
 //   accepted         free          none, no step begun      start again; after three: failed
 //   accepted         free          opened by a decision,    repeat that decision from the state

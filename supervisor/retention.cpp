@@ -48,10 +48,11 @@ std::uint64_t bytes_in(const std::string& directory) {
 
 }  // namespace
 
-Retention::Retention(boost::asio::any_io_executor executor, SyncThread& disk,
+Retention::Retention(boost::asio::any_io_executor executor, SyncThread& disk, Ledger& ledger,
                      const ipc::Layout& layout, const Registry& registry,
                      RetentionSettings settings)
     : disk_(disk),
+      ledger_(ledger),
       layout_(layout),
       registry_(registry),
       settings_(settings),
@@ -120,10 +121,21 @@ void Retention::judge(std::vector<Kept> found) {
   due_.empty() ? look_after(settings_.interval) : remove_some();
 }
 
+// That they are over and delivered was only noted. A loss of power must not keep the removal and
+// lose the note: such a run would look as if it had never begun.
 void Retention::remove_some() {
   const std::size_t count = std::min(kBatch, due_.size());
   std::vector<std::string> runs(due_.begin(), due_.begin() + static_cast<std::ptrdiff_t>(count));
   due_.erase(due_.begin(), due_.begin() + static_cast<std::ptrdiff_t>(count));
+  ledger_.sync_notes([this, runs = std::move(runs)](const ipc::Result<void>& durable) {
+    if (durable) return remove(runs);
+    log::warning("Old journals stay for now: {}", durable.error().message());
+    due_.clear();
+    look_after(settings_.interval);
+  });
+}
+
+void Retention::remove(std::vector<std::string> runs) {
   // Its id may have been freed and given to a new run since.
   std::erase_if(runs, [this](const std::string& run) {
     return registry_.find(run) != nullptr || registry_.is_reserved(run);

@@ -10,6 +10,7 @@
 
 #include "ipc/layout.h"
 #include "supervisor/clock.h"
+#include "supervisor/ledger.h"
 #include "supervisor/registry.h"
 #include "supervisor/retention_settings.h"
 #include "supervisor/sync_thread.h"
@@ -18,8 +19,8 @@ namespace charter::supervisor {
 
 class Retention {
  public:
-  Retention(boost::asio::any_io_executor executor, SyncThread& disk, const ipc::Layout& layout,
-            const Registry& registry, RetentionSettings settings);
+  Retention(boost::asio::any_io_executor executor, SyncThread& disk, Ledger& ledger,
+            const ipc::Layout& layout, const Registry& registry, RetentionSettings settings);
 
   void start();
 
@@ -34,9 +35,11 @@ class Retention {
   void look();
   void judge(std::vector<Kept> found);
   void remove_some();
+  void remove(std::vector<std::string> runs);
   [[nodiscard]] std::int64_t now_us() const;
 
   SyncThread& disk_;
+  Ledger& ledger_;
   const ipc::Layout& layout_;
   const Registry& registry_;
   RetentionSettings settings_;

@@ -55,7 +55,8 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
                     relay_.tell_anew(run);
                     tailer_.sync(run);
                   }),
-      retention_(context.get_executor(), disk_, base_.layout, registry_, base_.options.retention),
+      retention_(context.get_executor(), disk_, ledger_, base_.layout, registry_,
+                 base_.options.retention),
       scratch_(context.get_executor(), base_.worker, base_.layout, spawner_),
       sandbox_guard_(registry_),
       requests_({base_.options.worker_id, base_.options.kill_grace}, base_.layout, registry_,

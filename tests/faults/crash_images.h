@@ -106,7 +106,7 @@ class CrashImages : public ::testing::Test {
   DaemonOptions options() const {
     DaemonOptions options;
     options.gateway = gateway_.url();
-    options.arguments = {"--max-runs", "2"};
+    options.arguments = arguments_;
     return options;
   }
 
@@ -435,6 +435,7 @@ class CrashImages : public ::testing::Test {
   WsServer gateway_;
   std::string trace_;
   std::string charter_;
+  std::vector<std::string> arguments_{"--max-runs", "2"};  // of every daemon
   FlushedDisk disk_{charter_};
   std::vector<std::string> runs_;
   std::vector<Promise> promises_;

@@ -482,6 +482,30 @@ TEST_F(ConductorTest, RunTheLedgerLostIsHeldAndAnEndedOneDelivered) {
   ASSERT_TRUE(life_->reaches("complete", RunState::finished));
 }
 
+// Without its journal it would look as if it had never begun, and its steps be executed again.
+TEST_F(ConductorTest, RunWhoseJournalIsGoneIsHeldIfItHadBegunAndBeginsIfNot) {
+  begin(1);
+  life_->accept("pause");
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  life_->accept("hang");
+  ASSERT_TRUE(life_->reaches("hang", RunState::executing));
+  life_->accept("complete");
+  const std::string waiting = layout_->journal("complete");
+  ASSERT_TRUE(life_->until([&] { return std::filesystem::exists(waiting); }));
+  EXPECT_EQ(life_->cancel("hang"), std::nullopt);
+  life_->conductor().set_holding(true);
+  expect_end("hang", WireStatus::cancelled);
+  ASSERT_EQ(life_->find("complete")->state, RunState::queued);
+  life_->flush();
+  life_.reset();
+  for (const char* run : {"pause", "complete"}) {
+    ASSERT_TRUE(std::filesystem::remove(layout_->journal(run)));
+  }
+  begin();
+  EXPECT_EQ(life_->find("pause")->state, RunState::held);
+  expect_end("complete", WireStatus::completed);
+}
+
 TEST_F(ConductorTest, LivingWorkerTheLedgerLostIsShownAndNeverKilled) {
   life_->accept("hang");
   ASSERT_TRUE(life_->until([&] { return life_->find("hang")->progress.next_seq == 1; }));

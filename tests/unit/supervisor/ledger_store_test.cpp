@@ -110,6 +110,31 @@ TEST_F(LedgerStoreTest, WhatWasCommittedIsThereAfterEveryReopening) {
   EXPECT_EQ(reopen().state.next_order, 6U);
 }
 
+// A note that says that a journal may go has to be durable before it does.
+TEST_F(LedgerStoreTest, CommitOfNothingMakesWhatWasWrittenBeforeDurable) {
+  const tests::LostPages disk;
+  reopen();
+  ASSERT_TRUE(store_->commit(std::vector<std::string>{accepted("noted", 1)}, false));
+  ASSERT_TRUE(store_->commit({}, true));
+  lose_power(disk);
+  EXPECT_TRUE(reopen().state.runs.contains("noted"));
+}
+
+TEST_F(LedgerStoreTest, CommitOfNothingFailsUntilASnapshotWhereWhatWasWrittenBeforeIsInDoubt) {
+  const tests::LostPages disk;
+  reopen();
+  const std::string noted = accepted("noted", 1);
+  ASSERT_TRUE(store_->commit(std::vector<std::string>{noted}, false));
+  disk_fails(disk, 2);  // nor can it be written again
+  EXPECT_FALSE(store_->commit({}, true));
+  EXPECT_EQ(disk.failures_left(), 0);
+  append({accepted("later", 2)});  // in a new segment
+  EXPECT_FALSE(store_->commit({}, true));
+  ASSERT_TRUE(store_->wants_compaction());
+  ASSERT_TRUE(store_->compact(std::vector<std::string>{noted}));
+  EXPECT_TRUE(store_->commit({}, true));
+}
+
 TEST_F(LedgerStoreTest, TailTornAtEveryByteLosesOnlyTheLastRecord) {
   reopen();
   append({accepted("kept", 1)});
