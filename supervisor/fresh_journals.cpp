@@ -24,13 +24,19 @@ class FreshJournals::Group final : public DiskJob {
       if (disk_.ending()) return;  // recovery makes them
       entry.journal = ipc::create_journal(entry.path);
     }
-    if (auto synced = ipc::sync_directory(directory_); !synced) {
+    auto synced = ipc::sync_directory(directory_);
+    named_ = static_cast<bool>(synced);
+    if (!named_) {
       for (Entry& entry : entries_) entry.journal = synced.error();
     }
   }
   void done() override {
     journals_.busy_ = false;
-    for (Entry& entry : entries_) journals_.done(entry.run, std::move(entry.journal));
+    for (Entry& entry : entries_) {
+      const bool there = entry.journal || entry.journal.error().code == std::errc::file_exists;
+      entry.run->journal_named = named_ && there;
+      journals_.done(entry.run, std::move(entry.journal));
+    }
     journals_.next();
   }
 
@@ -43,6 +49,7 @@ class FreshJournals::Group final : public DiskJob {
   FreshJournals& journals_;
   const SyncThread& disk_;
   std::string directory_;
+  bool named_ = false;  // the directory was synced behind them
   std::vector<Entry> entries_;
 };
 

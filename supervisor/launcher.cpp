@@ -141,13 +141,18 @@ ipc::Result<ipc::UniqueFd> Launcher::open_journal(Run& run) const {
   if (!opened) return opened.error();
   ipc::UniqueFd file = std::move(*opened);
   const auto found = ipc::check_log_header(file.get(), ipc::LogKind::journal);
-  if (found) return file;
-  if (found.error().code != std::errc::no_message_available) return found.error();
-  if (::ftruncate(file.get(), 0) != 0) return ipc::errno_error("empty " + path);
-  if (auto header = ipc::write_log_header(file.get(), ipc::LogKind::journal); !header) {
-    return header.error();
+  if (!found) {
+    if (found.error().code != std::errc::no_message_available) return found.error();
+    if (::ftruncate(file.get(), 0) != 0) return ipc::errno_error("empty " + path);
+    if (auto header = ipc::write_log_header(file.get(), ipc::LogKind::journal); !header) {
+      return header.error();
+    }
   }
-  if (auto synced = ipc::sync_directory(layout_.journals_dir()); !synced) return synced.error();
+  // Of one that was found, too: a sync behind whoever made it may have failed.
+  if (!found || !run.journal_named) {
+    if (auto synced = ipc::sync_directory(layout_.journals_dir()); !synced) return synced.error();
+    run.journal_named = true;
+  }
   return file;
 }
 

@@ -176,6 +176,7 @@ void Recovery::take_journal(const RunPtr& run, Facts facts) {
   facts.fruitless_starts = run->fruitless_starts;
   facts.resume = run->resume_lost;
   facts.stalled_bursts = run->stalled_bursts;
+  run->journal_named = burst->summary.frames > 0;  // or no worker would have begun
   burst->reader = ipc::LogReader(file->get(), run->progress.end);
   burst->began_at = run->progress.end;
   // A durable journal of a run that only waits is not looked at again, and there may be more of

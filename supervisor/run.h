@@ -107,6 +107,7 @@ struct Run {
   std::string state_bytes;      // the initial run state, until a burst has begun
   std::string state_path;       // or the file that holds it, when large
   ipc::UniqueFd fresh_journal;  // made for a run that begins at once, and not yet used
+  bool journal_named = false;   // its entry in the journals' directory is durable
 
   bool decision_under_way = false;        // one is being written down
   std::vector<ipc::Command> commands;     // accepted, their effect still to come

@@ -19,6 +19,7 @@
 #include "ipc/unique_fd.h"
 #include "ipc/utf8.h"
 #include "worker/json/python.h"
+#include "worker/stores/directories.h"
 #include "worker/stores/drivers.h"
 
 namespace charter::worker {
@@ -151,13 +152,7 @@ ipc::Result<Value> ArtifactStore::store(const Step& step, const StepOutput& outp
 
 // Nobody knows the name before it is durable, so the file needs no other one first.
 ipc::Result<void> ArtifactStore::write(const std::string& id, const std::string& envelope) const {
-  if (::mkdir(directory_.c_str(), 0755) == 0) {
-    if (auto synced = ipc::sync_directory(directory_.substr(0, directory_.rfind('/'))); !synced) {
-      return synced;
-    }
-  } else if (errno != EEXIST) {
-    return ipc::errno_error("create " + directory_);
-  }
+  if (auto made = make_named_directory(directory_, 0755); !made) return made;
   if (auto written = write_new(directory_ + "/" + id + kSuffix, envelope); !written) return written;
   return ipc::sync_directory(directory_);
 }

@@ -1,15 +1,14 @@
 #include "worker/stores/blobs.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <utility>
 
 #include "ipc/job.h"
 #include "ipc/layout.h"
 #include "ipc/unique_fd.h"
+#include "worker/stores/directories.h"
 
 namespace charter::worker {
 namespace {
@@ -24,14 +23,6 @@ ipc::Result<void> write_durably(const std::string& path, std::string_view bytes)
   return {};
 }
 
-ipc::Result<void> make_directory(const std::string& directory) {
-  if (::mkdir(directory.c_str(), 0700) == 0) {
-    return ipc::sync_directory(directory.substr(0, directory.rfind('/')));
-  }
-  if (errno == EEXIST) return {};
-  return ipc::errno_error("create " + directory);
-}
-
 }  // namespace
 
 ipc::Result<ipc::Checkpoint> make_checkpoint(const std::string& directory, std::uint64_t number,
@@ -44,7 +35,7 @@ ipc::Result<ipc::Checkpoint> make_checkpoint(const std::string& directory, std::
   }
   checkpoint.blob = std::to_string(number) + ".json";
   checkpoint.blob_size = outputs.size();
-  if (auto made = make_directory(directory); !made) return made.error();
+  if (auto made = make_named_directory(directory, 0700); !made) return made.error();
   if (auto put = write_durably(directory + "/" + checkpoint.blob, outputs); !put) {
     return put.error();
   }

@@ -14,6 +14,7 @@
 #include "ipc/lock.h"
 #include "ipc/peer.h"
 #include "supervisor/burst.h"
+#include "tests/support/directory_syncs.h"
 #include "tests/unit/supervisor/parts_fixture.h"
 
 namespace charter::supervisor::tests {
@@ -137,6 +138,22 @@ TEST_F(ConductorTest, NoWorkerBeginsWhileTheFirstFilesOfItsRunAreMade) {
   disk_is_fast_again.set_value();
   expect_end("complete", WireStatus::completed);
   expect_end("complete-not", WireStatus::cancelled);
+}
+
+// A run with steps behind it must not look like one that was not begun.
+TEST_F(ConductorTest, NoWorkerBeginsBeforeTheNameOfItsJournalIsDurable) {
+  const charter::tests::DirectorySyncs syncs(layout_->journals_dir());
+  syncs.fail(2);
+  const RunPtr run = life_->accept("complete");
+  bool early = false;
+  EXPECT_TRUE(life_->until([&] {
+    const bool begun = run->burst != nullptr || run->launching != nullptr;
+    early = early || (begun && syncs.succeeded() == 0);
+    return run->state == RunState::finished;
+  }));
+  EXPECT_FALSE(early);
+  EXPECT_EQ(syncs.failures_left(), 0);
+  expect_end("complete", WireStatus::completed);
 }
 
 TEST_F(ConductorTest, CancellationThatMeetsALaunchThatFailsIsCarriedOut) {

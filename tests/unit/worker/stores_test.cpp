@@ -4,7 +4,10 @@
 
 #include <atomic>
 
+#include "tests/support/directory_syncs.h"
 #include "tests/unit/worker/driver.h"
+#include "worker/stores/artifact_store.h"
+#include "worker/stores/blobs.h"
 #include "worker/stores/run_state.h"
 #include "worker/stores/spares.h"
 #include "worker/stores/state_file.h"
@@ -174,6 +177,42 @@ TEST(StateFile, SavesSoonAndNotMoreOftenThanNeeded) {
   }));
   EXPECT_EQ(file.due(), kNever);
   EXPECT_EQ(read_text(project.path("state")), state->render());
+}
+
+// Whoever made a directory may not have brought its name to the disk: a try that failed, or a burst
+// that was killed right then.
+TEST(Blobs, FoundDirectoryIsSyncedOnce) {
+  const Project project;
+  const charter::tests::DirectorySyncs syncs(project.path("."));
+  const auto store = [&](std::uint64_t number) {
+    return static_cast<bool>(
+        make_checkpoint(project.path("blobs"), number, "s", std::string(kBlobBytes, ' ')));
+  };
+  syncs.fail(1);
+  EXPECT_FALSE(store(1));
+  EXPECT_TRUE(store(2));
+  EXPECT_EQ(syncs.succeeded(), 1);
+  EXPECT_TRUE(store(3));
+  EXPECT_EQ(syncs.succeeded(), 1) << "the next ones cost nothing";
+}
+
+TEST(Artifacts, FoundDirectoryIsSyncedOnce) {
+  const Project project;
+  const charter::tests::DirectorySyncs syncs(project.path("."));
+  const auto store = [&] {
+    Step step;
+    step.id = Value("s");
+    StepOutput output;
+    output.name = "o";
+    return static_cast<bool>(
+        ArtifactStore(project.path("artifacts"), "r1").store(step, output, Value("text")));
+  };
+  syncs.fail(1);
+  EXPECT_FALSE(store());
+  EXPECT_TRUE(store());
+  EXPECT_EQ(syncs.succeeded(), 1);
+  EXPECT_TRUE(store());
+  EXPECT_EQ(syncs.succeeded(), 1) << "the next ones cost nothing";
 }
 
 }  // namespace
