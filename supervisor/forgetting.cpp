@@ -83,15 +83,18 @@ void Forgetting::forget(const Order& order, Done done) {
                        [this, id, result] {
                          std::string root = nested_project(layout_, id);
                          if (root.empty()) root = layout_.root();
+                         // Until the disk has forgotten it, too, its state file stands for the
+                         // id, and this can be asked for again.
                          *result = remove_run_files(layout_, id);
+                         if (*result) *result = ipc::sync_directory(layout_.journals_dir());
                          const std::string state = ipc::Layout(root).state_file(id);
                          if (*result && ::unlink(state.c_str()) != 0 && errno != ENOENT) {
                            *result = ipc::errno_error("remove " + state);
                          }
                        },
                        [this, id, result, done] {
-                         registry_.release(id);
                          if (!*result) return done(refusal_of(result->error()));
+                         registry_.release(id);
                          log::info("Run forgotten: run_id={}", id);
                          done(std::nullopt);
                        });

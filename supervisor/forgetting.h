@@ -32,10 +32,11 @@ class Forgetting {
         registry_(registry),
         put_back_(std::move(put_back)) {}
 
-  // Calls `done` when the ledger has it and journal and state file are gone. Refused for a run that
-  // is not over (`still_active`), for one that a living worker holds, for one the gateway does not
-  // have (`undelivered`), and for an id nothing is known of (`unknown_run`). When the ledger cannot
-  // be written the run stays as it was.
+  // Calls `done` when the ledger has it and journal and state file are gone, the journal durably:
+  // the id may be used again. Where they cannot be removed it stays reserved. Refused for a run
+  // that is not over (`still_active`), for one that a living worker holds, for one the gateway does
+  // not have (`undelivered`), and for an id nothing is known of (`unknown_run`). When the ledger
+  // cannot be written the run stays as it was.
   void forget(const Order& order, Done done);
 
  private:

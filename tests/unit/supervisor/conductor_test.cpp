@@ -14,6 +14,7 @@
 #include "ipc/lock.h"
 #include "ipc/peer.h"
 #include "supervisor/burst.h"
+#include "supervisor/forgetting.h"
 #include "tests/support/directory_syncs.h"
 #include "tests/unit/supervisor/parts_fixture.h"
 
@@ -154,6 +155,30 @@ TEST_F(ConductorTest, NoWorkerBeginsBeforeTheNameOfItsJournalIsDurable) {
   EXPECT_FALSE(early);
   EXPECT_EQ(syncs.failures_left(), 0);
   expect_end("complete", WireStatus::completed);
+}
+
+// Or a loss of power might bring the old journal back, for a new run of that id.
+TEST_F(ConductorTest, JournalOfAForgottenRunIsDurablyGoneBeforeItsIdIsFree) {
+  life_->accept("complete");
+  expect_end("complete", WireStatus::completed);
+  std::ofstream(layout_->state_file("complete")) << R"({"run_id":"complete","status":"completed"})";
+  const charter::tests::DirectorySyncs syncs(layout_->journals_dir());
+  bool gone = false;
+  syncs.before_each([&] { gone = !std::filesystem::exists(layout_->journal("complete")); });
+  Forgetting forgetting(*layout_, life_->ledger(), life_->disk(), life_->registry(),
+                        [](const RunPtr&) {});
+  const auto forget = [&] {
+    std::optional<std::optional<Refusal>> answer;
+    forgetting.forget({"complete", true}, [&](const auto& refusal) { answer = refusal; });
+    EXPECT_TRUE(life_->until([&] { return answer.has_value(); }));
+    return answer && !*answer;
+  };
+  syncs.fail(1);
+  EXPECT_FALSE(forget());
+  EXPECT_NE(life_->registry().use_of("complete"), Registry::IdUse::free);
+  EXPECT_TRUE(forget()) << "it can be asked for again";
+  EXPECT_TRUE(gone);
+  EXPECT_EQ(life_->registry().use_of("complete"), Registry::IdUse::free);
 }
 
 TEST_F(ConductorTest, CancellationThatMeetsALaunchThatFailsIsCarriedOut) {
