@@ -34,6 +34,14 @@ struct Burst {
   bool mend_due = false;        // it will be tried
   bool unreadable = false;      // nor can it be: what was read is lost
 
+  // The decision that began it has its effect when the frame that begins the first step, which ends
+  // here, is durable.
+  struct Decided {
+    std::uint64_t number = 0;  // of the command; 0: none, or told
+    std::uint64_t end = 0;
+  };
+  Decided decided;
+
   int doorbell = 0;  // connections that said this run's hello
   BootClock::time_point begun = BootClock::now();
   std::chrono::steady_clock::time_point making_since = std::chrono::steady_clock::now();

@@ -339,13 +339,14 @@ void Conductor::done(Run& run, const ipc::Command& command, bool ok, const char*
   }
 }
 
-// The decision that began this burst has taken its effect and is not repeated any more.
-void Conductor::step_begun(const RunPtr& run) {
+// The decision that began this burst has taken its effect and is not repeated any more. The run may
+// have come to its next pause since.
+void Conductor::step_begun(const RunPtr& run, std::uint64_t number) {
   run->vain_bursts = 0;
-  const ipc::Command* decision = run->decision();
-  if (decision == nullptr) return;
-  const ipc::Command taken = *decision;
-  std::erase_if(run->commands, [&](const auto& one) { return one.number == taken.number; });
+  const auto decision = std::ranges::find(run->commands, number, &ipc::Command::number);
+  if (decision == run->commands.end()) return;
+  const ipc::Command taken = std::move(*decision);
+  run->commands.erase(decision);
   done(*run, taken, true, "");
 }
 

@@ -61,7 +61,7 @@ class Conductor {
   void frames_read(const RunPtr& run);
   void durable(const RunPtr& run);
   void sync_failed(const RunPtr& run);
-  void step_begun(const RunPtr& run);
+  void step_begun(const RunPtr& run, std::uint64_t number);
   void hello(const RunPtr& run);
 
   // While set, nothing is started or ended by itself.

@@ -160,7 +160,7 @@ Tailer::Hooks Supervisor::tailer_hooks() {
   hooks.read = [this](const RunPtr& run) { conductor_.frames_read(run); };
   hooks.durable = [this](const RunPtr& run) { conductor_.durable(run); };
   hooks.sync_failed = [this](const RunPtr& run) { conductor_.sync_failed(run); };
-  hooks.step_begun = [this](const RunPtr& run) { conductor_.step_begun(run); };
+  hooks.step_begun = [this](const RunPtr& run, auto number) { conductor_.step_begun(run, number); };
   hooks.metrics = &metrics_;
   return hooks;
 }

@@ -120,7 +120,8 @@ void Tailer::read(const RunPtr& run) {
   if (run->progress.end == from) return;
   if (hooks_.metrics != nullptr) hooks_.metrics->journal_bytes += run->progress.end - from;
   const Last last = burst->summary.last;
-  const bool important = last == Last::terminal || last == Last::paused;
+  const bool important =
+      last == Last::terminal || last == Last::paused || burst->decided.end > from;
   if (important || (run->progress.next_seq > events && hooks_.wanted(*run))) sync(run);
   hooks_.read(run);
 }
@@ -129,7 +130,8 @@ void Tailer::take(const RunPtr& run, const ipc::JournalFrame& frame, std::uint64
   const bool begun = run->burst->summary.step_begun;
   if (hooks_.metrics != nullptr) hooks_.metrics->frame_read(*run->burst, frame);
   apply_frame(*run, run->burst->summary, frame, end);
-  if (!begun && run->burst->summary.step_begun) hooks_.step_begun(run);
+  if (begun || !run->burst->summary.step_begun) return;
+  if (const ipc::Command* decision = run->decision()) run->burst->decided = {decision->number, end};
 }
 
 // The journals of one group, synced one after the other: the first sync commits what the others
@@ -266,11 +268,21 @@ void Tailer::synced(const RunPtr& run, const Progress& reached, const ipc::Resul
     hooks_.sync_failed(run);
     return;
   }
+  const bool again = std::exchange(burst->sync_wanted, false);
+  now_durable(run, reached);
+  if (again) sync(run);
+}
+
+// A decision is not repeated once a step has begun behind it; a loss of power must not keep that
+// and lose the step.
+void Tailer::now_durable(const RunPtr& run, const Progress& reached) {
   run->progress.synced_end = reached.end;
   run->progress.synced_seq = reached.next_seq;
-  const bool again = std::exchange(burst->sync_wanted, false);
+  Burst::Decided& decided = run->burst->decided;
+  if (decided.number != 0 && decided.end <= reached.end) {
+    hooks_.step_begun(run, std::exchange(decided, {}).number);
+  }
   hooks_.durable(run);
-  if (again) sync(run);
 }
 
 void Tailer::mend_later(const RunPtr& run) {
@@ -303,9 +315,7 @@ void Tailer::mended(const RunPtr& run, const std::shared_ptr<Burst>& burst, cons
     log::info("Run {}: its journal was written again and is durable", run->id);
     mend_wait_ = kMendSoon;
     burst->sync_failed = false;
-    run->progress.synced_end = reached.end;
-    run->progress.synced_seq = reached.next_seq;
-    hooks_.durable(run);
+    now_durable(run, reached);
     sync(run);
     return;
   }

@@ -29,8 +29,9 @@ class Tailer {
     // Nothing more of it is durable until it was mended, which `durable` tells; or never
     // (Burst::unreadable).
     std::function<void(const RunPtr&)> sync_failed;
-    std::function<void(const RunPtr&)> step_begun;  // the burst's first step has begun
-    Metrics* metrics = nullptr;                     // outlives this; null: nobody counts
+    // The first step of a burst that this decision began has begun, durably. Before `durable`.
+    std::function<void(const RunPtr&, std::uint64_t number)> step_begun;
+    Metrics* metrics = nullptr;  // outlives this; null: nobody counts
   };
 
   // `mark`: the file that says what is being synced (sync_mark.h).
@@ -58,6 +59,7 @@ class Tailer {
   class Mending;
   void sync_next_group();
   void synced(const RunPtr& run, const Progress& reached, const ipc::Result<void>& result);
+  void now_durable(const RunPtr& run, const Progress& reached);
   void group_done();
   void mend_later(const RunPtr& run);
   void mend_all();

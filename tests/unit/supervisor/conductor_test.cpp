@@ -498,6 +498,30 @@ TEST_F(ConductorTest, ApprovalOfAnEarlierPauseDoesNotPassALaterOne) {
   EXPECT_TRUE(life_->find("pause")->commands.empty());
 }
 
+// If the power fails before that, the decision has to be repeated.
+TEST_F(ConductorTest, DecisionHasTakenItsEffectOnceTheStepBehindItIsDurable) {
+  life_->accept("pauses");
+  ASSERT_TRUE(life_->reaches("pauses", RunState::paused));
+  const RunPtr run = life_->find("pauses");
+  std::promise<void> disk_is_fast_again;
+  life_->disk().run([until = disk_is_fast_again.get_future().share()] { until.wait(); }, [] {});
+  EXPECT_EQ(life_->approve("pauses", "first"), std::nullopt);
+  // Its burst has begun a step, and come to the next gate, before the disk has any of it.
+  EXPECT_TRUE(life_->until([&] { return run->pauses == 2; }));
+  EXPECT_EQ(run->commands.size(), 1U) << "it would not be repeated";
+  EXPECT_TRUE(run->answered.empty());
+  disk_is_fast_again.set_value();
+  ASSERT_TRUE(life_->reaches("pauses", RunState::paused));
+  EXPECT_TRUE(run->commands.empty());
+  ASSERT_EQ(run->answered.size(), 1U);
+  EXPECT_EQ(run->answered.front().command_id, "first");
+  EXPECT_TRUE(run->answered.front().ok) << run->answered.front().code;
+  restart();
+  EXPECT_EQ(life_->find("pauses")->state, RunState::paused);
+  EXPECT_EQ(life_->approve("pauses"), std::nullopt);
+  expect_end("pauses", WireStatus::completed);
+}
+
 TEST_F(ConductorTest, CancellationAcceptedBeforeADeathIsCarriedOutAfterIt) {
   life_->accept("hang");
   ASSERT_TRUE(life_->reaches("hang", RunState::executing));

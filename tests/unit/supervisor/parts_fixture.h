@@ -172,7 +172,7 @@ class Life {
             [this](const RunPtr& run) { conductor_.frames_read(run); },
             [this](const RunPtr& run) { conductor_.durable(run); },
             [this](const RunPtr& run) { conductor_.sync_failed(run); },
-            [this](const RunPtr& run) { conductor_.step_begun(run); }};
+            [this](const RunPtr& run, auto number) { conductor_.step_begun(run, number); }};
   }
   Conductor::Hooks conductor_hooks() {
     return {[this](const RunPtr& run) {

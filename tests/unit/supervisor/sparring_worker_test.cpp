@@ -2,6 +2,7 @@
 // is said by the beginning of the run's id:
 //   complete…   one step, completed
 //   pause…      waits at a gate; approved, it completes
+//   pauses…     the same, but for a second gate
 //   gates…      waits at one gate after the other, and is not gone before it is killed
 //   hang…       stays inside its first step until it is asked to end
 //   late…       the same, once there is no file `late` beside the bell
@@ -55,7 +56,8 @@ class SparringWorker {
       wait_at_gate();
       stay();
     }
-    if (starts_with("pause") && job_.cause == "start") {
+    const std::uint32_t gates = starts_with("pauses") ? 2 : starts_with("pause") ? 1 : 0;
+    if (job_.pauses < gates) {
       wait_at_gate();
       return 0;
     }
