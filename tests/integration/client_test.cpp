@@ -147,6 +147,12 @@ TEST_F(Client, RunRefusesWithTheReason) {
   EXPECT_EQ(charter({"run"}).code, kUsage);
 }
 
+TEST_F(Client, RunNamesThePlanThatIsNoText) {
+  write_file(scene.project.plan("hello"), "steps:\n  - \xff\n");
+  EXPECT_THAT(charter({"run", "hello"}).err,
+              HasSubstr(scene.project.plan("hello") + ": 'utf-8' codec can't decode"));
+}
+
 TEST_F(Client, RunNamesTheFileThatIsNoText) {
   write_file(scene.project / "charter.yml", "\xff\n");
   const auto refused = charter({"run", "hello"});

@@ -32,6 +32,10 @@ ipc::FileIdentity identity_of(const std::string& path, const struct stat& info) 
 
 }  // namespace
 
+std::string naming(const std::string& path, const std::string& fault) {
+  return fault.starts_with("'utf-8' codec") ? path + ": " + fault : fault;
+}
+
 void Files::remember(ipc::FileIdentity identity) {
   if (seen_.insert(identity.path).second) reads_.push_back(std::move(identity));
 }
@@ -65,10 +69,8 @@ boost::system::result<Value, FileFault> Files::read_yaml_file(const std::string&
   auto value = read_yaml(*text, path, false);
   if (value) return std::move(*value);
   const bool document = value.error().kind == YamlError::Kind::document;
-  // Of bytes that are no text Python does not say where they are.
-  const bool codec = value.error().text.starts_with("'utf-8' codec");
   return FileFault{document ? FileFault::Kind::document : FileFault::Kind::value,
-                   codec ? path + ": " + value.error().text : value.error().text};
+                   naming(path, value.error().text)};
 }
 
 bool Files::is_file(const std::string& path) {

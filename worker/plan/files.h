@@ -21,6 +21,10 @@ struct FileFault {
   std::string text;
 };
 
+// What is wrong with the file, with its path where only that tells which it is: of bytes that are
+// no text Python's words do not say where they are.
+[[nodiscard]] std::string naming(const std::string& path, const std::string& fault);
+
 class Files {
  public:
   // A whole file. A failure has Python's text of the error ("[Errno 2] No such file or directory:

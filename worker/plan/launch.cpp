@@ -65,7 +65,10 @@ Outcome<Workflow> load_plan(Files& files, const Manifest& manifest) {
   const auto text = files.read(manifest.plan_path);
   if (!text) return text.error();
   auto workflow = parse_plan(*text, manifest.id);
-  if (workflow || workflow.error().code != code::kInvalidInput) return workflow;
+  if (workflow) return workflow;
+  if (workflow.error().code != code::kInvalidInput) {
+    return Failure(workflow.error().code, naming(manifest.plan_path, workflow.error().text));
+  }
   return Failure(workflow.error().code, manifest.plan_path + ": " + workflow.error().text);
 }
 
