@@ -138,7 +138,8 @@ void Tailer::take(const RunPtr& run, const ipc::JournalFrame& frame, std::uint64
 // share with it.
 class Tailer::Group final : public DiskJob {
  public:
-  Group(Tailer& tailer, std::vector<RunPtr> runs) : tailer_(tailer), disk_(tailer.disk_) {
+  Group(Tailer& tailer, std::vector<RunPtr> runs)
+      : tailer_(tailer), disk_(tailer.disk_), mark_(tailer.mark_) {
     entries_.reserve(runs.size());
     for (RunPtr& run : runs) {
       names_ += run->id + '\n';
@@ -146,7 +147,7 @@ class Tailer::Group final : public DiskJob {
     }
   }
   void work() override {
-    tailer_.mark_.set(names_);
+    mark_->set(names_);
     for (Entry& entry : entries_) {
       if (disk_.ending()) break;  // the next daemon syncs what it tells
       const auto begun = std::chrono::steady_clock::now();
@@ -159,7 +160,7 @@ class Tailer::Group final : public DiskJob {
       }
       entry.took = std::chrono::steady_clock::now() - begun;
     }
-    tailer_.mark_.clear();
+    mark_->clear();
   }
   void done() override {
     if (Metrics* metrics = tailer_.hooks_.metrics) {
@@ -179,6 +180,7 @@ class Tailer::Group final : public DiskJob {
   };
   Tailer& tailer_;
   const SyncThread& disk_;
+  std::shared_ptr<SyncMark> mark_;
   std::string names_;
   std::vector<Entry> entries_;
 };

@@ -38,7 +38,7 @@ class Tailer {
   Tailer(const boost::asio::any_io_executor& executor, SyncThread& disk, std::string mark,
          Hooks hooks)
       : disk_(disk),
-        mark_(std::move(mark)),
+        mark_(std::make_shared<SyncMark>(std::move(mark))),
         hooks_(std::move(hooks)),
         timer_(executor),
         mend_timer_(executor) {}
@@ -67,7 +67,7 @@ class Tailer {
               const ipc::Result<void>& result);
 
   SyncThread& disk_;
-  SyncMark mark_;  // the disk's thread's
+  std::shared_ptr<SyncMark> mark_;  // the disk's thread's, which may outlive this
   Hooks hooks_;
   Timer timer_;
   bool timer_set_ = false;
