@@ -112,6 +112,8 @@ Launcher::Launcher(boost::asio::any_io_executor executor, const WorkerProgram& w
 void Launcher::launch(const RunPtr& run, const LaunchOrder& order, Done done) {
   auto journal = open_journal(*run);
   if (!journal) return done(fault(journal.error()));
+  // The directory is everybody's.
+  if (auto named = name_journal(*run); !named) return done(LaunchFault{named.error(), false});
   auto locked = ipc::try_lock(journal->get());
   if (!locked) return done(fault(locked.error()));
   if (!*locked) {
@@ -148,12 +150,16 @@ ipc::Result<ipc::UniqueFd> Launcher::open_journal(Run& run) const {
       return header.error();
     }
   }
-  // Of one that was found, too: a sync behind whoever made it may have failed.
-  if (!found || !run.journal_named) {
-    if (auto synced = ipc::sync_directory(layout_.journals_dir()); !synced) return synced.error();
-    run.journal_named = true;
-  }
+  if (!found) run.journal_named = false;
   return file;
+}
+
+// Of a journal that was found, too: a sync behind whoever made it may have failed.
+ipc::Result<void> Launcher::name_journal(Run& run) const {
+  if (run.journal_named) return {};
+  auto synced = ipc::sync_directory(layout_.journals_dir());
+  run.journal_named = static_cast<bool>(synced);
+  return synced;
 }
 
 ipc::Result<std::string> Launcher::first_state(const Run& run) const {

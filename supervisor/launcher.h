@@ -78,6 +78,7 @@ class Launcher {
  private:
   [[nodiscard]] LaunchFault fault(ipc::Error error) const;
   ipc::Result<ipc::UniqueFd> open_journal(Run& run) const;
+  ipc::Result<void> name_journal(Run& run) const;
   ipc::Result<std::string> first_state(const Run& run) const;
   ipc::Result<ipc::Job> make_job(const Run& run, const LaunchOrder& order,
                                  std::uint32_t number) const;

@@ -144,7 +144,7 @@ TEST_F(ConductorTest, NoWorkerBeginsWhileTheFirstFilesOfItsRunAreMade) {
 // A run with steps behind it must not look like one that was not begun.
 TEST_F(ConductorTest, NoWorkerBeginsBeforeTheNameOfItsJournalIsDurable) {
   const charter::tests::DirectorySyncs syncs(layout_->journals_dir());
-  syncs.fail(2);
+  syncs.fail(12);  // longer than a fault of the run itself would be waited for
   const RunPtr run = life_->accept("complete");
   bool early = false;
   EXPECT_TRUE(life_->until([&] {
