@@ -83,11 +83,10 @@ Expected<void> look_for(const Target& target, const ipc::Layout& layout, const s
        {layout.journal(run), layout.output_segment(run, 0), layout.output_segment(run, 1)}) {
     if (::access(path.c_str(), F_OK) == 0) return {};
   }
-  const bool noted = ::access(layout.state_file(run).c_str(), F_OK) == 0;
   if (::access(layout.journals_dir().c_str(), X_OK) != 0 && errno != ENOENT) {
     return Failure{kExitOther, layout.journals_dir() + ": " + std::strerror(errno)};
   }
-  if (noted) {
+  if (::access(layout.state_file(run).c_str(), F_OK) == 0) {
     tell("Nothing is kept of what run '" + run + "' has printed.");
     return {};
   }

@@ -22,10 +22,10 @@ bool has(const Commands& commands, const std::string& command_id) {
   });
 }
 
-// Whether the run has answered a command with this id, or has it before it.
 // What no run comes to.
 constexpr std::uint32_t kNoPause = std::numeric_limits<std::uint32_t>::max();
 
+// Whether the run has answered a command with this id, or has it before it.
 bool seen(const Run& run, const std::string& command_id) {
   return has(run.commands, command_id) || has(run.answered, command_id);
 }

@@ -388,11 +388,9 @@ void Conductor::check(const RunPtr& run) {
   const std::shared_ptr<Burst> burst = run->burst;
   if (burst == nullptr || run->project_due) return;
   parts_.tailer.read(run);
-  if (burst->sync_failed) parts_.tailer.sync(run);
-  if (burst->closing != Burst::Closing::no) {
-    parts_.tailer.sync(run);
-    return;
-  }
+  const bool closing = burst->closing != Burst::Closing::no;
+  if (closing || burst->sync_failed) parts_.tailer.sync(run);
+  if (closing) return;
   const bool silent = burst->doorbell == 0 && !burst->projecting && !burst->guardian_gone &&
                       BootClock::now() - burst->begun > kHelloPatience;
   if (silent && (run->state == RunState::starting || run->state == RunState::executing)) {

@@ -35,17 +35,7 @@ class ConductorTest : public PartsTest {
     EXPECT_FALSE(run->holds_slot);
   }
   // Terminal frames in the run's journal.
-  std::size_t endings(const std::string& id) const {
-    const auto file = ipc::open_journal(layout_->journal(id));
-    std::size_t count = 0;
-    ipc::LogReader reader(file->get());
-    for (auto next = reader.next(); next->outcome == ipc::LogReader::Outcome::frame;
-         next = reader.next()) {
-      const auto frame = ipc::decode_journal_frame(next->payload);
-      if (std::holds_alternative<ipc::Terminal>(frame->body)) ++count;
-    }
-    return count;
-  }
+  std::size_t endings(const std::string& id) const { return frames<ipc::Terminal>(id); }
   bool locked(const std::string& id) const {
     const auto file = ipc::open_journal(layout_->journal(id));
     return *ipc::is_locked(file->get());

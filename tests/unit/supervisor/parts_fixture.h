@@ -12,9 +12,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "ipc/codec.h"
 #include "ipc/doorbell.h"
+#include "ipc/journal.h"
+#include "ipc/log_segment.h"
 #include "supervisor/commands.h"
 #include "supervisor/conductor.h"
 #include "supervisor/doorbell_server.h"
@@ -227,6 +231,20 @@ class PartsTest : public ::testing::Test {
   void restart(std::size_t slots = 4) {
     life_->flush();
     begin(slots);
+  }
+
+  // How many frames of this kind the run's journal has.
+  template <class Body>
+  std::size_t frames(const std::string& id) const {
+    const auto file = ipc::open_journal(layout_->journal(id));
+    std::size_t count = 0;
+    ipc::LogReader reader(file->get());
+    for (auto next = reader.next(); next->outcome == ipc::LogReader::Outcome::frame;
+         next = reader.next()) {
+      const auto frame = ipc::decode_journal_frame(next->payload);
+      if (std::holds_alternative<Body>(frame->body)) ++count;
+    }
+    return count;
   }
 
   std::unique_ptr<ipc::Layout> layout_;

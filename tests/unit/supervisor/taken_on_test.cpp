@@ -29,17 +29,7 @@ class TakenOn : public PartsTest {
     return life_->find(id);
   }
   // How many workers have begun to execute it.
-  std::size_t bursts(const std::string& id) const {
-    const auto file = ipc::open_journal(layout_->journal(id));
-    std::size_t count = 0;
-    ipc::LogReader reader(file->get());
-    for (auto next = reader.next(); next->outcome == ipc::LogReader::Outcome::frame;
-         next = reader.next()) {
-      const auto frame = ipc::decode_journal_frame(next->payload);
-      if (std::holds_alternative<ipc::Opened>(frame->body)) ++count;
-    }
-    return count;
-  }
+  std::size_t bursts(const std::string& id) const { return frames<ipc::Opened>(id); }
 };
 
 TEST_F(TakenOn, RunsAreNotExecutedUnaskedByTheNextSupervisor) {
