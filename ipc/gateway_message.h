@@ -122,8 +122,8 @@ struct Describe {
 struct ReadOutput {
   std::uint64_t id = 0;
   std::string run_id;
-  std::string started_at;
-  OutputPlace place;
+  std::string started_at = {};
+  OutputPlace place = {};
   std::uint64_t tail = 0;
   std::uint32_t max_bytes = 0;
 };

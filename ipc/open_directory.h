@@ -1,10 +1,13 @@
-// A directory's stream that closes itself.
+// A directory's stream that closes itself, and what it holds as a whole.
 #pragma once
 
 #include <dirent.h>
 
 #include <memory>
 #include <string>
+#include <vector>
+
+#include "ipc/error.h"
 
 namespace charter::ipc {
 
@@ -17,5 +20,9 @@ using DirectoryStream = std::unique_ptr<DIR, CloseDirectory>;
 [[nodiscard]] inline DirectoryStream open_directory(const std::string& path) {
   return DirectoryStream(::opendir(path.c_str()));
 }
+
+// Every name in the directory but "." and "..", in no order. An error unless it could be read to
+// its end: some of the names must not be taken for all.
+[[nodiscard]] Result<std::vector<std::string>> names_in(const std::string& path);
 
 }  // namespace charter::ipc

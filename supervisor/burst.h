@@ -27,12 +27,13 @@ struct Burst {
   std::shared_ptr<ipc::UniqueFd> journal;  // for reading and syncing; not the locked description
   ipc::LogReader reader;
   ipc::JournalSummary summary;
-  bool sync_due = false;        // in the tailer's next group
-  bool sync_under_way = false;  // in its present one
-  bool sync_wanted = false;     // and in the one after
-  bool sync_failed = false;     // nothing that was read since is durable, until it is mended
-  bool mend_due = false;        // it will be tried
-  bool unreadable = false;      // nor can it be: what was read is lost
+  std::uint32_t failed_reads = 0;  // in a row
+  bool sync_due = false;           // in the tailer's next group
+  bool sync_under_way = false;     // in its present one
+  bool sync_wanted = false;        // and in the one after
+  bool sync_failed = false;        // nothing that was read since is durable, until it is mended
+  bool mend_due = false;           // it will be tried
+  bool unreadable = false;         // nor can it be: what was read is lost
 
   // The decision that began it has its effect when the frame that begins the first step, which ends
   // here, is durable.

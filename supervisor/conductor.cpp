@@ -364,6 +364,9 @@ void Conductor::pulse() {
   sweep_orphans(parts_.children);
   const std::vector<RunPtr> runs(live_.begin(), live_.end());
   for (const RunPtr& run : runs) check(run);
+  for (const RunPtr& run : std::exchange(unread_, {})) {
+    if (run->burst != nullptr) settle(run);
+  }
   look_into_changed_files();
 }
 

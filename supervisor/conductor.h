@@ -127,6 +127,7 @@ class Conductor {
   void adopt(const RunPtr& run);
   void wait_for_lock(const RunPtr& run);
   void close_when_durable(const RunPtr& run, Burst::Closing how);
+  void wait_for_reads(const RunPtr& run);
   void wait_for_disk(const RunPtr& run);
   void conclude(const RunPtr& run);
   void finish(const RunPtr& run);
@@ -150,6 +151,7 @@ class Conductor {
   bool filling_ = false;
   std::unordered_set<RunPtr> live_;  // with a burst, or about to have one
   std::vector<RunPtr> lingering_;    // guardian gone, lock still held
+  std::vector<RunPtr> unread_;       // the same, and nobody can tell how it ended
   std::deque<Project> projects_;
   std::size_t projecting_ = 0;
   std::string boot_id_;

@@ -39,23 +39,17 @@ void EventFollower::pump() {
 
 EventFollower::Step EventFollower::send_next(ControlSession& session) {
   if (!source_) {
-    // A run that has not begun may not have a journal yet.
     auto opened = EventSource::open(order_.journal, 0);
-    if (!opened) return Step::nothing;
+    // A run that has not begun may not have a journal yet.
+    const bool none = !opened && opened.error().code == std::errc::no_such_file_or_directory;
+    if (none) return Step::nothing;
+    if (!opened) return fail(session, opened.error());
     source_.emplace(std::move(*opened));
   }
   const std::uint64_t limit =
       run_ == nullptr ? std::numeric_limits<std::uint64_t>::max() : run_->progress.synced_end;
   auto stored = source_->next(limit);
-  if (!stored) {
-    ended_ = true;
-    session.send_last(ipc::JsonObject()
-                          .flag("ok", false)
-                          .text("code", "internal_error")
-                          .text("error", stored.error().message())
-                          .str());
-    return Step::failed;
-  }
+  if (!stored) return fail(session, stored.error());
   if (!*stored) return Step::nothing;
   const StoredEvent& event = **stored;
   if (event.event.seq >= order_.from) {
@@ -64,6 +58,16 @@ EventFollower::Step EventFollower::send_next(ControlSession& session) {
                                event.event.stream_seq));
   }
   return Step::sent;
+}
+
+EventFollower::Step EventFollower::fail(ControlSession& session, const ipc::Error& error) {
+  ended_ = true;
+  session.send_last(ipc::JsonObject()
+                        .flag("ok", false)
+                        .text("code", "internal_error")
+                        .text("error", error.message())
+                        .str());
+  return Step::failed;
 }
 
 void EventFollower::finish(ControlSession& session, std::string_view end) {

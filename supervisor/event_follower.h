@@ -32,6 +32,7 @@ class EventFollower final : public RunWatcher, public std::enable_shared_from_th
  private:
   enum class Step { sent, nothing, failed };
   Step send_next(ControlSession& session);
+  Step fail(ControlSession& session, const ipc::Error& error);
   void finish(ControlSession& session, std::string_view end);
   [[nodiscard]] bool over() const;
 

@@ -1,6 +1,5 @@
 #include "supervisor/ledger_store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <spdlog/fmt/fmt.h>
 #include <sys/stat.h>
@@ -10,15 +9,15 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
-#include <memory>
 #include <utility>
 
 #include "ipc/codec.h"
 #include "ipc/full_disk.h"
+#include "ipc/job.h"
 #include "ipc/journal.h"
 #include "ipc/layout.h"
 #include "ipc/open_directory.h"
+#include "ipc/regular_file.h"
 #include "supervisor/place.h"
 
 namespace charter::supervisor {
@@ -46,11 +45,11 @@ std::optional<Segment> parse_segment(const std::string& name) {
 
 // Every segment in the directory, ascending.
 ipc::Result<std::vector<Segment>> list_segments(const std::string& directory) {
-  const ipc::DirectoryStream open = ipc::open_directory(directory);
-  if (!open) return ipc::errno_error("open " + directory);
+  const auto names = ipc::names_in(directory);
+  if (!names) return names.error();
   std::vector<Segment> segments;
-  while (const dirent* entry = ::readdir(open.get())) {
-    if (auto segment = parse_segment(entry->d_name)) segments.push_back(std::move(*segment));
+  for (const std::string& name : *names) {
+    if (auto segment = parse_segment(name)) segments.push_back(std::move(*segment));
   }
   std::sort(segments.begin(), segments.end(),
             [](const Segment& one, const Segment& other) { return one.number < other.number; });
@@ -139,14 +138,17 @@ ipc::Result<ipc::UniqueFd> fill_holes(const std::string& path, const ipc::Unique
   return file;
 }
 
-std::string read_holding(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
-                                                             &std::fclose);
-  if (!file) return {};
-  std::string reason(256, '\0');
-  reason.resize(std::fread(reason.data(), 1, reason.size(), file.get()));
-  while (!reason.empty() && reason.back() == '\n') reason.pop_back();
-  return reason.empty() ? "it was set to hold" : reason;
+// Why the ledger is held; nothing when it is not.
+ipc::Result<std::string> read_holding(const std::string& path) {
+  constexpr std::size_t kLongest = 4096;
+  auto file = ipc::open_regular(path, O_RDONLY);
+  if (!file && file.error().code == std::errc::no_such_file_or_directory) return std::string();
+  if (!file) return file.error();
+  auto reason = ipc::read_all(file->get(), kLongest);
+  if (!reason) return reason.error();
+  while (!reason->empty() && reason->back() == '\n') reason->pop_back();
+  if (reason->empty()) return std::string("it was set to hold");
+  return reason;
 }
 
 ipc::Result<void> write_holding(const std::string& directory, const std::string& reason) {
@@ -206,14 +208,15 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
     SegmentEnd read;
   };
   std::vector<Born> born;
-  const std::string marked = SyncMark::left(directory + "/syncing");
+  const auto marked = SyncMark::left(directory + "/syncing");
+  if (!marked) return marked.error();
   for (const Segment& segment : *segments) {
     const std::string path = directory + "/" + segment.name;
     if (segment.number < first) continue;
     auto file = open_segment(path);
     if (file) {
       // Killed while a sync failed, the daemon before could not say so.
-      if (std::to_string(segment.number) == marked) ipc::put_in_doubt(file->get());
+      if (std::to_string(segment.number) == *marked) ipc::put_in_doubt(file->get());
       born.push_back({path, std::move(*file), {}});
     } else if (!is_unborn(path)) {
       return file.error();
@@ -243,7 +246,9 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
   }
   opened.fresh = segments->empty();
   opened.damaged = opened.damaged || (!opened.fresh && first == 0);
-  opened.holding = read_holding(directory + "/holding");
+  auto holding = read_holding(directory + "/holding");
+  if (!holding) return holding.error();
+  opened.holding = std::move(*holding);
   if (opened.holding.empty() && opened.damaged) opened.holding = "the ledger is damaged";
   if (opened.holding.empty() && opened.state.place) {
     const std::string other = place_difference(*opened.state.place, here);

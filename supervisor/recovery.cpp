@@ -1,6 +1,5 @@
 #include "supervisor/recovery.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,17 +55,20 @@ FinishedRun finished_run(const ipc::Accepted& accepted, const LedgerRun& known) 
 }  // namespace
 
 // Killed while a sync failed, the daemon before could not say so.
-void Recovery::take_marks() const {
-  std::istringstream names(SyncMark::left(layout_.journals_mark()));
+ipc::Result<void> Recovery::take_marks() const {
+  const auto marked = SyncMark::left(layout_.journals_mark());
+  if (!marked) return marked.error();
+  std::istringstream names(*marked);
   for (std::string id; std::getline(names, id);) {
     if (!ipc::valid_run_id(id)) continue;
     const auto file = ipc::open_regular(layout_.journal(id), O_RDONLY);
     if (file) ipc::put_in_doubt(file->get());
   }
+  return {};
 }
 
-void Recovery::read(LedgerState state, bool all_journals) {
-  take_marks();
+ipc::Result<void> Recovery::read(LedgerState state, bool all_journals) {
+  if (auto taken = take_marks(); !taken) return taken.error();
   std::vector<std::pair<std::uint64_t, std::string>> order;
   for (const auto& [id, run] : state.runs) {
     if (run.closed && run.closed->delivered) closed_.insert(id);
@@ -77,7 +79,8 @@ void Recovery::read(LedgerState state, bool all_journals) {
   // The ledger's memory is given back as a whole: no run keeps a piece of it.
   state = {};
   give_back_freed_memory();
-  if (all_journals) take_unknown_journals();
+  if (!all_journals) return {};
+  return take_unknown_journals();
 }
 
 void Recovery::take_run(const std::string& id, LedgerRun& known) {
@@ -221,12 +224,10 @@ ipc::Result<void> Recovery::make_durable(const ipc::UniqueFd& file, Run& run) {
   return {};
 }
 
-void Recovery::take_unknown_journals() {
-  const std::string directory = layout_.journals_dir();
-  const ipc::DirectoryStream open = ipc::open_directory(directory);
-  if (!open) return;
-  while (const dirent* entry = ::readdir(open.get())) {
-    std::string id = entry->d_name;
+ipc::Result<void> Recovery::take_unknown_journals() {
+  auto names = ipc::names_in(layout_.journals_dir());
+  if (!names) return names.error();
+  for (std::string& id : *names) {
     if (!id.ends_with(kJournalSuffix)) continue;
     id.resize(id.size() - kJournalSuffix.size());
     if (!ipc::valid_run_id(id) || closed_.contains(id) || registry_.find(id) != nullptr) continue;
@@ -243,6 +244,7 @@ void Recovery::take_unknown_journals() {
     run->started_at = ipc::wire_time(run->updated_us);
     log::warning("The ledger does not know run {}, which has a journal", id);
   }
+  return {};
 }
 
 void Recovery::act(Conductor& conductor) {

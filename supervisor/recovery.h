@@ -24,8 +24,9 @@ class Recovery {
         boot_id_(ipc::boot_id()) {}
 
   // Reads everything into the registry. `all_journals`: also those the ledger does not know,
-  // because it is new, damaged or from elsewhere.
-  void read(LedgerState state, bool all_journals);
+  // because it is new, damaged or from elsewhere. An error when it cannot be told what there is:
+  // then nothing may be begun.
+  [[nodiscard]] ipc::Result<void> read(LedgerState state, bool all_journals);
 
   // Carries out what the table says. Processes that dead runs left behind are ended first.
   void act(Conductor& conductor);
@@ -37,7 +38,7 @@ class Recovery {
     RunPtr run;
     Facts facts;
   };
-  void take_marks() const;
+  ipc::Result<void> take_marks() const;
   void take_run(const std::string& id, LedgerRun& known);
   void take_commands(Run& run, LedgerRun& known) const;
   void take_cursor(Run& run, const LedgerRun& known) const;
@@ -45,7 +46,7 @@ class Recovery {
   ipc::Result<void> read_whole(const ipc::UniqueFd& file, Run& run, ipc::JournalSummary& summary,
                                const Facts& facts) const;
   [[nodiscard]] static ipc::Result<void> make_durable(const ipc::UniqueFd& file, Run& run);
-  void take_unknown_journals();
+  ipc::Result<void> take_unknown_journals();
 
   const ipc::Layout& layout_;
   Registry& registry_;

@@ -11,9 +11,10 @@
 namespace charter::supervisor {
 namespace {
 
+// What cannot be looked at may be there.
 bool exists(const std::string& path) {
   struct stat info = {};
-  return ::lstat(path.c_str(), &info) == 0;
+  return ::lstat(path.c_str(), &info) == 0 || errno != ENOENT;
 }
 
 // A journal without a single frame that no ledger record speaks of was made for a request that

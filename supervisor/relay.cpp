@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kTurnBytes = 64U << 10;
 constexpr std::size_t kTurnEvents = 256;
 constexpr std::uint64_t kReplayEvents = 10'000;
+constexpr std::uint32_t kMostDoublings = 16;
 constexpr std::size_t kMostQuestions = 64;  // for output, not answered yet; the oldest goes
 
 }  // namespace
@@ -39,11 +40,13 @@ class Relay::Filling {
   std::size_t bytes_ = 0;
 };
 
-Relay::Relay(Settings settings, const ipc::Layout& layout, const Registry& registry, Hooks hooks)
+Relay::Relay(const boost::asio::any_io_executor& executor, Settings settings,
+             const ipc::Layout& layout, const Registry& registry, Hooks hooks)
     : settings_(std::move(settings)),
       layout_(layout),
       registry_(registry),
-      hooks_(std::move(hooks)) {}
+      hooks_(std::move(hooks)),
+      unread_timer_(executor) {}
 
 bool Relay::active(const Run& run) const { return run.delivery.visible && !is_terminal(run.wire); }
 
@@ -138,6 +141,7 @@ void Relay::link_down(std::string_view reason) {
     queue->clear();
   }
   announcements_.clear();
+  unread_.clear();
 }
 
 void Relay::fill(std::vector<std::string>& out, std::size_t max_bytes) {
@@ -216,34 +220,68 @@ void Relay::add_events(Filling& filling, std::vector<Mark>& marks) {
     if (run->delivery.queue != from) continue;
     run->delivery.queue = RelayQueue::none;
     const std::uint64_t before = run->delivery.sent_seq;
-    take_turn(run, filling, marks);
-    // A run whose journal cannot be read is tried again on the next connection or event.
-    if (run->delivery.sent_seq > before) enqueue(run);
+    const Turn turn = take_turn(run, filling, marks);
+    if (run->delivery.sent_seq > before) {
+      enqueue(run);
+    } else if (turn.failed) {
+      read_later(run);
+    }
   }
 }
 
-void Relay::take_turn(const RunPtr& run, Filling& filling, std::vector<Mark>& marks) {
+Relay::Turn Relay::take_turn(const RunPtr& run, Filling& filling, std::vector<Mark>& marks) {
   Delivery& delivery = run->delivery;
   auto source = EventSource::open(layout_.journal(run->id), delivery.sent_offset);
   if (!source) {
     log::error("Cannot read the journal of run {}: {}", run->id, source.error().message());
-    return;
+    return {.failed = true};
   }
-  const std::size_t events =
+  const Turn turn =
       in_capnp() ? add_frames(*run, *source, filling) : add_messages(*run, *source, filling);
   delivery.first_unsent = std::max(delivery.first_unsent, delivery.sent_seq);
-  if (events > 0) marks.push_back({run, delivery.sent_seq, delivery.sent_offset});
+  if (turn.events > 0) marks.push_back({run, delivery.sent_seq, delivery.sent_offset});
+  if (!turn.failed) delivery.failed_reads = 0;
+  return turn;
 }
 
-// How many there were; here and below.
-std::size_t Relay::add_messages(Run& run, EventSource& source, Filling& filling) {
+// Nothing else may ever happen to the run: what could not be read can be its end.
+void Relay::read_later(const RunPtr& run) {
+  const auto wait = kReadSoon * (1U << std::min(run->delivery.failed_reads++, kMostDoublings));
+  const auto due = BootClock::now() + std::min<std::chrono::milliseconds>(wait, kReadLate);
+  unread_[run] = due;
+  if (!unread_timer_set_ || due < unread_timer_.expiry()) read_again_at(due);
+}
+
+void Relay::read_again_at(BootClock::time_point due) {
+  unread_timer_set_ = true;
+  unread_timer_.expires_at(due);
+  unread_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) read_again();
+  });
+}
+
+void Relay::read_again() {
+  unread_timer_set_ = false;
+  std::erase_if(unread_, [this, now = BootClock::now()](const auto& one) {
+    if (one.second > now) return false;
+    if (const RunPtr run = one.first.lock()) enqueue(run);
+    return true;
+  });
+  const auto next =
+      std::ranges::min_element(unread_, {}, [](const auto& one) { return one.second; });
+  if (next != unread_.end()) read_again_at(next->second);
+  if (up_) hooks_.wake();
+}
+
+Relay::Turn Relay::add_messages(Run& run, EventSource& source, Filling& filling) {
   Delivery& delivery = run.delivery;
   const std::size_t bytes_before = filling.bytes();
-  std::size_t events = 0;
-  while (events < kTurnEvents && filling.bytes() - bytes_before < kTurnBytes) {
+  Turn turn;
+  while (turn.events < kTurnEvents && filling.bytes() - bytes_before < kTurnBytes) {
     auto stored = source.next(run.progress.synced_end);
     if (!stored) {
       log::error("Cannot read the journal of run {}: {}", run.id, stored.error().message());
+      turn.failed = true;
       break;
     }
     if (!*stored) break;
@@ -254,19 +292,21 @@ std::size_t Relay::add_messages(Run& run, EventSource& source, Filling& filling)
                               ipc::wire_time(event.at_us), event.event.json,
                               event.event.stream_seq));
     delivery.sent_seq = event.event.seq + 1;
-    ++events;
+    ++turn.events;
   }
-  return events;
+  return turn;
 }
 
-std::size_t Relay::add_frames(Run& run, EventSource& source, Filling& filling) {
+Relay::Turn Relay::add_frames(Run& run, EventSource& source, Filling& filling) {
   Delivery& delivery = run.delivery;
+  Turn turn;
   std::vector<std::string> frames;
   std::size_t bytes = 0;
   while (frames.size() < kTurnEvents && bytes < kTurnBytes) {
     const auto stored = source.next_frame(run.progress.synced_end);
     if (!stored) {
       log::error("Cannot read the journal of run {}: {}", run.id, stored.error().message());
+      turn.failed = true;
       break;
     }
     if (!*stored) break;
@@ -277,9 +317,9 @@ std::size_t Relay::add_frames(Run& run, EventSource& source, Filling& filling) {
     bytes += frame.payload.size();
     delivery.sent_seq = frame.seq + 1;
   }
-  const std::size_t events = frames.size();
-  if (events > 0) filling.add(capnp::events_message(std::move(frames)));
-  return events;
+  turn.events = frames.size();
+  if (turn.events > 0) filling.add(capnp::events_message(std::move(frames)));
+  return turn;
 }
 
 void Relay::confirmed(std::uint64_t number) {

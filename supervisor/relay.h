@@ -5,18 +5,24 @@
 // turns of at most 64 KiB or 256 events. Runs that have events no gateway was ever sent come before
 // runs that only repeat; within a run seq always ascends. All of this is so in both protocols: in
 // JSON each event is a message, in Cap'n Proto a turn's frames are one, byte for byte as on disk.
-// What runs print is told behind all that, a part of it at a time, and only when asked for.
+// What runs print is told behind all that, a part of it at a time, and only when asked for. A
+// journal that cannot be read is read again after a while, longer and longer while it stays so.
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "ipc/gateway_message.h"
 #include "ipc/layout.h"
+#include "supervisor/clock.h"
 #include "supervisor/event_source.h"
 #include "supervisor/link/link.h"
 #include "supervisor/link/messages.h"
@@ -42,7 +48,8 @@ class Relay final : public LinkClient {
     std::function<void(std::uint64_t)> describe;   // to be answered by `described`
   };
 
-  Relay(Settings settings, const ipc::Layout& layout, const Registry& registry, Hooks hooks);
+  Relay(const boost::asio::any_io_executor& executor, Settings settings, const ipc::Layout& layout,
+        const Registry& registry, Hooks hooks);
 
   // For the next registration.
   void set_max_runs(std::int64_t max_runs) { settings_.max_runs = max_runs; }
@@ -70,6 +77,10 @@ class Relay final : public LinkClient {
   std::string heartbeat() override;
 
  private:
+  // Between two tries to read a journal.
+  static constexpr std::chrono::milliseconds kReadSoon{100};
+  static constexpr std::chrono::milliseconds kReadLate{30'000};
+
   struct Mark {  // what a batch carries of one run
     RunPtr run;
     std::uint64_t seq;
@@ -94,9 +105,16 @@ class Relay final : public LinkClient {
   void add_output(Filling& filling);
   void add_announcements(Filling& filling);
   void add_events(Filling& filling, std::vector<Mark>& marks);
-  void take_turn(const RunPtr& run, Filling& filling, std::vector<Mark>& marks);
-  std::size_t add_messages(Run& run, EventSource& source, Filling& filling);
-  std::size_t add_frames(Run& run, EventSource& source, Filling& filling);
+  struct Turn {
+    std::size_t events = 0;
+    bool failed = false;  // behind them the journal could not be read
+  };
+  Turn take_turn(const RunPtr& run, Filling& filling, std::vector<Mark>& marks);
+  Turn add_messages(Run& run, EventSource& source, Filling& filling);
+  Turn add_frames(Run& run, EventSource& source, Filling& filling);
+  void read_later(const RunPtr& run);
+  void read_again_at(BootClock::time_point due);
+  void read_again();
   void move_cursor(const Mark& mark);
   void acknowledged(const ipc::wire::Ack& ack);
   void settle_batches();
@@ -116,6 +134,10 @@ class Relay final : public LinkClient {
   std::deque<RunPtr> fresh_;    // have events that were never sent
   std::deque<RunPtr> repeats_;  // have only events that were
   std::deque<Batch> batches_;   // not confirmed yet
+  // Whose journals could not be read, and when they are read again.
+  std::map<std::weak_ptr<Run>, BootClock::time_point, std::owner_less<>> unread_;
+  Timer unread_timer_;
+  bool unread_timer_set_ = false;
 };
 
 }  // namespace charter::supervisor

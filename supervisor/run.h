@@ -59,7 +59,8 @@ struct Delivery {
   bool visible = false;            // the gateway may hear of it: it has begun, or ended unbegun
   bool announce = false;           // an announcement is due
   RelayQueue queue = RelayQueue::none;
-  bool noted = true;  // the ledger knows confirmed_seq, or will
+  std::uint32_t failed_reads = 0;  // in a row, of its journal
+  bool noted = true;               // the ledger knows confirmed_seq, or will
 };
 
 struct AnsweredCommand {

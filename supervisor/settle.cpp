@@ -23,6 +23,7 @@ using Last = ipc::JournalSummary::Last;
 constexpr std::chrono::milliseconds kLinger{20};
 constexpr std::uint32_t kMaxFailedProjects = 3;
 constexpr std::uint32_t kMostVainBursts = 3;
+constexpr std::uint32_t kMostFailedReads = 10;
 
 bool ended_well(const Burst& burst) {
   return burst.exit_status && WIFEXITED(*burst.exit_status) && WEXITSTATUS(*burst.exit_status) == 0;
@@ -76,7 +77,8 @@ void Conductor::settle(const RunPtr& run) {
     if (burst.guardian_gone) wait_for_lock(run);
     return;
   }
-  parts_.tailer.read(run);  // the engine may have written until the lock was free
+  // The engine may have written until the lock was free.
+  if (!parts_.tailer.read(run)) return wait_for_reads(run);
   facts.silent = facts.silent && run->progress.end == burst.began_at;
   if (facts.silent) {
     facts.fruitless_starts = ++run->fruitless_starts;
@@ -127,7 +129,8 @@ void Conductor::act(const RunPtr& run, Action action) {
       close_when_durable(run, Burst::Closing::pause);
       return;
     case Action::hold:
-      hold(run, "the ledger does not know it");
+      hold(run, run->order == 0 ? "the ledger does not know it"
+                                : "its journal is missing, damaged or cannot be read");
       return;
     case Action::project_cancel:
       free_slot(*run);
@@ -224,6 +227,17 @@ void Conductor::wait_for_lock(const RunPtr& run) {
       if (one->burst != nullptr && one->burst->closing == Burst::Closing::no) settle(one);
     }
   });
+}
+
+// What cannot be read may be its end, and nothing is decided without it. The pulse tries again.
+void Conductor::wait_for_reads(const RunPtr& run) {
+  unread_.push_back(run);
+  free_slot(*run);
+  if (run->burst->failed_reads < kMostFailedReads || run->state == RunState::held) return;
+  log::error("Run {} is held until its journal can be read", run->id);
+  live_.erase(run);
+  run->state = RunState::held;
+  tell_watchers(*run);
 }
 
 // The slot is free at once; the state moves when all that was read is durable, because from then

@@ -156,7 +156,7 @@ class Service {
     return {};
   }
 
-  void run(ipc::UniqueFd doorbell, const std::string& socket_path) {
+  ipc::Result<void> run(ipc::UniqueFd doorbell, const std::string& socket_path) {
     wait_for_signal();
     if (metrics_) {
       metrics_->start(
@@ -164,12 +164,14 @@ class Service {
       log::info("Metrics are served: {}", metrics_->where());
     }
     supervisor_.on_stop_request([this] { stop(); });
-    supervisor_.start(socket_.take_listener(), std::move(doorbell));
+    auto started = supervisor_.start(socket_.take_listener(), std::move(doorbell));
+    if (!started) return started.error();
     log::info("IPC socket ready: path={}", socket_path);
     manager_.ready();
     if (manager_.alive_interval()) say_alive();
     if (manager_.listens()) say_status();
     context_.run();
+    return {};
   }
 
  private:
@@ -294,10 +296,10 @@ ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
   Service service({options, layout, *gateway, std::move(*worker), *place, std::move(*ledger),
                    std::move(opened), bells->bell(), std::move(sandbox), reserve},
                   std::move(*socket), manager);
-  if (auto served = service.serve_metrics(options.metrics); !served) return served.error();
-  service.run(std::move(*doorbell), options.socket_path);
+  if (auto ready = service.serve_metrics(options.metrics); !ready) return ready.error();
+  auto served = service.run(std::move(*doorbell), options.socket_path);
   (void)bells->remove_abandoned(kLongestTidying);
-  return {};
+  return served;
 }
 
 }  // namespace

@@ -40,20 +40,20 @@ std::int64_t longest_unwritten() {
 }
 
 // The ids of the runs whose journals were written to last: only their files can be behind.
-std::deque<std::string> latest_runs(const ipc::Layout& layout) {
+ipc::Result<std::deque<std::string>> latest_runs(const ipc::Layout& layout) {
   struct Journal {
     std::string id;
     std::int64_t written;
   };
   std::vector<Journal> journals;
   std::int64_t latest = 0;
-  const ipc::DirectoryStream open = ipc::open_directory(layout.journals_dir());
-  while (const dirent* entry = open ? ::readdir(open.get()) : nullptr) {
-    std::string id = entry->d_name;
+  auto names = ipc::names_in(layout.journals_dir());
+  if (!names) return names.error();
+  for (std::string& id : *names) {
     if (!id.ends_with(kJournalSuffix)) continue;
     id.resize(id.size() - kJournalSuffix.size());
     struct stat info = {};
-    if (!ipc::valid_run_id(id) || ::fstatat(::dirfd(open.get()), entry->d_name, &info, 0) != 0 ||
+    if (!ipc::valid_run_id(id) || ::stat(layout.journal(id).c_str(), &info) != 0 ||
         static_cast<std::uint64_t>(info.st_size) <= ipc::kLogHeaderSize) {
       continue;
     }
@@ -100,11 +100,19 @@ StateMender::StateMender(boost::asio::any_io_executor executor, const WorkerProg
 
 void StateMender::look_back() {
   due_ = ipc::text_of_file(layout_.boot_record(), kSmallFile) != boot_id_;
-  if (due_) to_look_at_ = latest_runs(layout_);
+  if (!due_) return;
+  auto runs = latest_runs(layout_);
+  if (runs) {
+    to_look_at_ = std::move(*runs);
+  } else {
+    log::warning("State files are made good at the next start: {}", runs.error().message());
+    unknown_ = true;
+  }
 }
 
 void StateMender::start(std::function<void()> done) {
   done_ = std::move(done);
+  if (unknown_) return;
   std::exchange(due_, false) ? look_at_some() : done_();
 }
 

@@ -45,6 +45,7 @@ class StateMender {
   Launcher launcher_;
   std::string boot_id_;
   bool due_ = false;
+  bool unknown_ = false;  // what there is to look at could not be told: nothing is mended or done
   bool finished_ = false;
   std::deque<std::string> to_look_at_;
   std::deque<RunPtr> to_mend_;

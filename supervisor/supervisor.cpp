@@ -47,7 +47,8 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       intake_(base_.layout, ledger_, registry_, preparer_, base_.sandbox,
               [this](const RunPtr& run) { run_accepted(run); }),
       commands_(base_.layout, ledger_, registry_, preparer_, intake_, conductor_, base_.sandbox),
-      relay_({base_.options.worker_id, base_.options.max_runs, base_.options.replay,
+      relay_(context.get_executor(),
+             {base_.options.worker_id, base_.options.max_runs, base_.options.replay,
               base_.options.gateway_logs},
              base_.layout, registry_, relay_hooks()),
       forgetting_(base_.layout, ledger_, disk_, registry_,
@@ -95,7 +96,7 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
 
 Supervisor::~Supervisor() = default;
 
-void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
+ipc::Result<void> Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
   LedgerStore::Opened& opened = base_.opened;
   intake_.continue_orders_from(opened.state.next_order);
   commands_.continue_numbers_from(opened.state.next_number);
@@ -106,7 +107,8 @@ void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
     conductor_.set_holding(true);
     intake_.refuse_all({"held", "The daemon starts no runs: " + opened.holding});
   }
-  recovery_.read(std::move(opened.state), holding || opened.fresh);
+  auto read = recovery_.read(std::move(opened.state), holding || opened.fresh);
+  if (!read) return read.error();
   space_.start();
   ledger_.snapshot_from([this] { return snapshot(); });
   doorbells_.start(std::move(doorbell));
@@ -118,6 +120,7 @@ void Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell) {
   if (!holding) look_after_old_runs();
   control_.start(std::move(socket));
   link_->start();
+  return {};
 }
 
 // Of runs that ended while nobody was there to see it.

@@ -63,7 +63,7 @@ class Supervisor {
   ~Supervisor();
 
   // Takes the runs that are there, then serves both sockets and dials.
-  void start(ipc::UniqueFd socket, ipc::UniqueFd doorbell);
+  [[nodiscard]] ipc::Result<void> start(ipc::UniqueFd socket, ipc::UniqueFd doorbell);
   // Ends serving; executing runs go on. Calls `done` when nothing more is to be written, at the
   // latest after 700 ms.
   void stop(std::function<void()> done);

@@ -26,9 +26,9 @@ void SyncMark::clear() {
   if (file_) (void)!::pwrite(file_.get(), "", 1, 0);
 }
 
-std::string SyncMark::left(const std::string& path) {
-  std::string text = ipc::text_of_file(path, kMaxBytes);
-  text.resize(std::min(text.find('\0'), text.size()));
+ipc::Result<std::string> SyncMark::left(const std::string& path) {
+  auto text = ipc::text_if_there(path, kMaxBytes);
+  if (text) text->resize(std::min(text->find('\0'), text->size()));
   return text;
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "ipc/error.h"
 #include "ipc/unique_fd.h"
 
 namespace charter::supervisor {
@@ -25,9 +26,9 @@ class SyncMark {
   void set(std::string_view names);
   void clear();
 
-  // What an earlier daemon was syncing when it was killed; empty when it was not. Later calls of
-  // set() take its place.
-  [[nodiscard]] static std::string left(const std::string& path);
+  // What an earlier daemon was syncing when it was killed; empty when it was not. An error when
+  // that cannot be read. Later calls of set() take its place.
+  [[nodiscard]] static ipc::Result<std::string> left(const std::string& path);
 
  private:
   std::string path_;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -86,15 +87,20 @@ ipc::Result<bool> read_journal(int journal, Run& run, ipc::JournalSummary& summa
   }
 }
 
-void Tailer::read(const RunPtr& run) {
+bool Tailer::read(const RunPtr& run) {
   const std::shared_ptr<Burst> burst = run->burst;
-  if (burst == nullptr) return;
+  if (burst == nullptr) return true;
   const std::uint64_t from = run->progress.end;
   const std::uint64_t events = run->progress.next_seq;
+  bool whole = true;
   for (;;) {
     auto next = burst->reader.next();
     if (!next) {
-      log::error("Cannot read the journal of run {}: {}", run->id, next.error().message());
+      // What was cut off will not be there at the next try, either.
+      whole = !next.error().code;
+      if (whole || std::has_single_bit(++burst->failed_reads)) {
+        log::error("Cannot read the journal of run {}: {}", run->id, next.error().message());
+      }
       break;
     }
     if (next->outcome == ipc::LogReader::Outcome::end) break;
@@ -117,13 +123,15 @@ void Tailer::read(const RunPtr& run) {
       }
     }
   }
-  if (run->progress.end == from) return;
+  if (whole) burst->failed_reads = 0;
+  if (run->progress.end == from) return whole;
   if (hooks_.metrics != nullptr) hooks_.metrics->journal_bytes += run->progress.end - from;
   const Last last = burst->summary.last;
   const bool important =
       last == Last::terminal || last == Last::paused || burst->decided.end > from;
   if (important || (run->progress.next_seq > events && hooks_.wanted(*run))) sync(run);
   hooks_.read(run);
+  return whole;
 }
 
 void Tailer::take(const RunPtr& run, const ipc::JournalFrame& frame, std::uint64_t end) {

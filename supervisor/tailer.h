@@ -43,8 +43,10 @@ class Tailer {
         timer_(executor),
         mend_timer_(executor) {}
 
-  // Reads to the journal's end, as far as it is now. Does nothing without a burst.
-  void read(const RunPtr& run);
+  // Reads to the journal's end, as far as it is now. False when some of it could not be read: then
+  // what was read so far says nothing of its end (Burst::failed_reads). Does nothing without a
+  // burst.
+  bool read(const RunPtr& run);
   // Makes everything that was read durable, then says so. Runs that ask within a few milliseconds
   // share one turn of the disk's thread. Of a journal that is in doubt it sees that it is mended.
   void sync(const RunPtr& run);

@@ -305,7 +305,10 @@ TEST_F(MisbehavingGatewayRefuses, NoRefusalMakesATightLoop) {
     daemon->kill();
     daemon->start();
     EXPECT_LE(handshakes_in(kWindow), kMost);
-    EXPECT_THAT(text_of(gateway_view(), "last_error"), HasSubstr(status));
+    // On a machine without time to spare the first try may not be over yet.
+    EXPECT_TRUE(eventually(kSoon, [&] {
+      return text_of(gateway_view(), "last_error").find(status) != std::string::npos;
+    })) << boost::json::serialize(gateway_view());
   }
   EXPECT_EQ(elsewhere.connections(), 0U);
   gateway.confirm(Confirms::rightly);

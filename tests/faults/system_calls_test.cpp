@@ -156,7 +156,8 @@ INSTANTIATE_TEST_SUITE_P(Supervisor, KilledAt,
 
 INSTANTIATE_TEST_SUITE_P(Supervisor, FailedAt,
                          ::testing::Values("pwrite64", "pwritev", "write", "fdatasync", "fsync",
-                                           "openat", "renameat2"),
+                                           "openat", "renameat2", "pread64", "read", "newfstatat",
+                                           "getdents64", "fcntl"),
                          name_of);
 
 }  // namespace

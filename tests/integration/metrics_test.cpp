@@ -232,14 +232,18 @@ TEST(Metrics, TellOfTheGatewaysBacklogAndOfReconnects) {
 
 // Prometheus's own judgement, where it is installed.
 TEST(Metrics, PassThePrometheusLinter) {
-  if (run_to_end({.argv = {"/bin/sh", "-c", "command -v promtool"}}).code != 0) {
+  const auto shell = [](const std::string& line) {
+    ChildSpec spec;
+    spec.argv = {"/bin/sh", "-c", line};
+    return run_to_end(std::move(spec));
+  };
+  if (shell("command -v promtool").code != 0) {
     GTEST_SKIP() << "promtool is not installed";
   }
   Started scene(measured());
   const std::string file = scene.project.scratch("metrics");
   write_file(file, http(metrics_port(scene.daemon), "GET", "/metrics").body);
-  const auto lint =
-      run_to_end({.argv = {"/bin/sh", "-c", "promtool check metrics < " + file + " 2>&1"}});
+  const auto lint = shell("promtool check metrics < " + file + " 2>&1");
   EXPECT_EQ(lint.code, 0) << lint.out;
 }
 

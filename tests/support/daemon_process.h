@@ -37,6 +37,8 @@ class DaemonProcess {
 
   // Starts it (again) and waits until its socket answers; throws with its log when it does not.
   void start();
+  // For the next start.
+  [[nodiscard]] DaemonOptions& options() { return options_; }
   // TERM and wait; how long it took.
   milliseconds stop();
   // SIGKILL and reap.

@@ -63,7 +63,9 @@ class Life {
     commands_.continue_numbers_from(opened_.state.next_number);
     doorbells_.start(std::move(*ipc::listen_doorbell(layout.data_dir() + "/bell")));
     conductor_.set_holding(!opened_.holding.empty());
-    recovery_.read(std::move(opened_.state), !opened_.holding.empty() || opened_.fresh);
+    const auto read =
+        recovery_.read(std::move(opened_.state), !opened_.holding.empty() || opened_.fresh);
+    if (!read) throw std::runtime_error(read.error().message());
     recovery_.act(conductor_);
   }
 

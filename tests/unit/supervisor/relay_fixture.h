@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -39,8 +40,8 @@ class RelayTest : public ::testing::Test {
     };
     hooks.up = [] {};
     hooks.describe = [this](std::uint64_t question) { questions_.push_back(question); };
-    relay_.emplace(Relay::Settings{"worker", 4, replay, tells_output}, *layout_, *registry_,
-                   std::move(hooks));
+    relay_.emplace(context_.get_executor(), Relay::Settings{"worker", 4, replay, tells_output},
+                   *layout_, *registry_, std::move(hooks));
   }
 
   RunPtr add_run(const std::string& id) {
@@ -82,6 +83,14 @@ class RelayTest : public ::testing::Test {
     if (!out.empty()) ++batch_;
     return out;
   }
+  // Until the relay asks for the link's attention by itself.
+  void wait_for_wake() {
+    const int before = wakes_;
+    context_.restart();
+    while (wakes_ == before && context_.run_one_for(std::chrono::seconds(5)) > 0) {
+    }
+    ASSERT_GT(wakes_, before);
+  }
   void connect(WireProtocol protocol = WireProtocol::json) {
     relay_->link_up(protocol);
     batch_ = 0;
@@ -106,6 +115,7 @@ class RelayTest : public ::testing::Test {
     return result;
   }
 
+  boost::asio::io_context context_{1};
   std::optional<ipc::Layout> layout_;
   std::optional<Registry> registry_;
   std::optional<Relay> relay_;

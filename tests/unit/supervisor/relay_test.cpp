@@ -204,6 +204,39 @@ TEST_F(RelayTest, EventsThatAreNotDurableAreNotSent) {
   EXPECT_THAT(brief(fill()), ElementsAre("worker.register", "announced a running", "a:0", "a:1"));
 }
 
+// What could not be read can be a run's last event: no other and no new connection may ever come.
+TEST_F(RelayTest, JournalThatCannotBeReadIsReadAgain) {
+  const RunPtr run = add_run("a");
+  write(run, {"StepStartEvent", "RunCompleteEvent"});
+  const std::string journal = layout_->journal("a");
+  std::filesystem::rename(journal, journal + ".away");
+  connect();
+  EXPECT_THAT(brief(fill()), ElementsAre("worker.register", "announced a completed"));
+  std::filesystem::rename(journal + ".away", journal);
+  EXPECT_THAT(fill(), ElementsAre()) << "without a pause";
+  wait_for_wake();
+  EXPECT_THAT(brief(fill()), ElementsAre("a:0", "a:1"));
+}
+
+TEST_F(RelayTest, TriesToReadAJournalBecomeRarer) {
+  const RunPtr run = add_run("a");
+  write(run, {"StepStartEvent"});
+  std::filesystem::remove(layout_->journal("a"));
+  connect();
+  fill();
+  std::vector<std::chrono::milliseconds> waits;
+  for (int tries = 0; tries < 3; ++tries) {
+    const auto begun = std::chrono::steady_clock::now();
+    wait_for_wake();
+    EXPECT_THAT(fill(), ElementsAre());
+    waits.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - begun));
+  }
+  using std::chrono::milliseconds;
+  EXPECT_THAT(waits, ElementsAre(::testing::Ge(milliseconds(90)), ::testing::Ge(milliseconds(180)),
+                                 ::testing::Ge(milliseconds(360))));
+}
+
 TEST_F(RelayTest, EventIsTheStockMessageWithItsBytesUnchanged) {
   const RunPtr run = add_run("a");
   connect();
