@@ -78,6 +78,7 @@ void Forgetting::forget(const Order& order, Done done) {
                      if (forgotten.run) put_back_(forgotten.run);
                      return done(refusal_of(kept.error()));
                    }
+                   registry_.forgotten(id);
                    auto result = std::make_shared<ipc::Result<void>>();
                    disk_.run(
                        [this, id, result] {

@@ -43,6 +43,39 @@ void append_answers(const std::string& run_id, std::int64_t at_us,
   }
 }
 
+void append_finished(const FinishedRun& run, std::string_view gateway,
+                     std::vector<ipc::LedgerRecord>& records) {
+  ipc::Accepted accepted;
+  accepted.run_id = run.id;
+  accepted.order = run.order;
+  accepted.workflow_id = run.workflow_id;
+  accepted.workflow_path = run.workflow_path;
+  accepted.started_at = run.started_at;
+  accepted.retry_of = run.retry_of;
+  accepted.sandbox = run.sandbox;
+  records.push_back({run.updated_us, std::move(accepted)});
+  append_answers(run.id, run.updated_us, run.answered, records);
+  records.push_back({run.updated_us, ipc::Cursor{std::string(gateway), run.id, run.events, 0}});
+  records.push_back({run.updated_us, ipc::Closed{run.id, std::string(name_of(run.wire)), true}});
+}
+
+void append_run(const Run& run, std::string_view gateway, std::vector<ipc::LedgerRecord>& records) {
+  if (run.order == 0) return;  // the ledger never knew it
+  records.push_back(accepted_record(run));
+  for (const ipc::Command& command : run.commands) records.push_back({run.updated_us, command});
+  append_answers(run.id, run.updated_us, run.answered, records);
+  if (run.delivery.confirmed_seq > 0) {
+    records.push_back(
+        {run.updated_us, ipc::Cursor{std::string(gateway), run.id, run.delivery.confirmed_seq,
+                                     run.delivery.confirmed_offset}});
+  }
+  if (run.burst != nullptr && !run.burst->secret.empty()) {
+    const pid_t pid = run.burst->guardian ? run.burst->guardian->pid() : 0;
+    records.push_back(
+        {run.updated_us, ipc::Spawned{run.id, run.burst->number, pid, 0, run.burst->secret}});
+  }
+}
+
 }  // namespace
 
 RunPtr Registry::find(std::string_view id) const {
@@ -101,10 +134,13 @@ Registry::Forgotten Registry::forget(const std::string& id) {
   }
   if (const FinishedRun* finished = find_finished(id)) forgotten.finished = *finished;
   std::erase_if(finished_, [&id](const FinishedRun& run) { return run.id == id; });
+  if (forgotten.run || forgotten.finished) leaving_.insert_or_assign(id, forgotten);
   return forgotten;
 }
 
 void Registry::put_back(Forgotten forgotten) {
+  if (forgotten.run) leaving_.erase(forgotten.run->id);
+  if (forgotten.finished) leaving_.erase(forgotten.finished->id);
   if (forgotten.run) {
     forgotten.run->delivery = forgotten.delivery;
     forgotten.run->delivery.queue = RelayQueue::none;
@@ -179,36 +215,12 @@ Registry::Counts Registry::counts() const {
 
 std::vector<ipc::LedgerRecord> Registry::snapshot(std::string_view gateway) const {
   std::vector<ipc::LedgerRecord> records;
-  for (const FinishedRun& run : finished_) {
-    ipc::Accepted accepted;
-    accepted.run_id = run.id;
-    accepted.order = run.order;
-    accepted.workflow_id = run.workflow_id;
-    accepted.workflow_path = run.workflow_path;
-    accepted.started_at = run.started_at;
-    accepted.retry_of = run.retry_of;
-    accepted.sandbox = run.sandbox;
-    records.push_back({run.updated_us, std::move(accepted)});
-    append_answers(run.id, run.updated_us, run.answered, records);
-    records.push_back({run.updated_us, ipc::Cursor{std::string(gateway), run.id, run.events, 0}});
-    records.push_back({run.updated_us, ipc::Closed{run.id, std::string(name_of(run.wire)), true}});
+  for (const FinishedRun& run : finished_) append_finished(run, gateway, records);
+  for (const auto& [id, leaving] : leaving_) {
+    if (leaving.finished) append_finished(*leaving.finished, gateway, records);
+    if (leaving.run) append_run(*leaving.run, gateway, records);
   }
-  for (const RunPtr& run : in_order()) {
-    if (run->order == 0) continue;  // the ledger never knew it
-    records.push_back(accepted_record(*run));
-    for (const ipc::Command& command : run->commands) records.push_back({run->updated_us, command});
-    append_answers(run->id, run->updated_us, run->answered, records);
-    if (run->delivery.confirmed_seq > 0) {
-      records.push_back(
-          {run->updated_us, ipc::Cursor{std::string(gateway), run->id, run->delivery.confirmed_seq,
-                                        run->delivery.confirmed_offset}});
-    }
-    if (run->burst != nullptr && !run->burst->secret.empty()) {
-      const pid_t pid = run->burst->guardian ? run->burst->guardian->pid() : 0;
-      records.push_back(
-          {run->updated_us, ipc::Spawned{run->id, run->burst->number, pid, 0, run->burst->secret}});
-    }
-  }
+  for (const RunPtr& run : in_order()) append_run(*run, gateway, records);
   return records;
 }
 

@@ -99,8 +99,11 @@ class Registry {
     Delivery delivery;
     std::optional<FinishedRun> finished;
   };
-  // Drops a run that is over; whoever still holds it finds nothing left to send.
+  // Drops a run that is over; whoever still holds it finds nothing left to send. Snapshots have it
+  // until either of the next two is called.
   Forgotten forget(const std::string& id);
+  // The ledger has forgotten it, too.
+  void forgotten(const std::string& id) { leaving_.erase(id); }
   // As it was before; the relay has to be told of it anew.
   void put_back(Forgotten forgotten);
 
@@ -146,6 +149,7 @@ class Registry {
   std::unordered_map<std::string, RunPtr, TextHash, std::equal_to<>> runs_;
   std::unordered_set<std::string> reserved_;
   std::deque<FinishedRun> finished_;
+  std::unordered_map<std::string, Forgotten> leaving_;  // not forgotten by the ledger yet
 };
 
 }  // namespace charter::supervisor
