@@ -25,7 +25,14 @@ using message::text;
 constexpr std::size_t kMostPart = std::size_t{32} << 10;
 constexpr std::size_t kFrameOverhead = 1024;  // of a part, its step's id aside
 constexpr std::uint64_t kLookEvery = std::uint64_t{1} << 20;
+constexpr unsigned kMostFailedLooks = 16;  // what still cannot be read then is lost to all
 constexpr int kCreate = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+
+// What could not be read may be whole, and readable another time.
+bool may_pass(const Error& error) {
+  const int code = error.code.value();
+  return code == EIO || code == EMFILE || code == ENFILE || code == ENOMEM;
+}
 
 }  // namespace
 
@@ -74,7 +81,10 @@ Result<OutputPiece> decode_output_piece(std::string_view payload) {
 
 void OutputLog::append(OutputPiece piece) {
   if (piece.bytes.empty()) return;
-  if (!found_) find_segments();
+  if (!found_ && !find_segments()) {
+    position_ += piece.bytes.size();
+    return;
+  }
   if (piece.bytes.size() <= kMostPart) return append_part(piece);
   const std::string bytes = std::exchange(piece.bytes, {});
   for (std::size_t at = 0; at < bytes.size(); at += kMostPart) {
@@ -83,17 +93,18 @@ void OutputLog::append(OutputPiece piece) {
   }
 }
 
-// An earlier burst's segments, to go on in the newer one; what is torn at its end is cut off.
-void OutputLog::find_segments() {
-  found_ = true;
+// An earlier burst's segments, to go on in the newer one; what is torn at its end is cut off. False
+// when one cannot be read just now: nobody knows then which is the older one, that may go.
+bool OutputLog::find_segments() {
   std::optional<std::uint64_t> newest;
+  std::uint64_t position = 0;
   for (unsigned which = 0; which < 2; ++which) {
     auto opened = open_regular(layout_.output_segment(run_, which), O_RDWR | O_NOFOLLOW);
-    if (!opened) continue;
-    UniqueFd file = std::move(*opened);
-    const auto found = read_output_segment(file.get());
+    const auto found = opened ? read_output_segment(opened->get()) : opened.error();
+    if (!found && may_pass(found.error()) && ++failed_looks_ < kMostFailedLooks) return false;
     if (!found) continue;
-    position_ = std::max(position_, found->position);
+    UniqueFd file = std::move(*opened);
+    position = std::max(position, found->position);
     if (newest && *newest > found->first) continue;
     newest = found->first;
     newer_ = which;
@@ -102,6 +113,9 @@ void OutputLog::find_segments() {
     if (writer) writer_ = *writer;
     file_ = std::move(file);
   }
+  position_ += position;  // behind what could not be kept meanwhile
+  found_ = true;
+  return true;
 }
 
 bool OutputLog::space_left() {

@@ -61,7 +61,7 @@ class OutputLog {
   void append(OutputPiece piece);
 
  private:
-  void find_segments();
+  [[nodiscard]] bool find_segments();
   [[nodiscard]] bool space_left();
   void append_part(const OutputPiece& part);
   Result<void> write(const std::string& payload);
@@ -71,6 +71,7 @@ class OutputLog {
   std::string run_;
   std::uint64_t segment_bytes_;
   bool found_ = false;
+  unsigned failed_looks_ = 0;
   unsigned newer_ = 1;  // which segment is written
   UniqueFd file_;
   std::optional<LogWriter> writer_;

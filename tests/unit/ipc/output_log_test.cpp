@@ -1,5 +1,6 @@
 // What steps print, kept in two segments: what is read back, what is dropped, and what damage does.
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <memory>
@@ -175,6 +176,40 @@ TEST_F(OutputLogTest, GoesOnBehindAnEarlierBurst) {
     all += said[i].size();
   }
   EXPECT_EQ(all, 40U * 9000);
+}
+
+// While it exists, this process can open nothing.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const rlimit none{0, before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~NoDescriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+// An earlier burst's segments cannot be opened when the next one prints for the first time.
+TEST_F(OutputLogTest, SegmentsThatCannotBeOpenedForAWhileAreNotReplaced) {
+  {
+    OutputLog log(layout(), "r", kLeastOutputBytes);
+    for (int i = 0; i < 20; ++i) log.append(piece(std::string(9000, char('A' + i))));
+  }
+  auto said = all_of("r");
+  ASSERT_GT(size_of(1), 0U) << "both segments are used";
+  OutputLog log(layout(), "r", kLeastOutputBytes);
+  {
+    const NoDescriptors none;
+    log.append(piece("not kept"));
+  }
+  log.append(piece("kept"));
+  said.insert(said.end(), {"<8>", "kept"});
+  EXPECT_TRUE(all_of("r") == said) << "they are long";
 }
 
 TEST_F(OutputLogTest, TornRecordHindersNeitherReadingNorGoingOn) {
