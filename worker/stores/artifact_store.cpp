@@ -1,6 +1,5 @@
 #include "worker/stores/artifact_store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -10,11 +9,11 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <memory>
 #include <optional>
 
 #include "ipc/job.h"
 #include "ipc/layout.h"
+#include "ipc/open_directory.h"
 #include "ipc/regular_file.h"
 #include "ipc/unique_fd.h"
 #include "ipc/utf8.h"
@@ -30,10 +29,6 @@ constexpr DumpStyle kPayload{.compact = true, .ascii = false, .sort_keys = true}
 constexpr const char* kJsonType = "application/json";
 constexpr std::size_t kMostArtifactBytes = std::size_t{1} << 30;
 constexpr const char* kSuffix = ".json";
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
 
 // Durable but for its name.
 ipc::Result<void> write_new(const std::string& path, std::string_view bytes) {
@@ -178,12 +173,11 @@ ipc::Result<Value> ArtifactStore::load(const Value& reference) const {
 }
 
 ipc::Result<void> inherit_artifacts(const std::string& from, const std::string& to) {
-  const std::unique_ptr<DIR, CloseDirectory> open(::opendir(from.c_str()));
-  if (!open && errno == ENOENT) return {};
-  if (!open) return ipc::errno_error("read " + from);
+  const auto names = ipc::names_in(from);
+  if (!names && names.error().code == std::errc::no_such_file_or_directory) return {};
+  if (!names) return names.error();
   if (::mkdir(to.c_str(), 0755) != 0 && errno != EEXIST) return ipc::errno_error("create " + to);
-  while (const dirent* entry = ::readdir(open.get())) {
-    const std::string name = entry->d_name;
+  for (const std::string& name : *names) {
     if (!name.ends_with(kSuffix)) continue;
     const std::string path = to + "/" + name;
     if (::link((from + "/" + name).c_str(), path.c_str()) == 0 || errno == EEXIST) continue;

@@ -1,8 +1,15 @@
 // The files a worker keeps: replaced as a whole, never seen half, without using up inodes.
 #include <gmock/gmock.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
+#include <cstddef>
 
 #include "tests/support/directory_syncs.h"
 #include "tests/unit/worker/driver.h"
@@ -213,6 +220,31 @@ TEST(Artifacts, FoundDirectoryIsSyncedOnce) {
   EXPECT_EQ(syncs.succeeded(), 1);
   EXPECT_TRUE(store());
   EXPECT_EQ(syncs.succeeded(), 1) << "the next ones cost nothing";
+}
+
+// From now on this call of the process gives EIO.
+bool break_call(unsigned number) {
+  std::array<sock_filter, 4> filter{{{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
+                                     {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, number},
+                                     {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EIO},
+                                     {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}}};
+  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+// A retried run would begin without the artifacts that its finished steps refer to.
+TEST(Artifacts, OfADirectoryThatCannotBeReadAreNotTakenForNone) {
+  const Project project;
+  const std::string from = project.path("from");
+  std::filesystem::create_directory(from);
+  write_text(from + "/one.json", "{}");
+  const auto inherit = [&] {
+    if (!break_call(SYS_getdents64)) std::_Exit(2);
+    const auto done = inherit_artifacts(from, project.path("to"));
+    std::_Exit(!done && done.error().code == std::errc::io_error ? 0 : 1);
+  };
+  EXPECT_EXIT(inherit(), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
