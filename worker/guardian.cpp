@@ -285,6 +285,12 @@ ipc::Result<void> append_patiently(ipc::Journal& journal, const ipc::JournalFram
   }
 }
 
+// Whether an engine that was to go on with a lost run left before it began, because it could not
+// read what the run has done. Nothing is lost by that; the supervisor counts such tries.
+bool could_not_go_on(const ipc::Job& job, const ipc::JournalSummary& summary) {
+  return job.cause == "continue" && summary.bursts < job.burst;
+}
+
 int Guardian::conclude(ipc::Exit exit) {
   remove_groups();
   const auto summary = ipc::summarize(ipc::kJournalFd);
@@ -297,6 +303,7 @@ int Guardian::conclude(ipc::Exit exit) {
   const auto job = read_job();
   const bool goes_on = exit.cause == "signal" && job && job->resume_lost;
   if (summary->last == Last::terminal || (summary->last == Last::paused && !wanted)) return 0;
+  if (exit.cause == "code" && job && could_not_go_on(*job, *summary)) return 0;
   auto journal = ipc::Journal::attach(ipc::kJournalFd, summary->end);
   auto appended = journal ? append_patiently(*journal, {ipc::now_us(), std::move(exit)})
                           : ipc::Result<void>(journal.error());

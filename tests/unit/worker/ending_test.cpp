@@ -279,6 +279,41 @@ TEST(GuardianDeath, LeavesTheLockToNobody) {
   EXPECT_TRUE(eventually(childless));
 }
 
+// A lost run shall go on, and what it has done cannot be read just then. Nothing of it is lost by
+// that: the worker leaves without a word, and another one goes on.
+TEST(GoingOn, WithoutItsBlobsIsLeftToTheNextWorker) {
+  const Project project;
+  auto job =
+      project.job("r1", R"j([{"id": "a", "type": "shell", "outputs": {"stdout": "string"},)j"
+                        R"j("run": "head -c 2000000 /dev/zero | tr '\\0' x"},)j"
+                        R"j({"id": "b", "type": "shell",)j"
+                        R"j("run": "touch ready; while [ ! -e go ]; do sleep 0.02; done"}])j");
+  job.resume_lost = true;
+  {
+    Worker worker(project, job);
+    ASSERT_TRUE(reached(project, "ready"));
+    signal(worker.pid(), SIGKILL);
+    (void)worker.wait();
+    ASSERT_TRUE(eventually(childless));
+  }
+  const std::string blobs = project.layout().blobs_dir("r1");
+  const auto before = frames_of(project, "r1").size();
+  std::filesystem::rename(blobs, blobs + ".away");
+  job.cause = "continue";
+  job.burst = 2;
+  {
+    Worker worker(project, job);
+    EXPECT_EQ(worker.wait(), 0);
+  }
+  EXPECT_EQ(frames_of(project, "r1").size(), before) << kinds(frames_of(project, "r1"));
+  std::filesystem::rename(blobs + ".away", blobs);
+  write_text(project.path("go"), "");
+  Worker worker(project, job);
+  EXPECT_EQ(worker.wait(), 0);
+  EXPECT_EQ(kinds(frames_of(project, "r1")),
+            "StepStart StepComplete StepStart StepStart StepComplete RunComplete");
+}
+
 TEST(Leftovers, OfASuccessfulStepLiveUntilTheEnd) {
   const Project project;
   const auto frames = run_to_end(
