@@ -96,6 +96,7 @@ struct Terminal {
   status @0 :Text;             # completed, failed, cancelled
   reason @1 :Text;             # why, when it was not the workflow's own doing
   left @2 :List(LeftProcess);
+  fileLate @3 :Bool;           # the state file could not be written before it
 }
 
 # ---------------------------------------------------------------- ledger of the supervisor

@@ -127,6 +127,7 @@ struct Writer {
     auto out = frame.initTerminal();
     out.setStatus(text(v.status));
     out.setReason(text(v.reason));
+    out.setFileLate(v.file_late);
     write_left(v.left, out.initLeft(static_cast<unsigned>(v.left.size())));
   }
 };
@@ -182,7 +183,7 @@ Exit read_body(schema::Exit::Reader in) {
 }
 
 Terminal read_body(schema::Terminal::Reader in) {
-  return {str(in.getStatus()), str(in.getReason()), read_left(in.getLeft())};
+  return {str(in.getStatus()), str(in.getReason()), read_left(in.getLeft()), in.getFileLate()};
 }
 
 Result<JournalFrame> read_frame(schema::JournalFrame::Reader in) {

@@ -84,6 +84,7 @@ struct Terminal {
   std::string status;
   std::string reason;
   std::vector<LeftProcess> left;
+  bool file_late = false;  // the state file does not show the end: it could not be written
 };
 
 struct JournalFrame {

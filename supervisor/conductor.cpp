@@ -367,6 +367,7 @@ void Conductor::pulse() {
   for (const RunPtr& run : std::exchange(unread_, {})) {
     if (run->burst != nullptr) settle(run);
   }
+  end_again();
   look_into_changed_files();
 }
 

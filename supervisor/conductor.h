@@ -128,6 +128,8 @@ class Conductor {
   void wait_for_lock(const RunPtr& run);
   void close_when_durable(const RunPtr& run, Burst::Closing how);
   void wait_for_reads(const RunPtr& run);
+  void end_later(const RunPtr& run);
+  void end_again();
   void wait_for_disk(const RunPtr& run);
   void conclude(const RunPtr& run);
   void finish(const RunPtr& run);
@@ -152,6 +154,7 @@ class Conductor {
   std::unordered_set<RunPtr> live_;  // with a burst, or about to have one
   std::vector<RunPtr> lingering_;    // guardian gone, lock still held
   std::vector<RunPtr> unread_;       // the same, and nobody can tell how it ended
+  std::vector<std::pair<RunPtr, BootClock::time_point>> unended_;  // to be ended again then
   std::deque<Project> projects_;
   std::size_t projecting_ = 0;
   std::string boot_id_;

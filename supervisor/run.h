@@ -98,6 +98,7 @@ struct Run {
   std::uint32_t stalled_bursts = 0;    // bursts in a row that finished no step
   std::uint32_t vain_bursts = 0;  // in a row that a decision began and that left the run waiting
   std::uint32_t failed_projects = 0;  // times that `project` could not end it
+  bool ends_again = false;            // after a while of waiting, it is tried once more
   std::uint32_t failed_launches = 0;  // in a row, and by its own fault
   std::int64_t updated_us = 0;
   std::string step;   // open, or waited at
@@ -117,6 +118,7 @@ struct Run {
   std::shared_ptr<Burst> burst;      // while a worker lives
   std::shared_ptr<Burst> launching;  // of the worker that is being made right now
   bool project_due = false;          // worker mode `project` is to end it
+  bool file_late = false;            // it is over, and its state file does not show it
   std::unique_ptr<ipc::Exit> exit;   // of a run that was killed: for who asked
 
   Run();

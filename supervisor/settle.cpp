@@ -22,6 +22,7 @@ using Last = ipc::JournalSummary::Last;
 
 constexpr std::chrono::milliseconds kLinger{20};
 constexpr std::uint32_t kMaxFailedProjects = 3;
+constexpr std::chrono::milliseconds kEndAgain{1000};  // at first
 constexpr std::uint32_t kMostVainBursts = 3;
 constexpr std::uint32_t kMostFailedReads = 10;
 
@@ -89,9 +90,9 @@ void Conductor::settle(const RunPtr& run) {
   if (burst.projecting && burst.summary.last != Last::terminal && !looked) {
     if (disk_is_short()) {
       retry_soon();
-    } else if (++run->failed_projects >= kMaxFailedProjects) {
-      hold(run, "its end could not be written down");
-      return;
+    } else if (!std::exchange(run->ends_again, false) &&
+               ++run->failed_projects >= kMaxFailedProjects) {
+      return end_later(run);
     }
   }
   const Action action = decide(facts, burst.summary);
@@ -240,6 +241,33 @@ void Conductor::wait_for_reads(const RunPtr& run) {
   tell_watchers(*run);
 }
 
+// Its end could not be written down, several times in a row. What stands in its way may pass.
+void Conductor::end_later(const RunPtr& run) {
+  constexpr std::uint32_t kMostDoublings = 5;
+  const auto wait =
+      kEndAgain * (1U << std::min(run->failed_projects - kMaxFailedProjects, kMostDoublings));
+  unended_.emplace_back(run, BootClock::now() + wait);
+  if (run->state == RunState::held) return;
+  log::error("Run {} is held until its end can be written down", run->id);
+  free_slot(*run);
+  live_.erase(run);
+  run->state = RunState::held;
+  tell_watchers(*run);
+}
+
+void Conductor::end_again() {
+  const auto now = BootClock::now();
+  for (auto& [run, due] : std::exchange(unended_, {})) {
+    if (run->burst == nullptr) continue;  // it was forgotten
+    if (due > now) {
+      unended_.emplace_back(std::move(run), due);
+      continue;
+    }
+    run->ends_again = true;
+    settle(run);
+  }
+}
+
 // The slot is free at once; the state moves when all that was read is durable, because from then
 // on it is shown.
 void Conductor::close_when_durable(const RunPtr& run, Burst::Closing how) {
@@ -308,6 +336,7 @@ void Conductor::finish(const RunPtr& run) {
   if (summary.exit && (summary.exit->cause == "killed" || !summary.exit->left.empty())) {
     run->exit = std::make_unique<ipc::Exit>(*summary.exit);
   }
+  run->file_late = summary.terminal && summary.terminal->file_late;
   close_burst(run);
   run->state = RunState::finished;
   run->waits_at = PauseKind::none;

@@ -72,6 +72,12 @@ Supervisor::Supervisor(boost::asio::io_context& context, Base base)
       recovery_(base_.layout, registry_, cursor_key()),
       mender_(context.get_executor(), base_.worker, base_.layout, registry_, spawner_,
               {base_.doorbell, base_.options.kill_grace}),
+      late_files_(context.get_executor(), base_.worker, base_.layout, registry_, spawner_,
+                  {base_.doorbell, base_.options.kill_grace},
+                  [this](const RunPtr& run) {
+                    run->file_late = false;
+                    close_if_delivered(run);
+                  }),
       space_(context.get_executor(), disk_, base_.reserve, [this] { say_what_is_refused(); }),
       drain_(context.get_executor(), drain_hooks()),
       cursor_timer_(context.get_executor()),
@@ -176,7 +182,8 @@ Conductor::Hooks Supervisor::conductor_hooks() {
     scratch_.finished(run->id);
     groups_.soon();  // of an adopted run nobody may have seen the worker end
     metrics_.run_ended(*run);
-    close_if_delivered(run);
+    if (!run->file_late) return close_if_delivered(run);
+    if (!conductor_.holding()) late_files_.expect(run);
   };
   hooks.disk_is_short = [this] { return space_.look(); };
   return hooks;
@@ -247,10 +254,7 @@ void Supervisor::link_is_up() {
 
 void Supervisor::delivery_moved(const RunPtr& run) {
   if (registry_.find(run->id) != run) return;  // it was forgotten
-  if (run->delivered()) {
-    close_if_delivered(run);
-    return;
-  }
+  if (run->delivered() && !run->file_late) return close_if_delivered(run);
   if (std::exchange(run->delivery.noted, false)) moved_.push_back(run);
   if (std::exchange(cursor_timer_set_, true)) return;
   cursor_timer_.expires_after(kCursorDelay);
@@ -271,7 +275,8 @@ void Supervisor::note_cursors() {
 }
 
 void Supervisor::close_if_delivered(const RunPtr& run) {
-  if (!run->delivered()) return;
+  // Until its file is good a start has to know of it.
+  if (!run->delivered() || run->file_late) return;
   run->delivery.noted = true;
   ledger_.note({0, ipc::Cursor{cursor_key(), run->id, run->delivery.confirmed_seq,
                                run->delivery.confirmed_offset}});

@@ -18,6 +18,7 @@
 #include "supervisor/group_sweeper.h"
 #include "supervisor/inbox.h"
 #include "supervisor/intake.h"
+#include "supervisor/late_files.h"
 #include "supervisor/launcher.h"
 #include "supervisor/ledger.h"
 #include "supervisor/link/link.h"
@@ -139,6 +140,7 @@ class Supervisor {
   DoorbellServer doorbells_;
   Recovery recovery_;
   StateMender mender_;
+  LateFiles late_files_;
   std::vector<RunPtr> moved_;  // whose cursors are not noted yet
   SpaceWatch space_;
   Drain drain_;

@@ -281,11 +281,15 @@ void Burst::pause_at(const Step& step) {
   if (accepted()) tell();
 }
 
-// Saved before it is told. A file that cannot be written does not keep a run from its end.
+// Saved before it is told. A file that cannot be written does not keep a run from its end; the
+// supervisor has it written later.
 void Burst::end(const char* status) {
-  if (auto saved = file_.save(); !saved) log_line(saved.error().message());
   ipc::Terminal terminal;
   terminal.status = status;
+  if (auto saved = file_.save(); !saved) {
+    log_line(saved.error().message());
+    terminal.file_late = true;
+  }
   recorder_.add_frame(std::move(terminal), ipc::now_us());
   tell();
   over_ = true;

@@ -227,6 +227,9 @@ ipc::Result<void> Projection::cancel(const Value& step_id, const std::optional<s
 
 ipc::Result<void> Projection::end(std::optional<RunState> state, const std::string& status,
                                   const std::string& reason) {
+  ipc::Terminal terminal;
+  terminal.status = status;
+  terminal.reason = reason;
   if (state) {
     if (status == "failed") {
       state->fail(reason, ipc::file_time(now_));
@@ -234,17 +237,18 @@ ipc::Result<void> Projection::end(std::optional<RunState> state, const std::stri
       state->set_status(status, ipc::file_time(now_));
     }
     tell_driver(*state);
-    if (auto saved = save(*state); !saved) log_line(saved.error().message());
+    if (auto saved = save(*state); !saved) {
+      log_line(saved.error().message());
+      terminal.file_late = true;
+    }
   }
-  ipc::Terminal terminal;
-  terminal.status = status;
-  terminal.reason = reason;
   if (replay_.summary.exit) terminal.left = replay_.summary.exit->left;
   recorder_.add_frame(std::move(terminal), now_);
   return tell();
 }
 
-// After a loss of power the file may lack what the journal kept.
+// After a loss of power, or where the disk did not take it, the file may lack what the journal
+// kept.
 ipc::Result<void> Projection::make_file_good() {
   const ipc::JournalSummary& summary = replay_.summary;
   const auto text = read_state_file(layout_.state_file(job_.run_id));

@@ -35,7 +35,7 @@ bool is_traced(const std::string& thread) {
 bool Injection::possible() { return ::access("/usr/bin/strace", X_OK) == 0; }
 
 Injection::Injection(pid_t daemon, const std::string& call, const std::string& what,
-                     const std::string& when) {
+                     const std::string& when, bool with_children) {
   ChildSpec spec;
   spec.argv = {"/usr/bin/strace",
                "-qq",
@@ -46,9 +46,13 @@ Injection::Injection(pid_t daemon, const std::string& call, const std::string& w
                "-e",
                "inject=" + call + ":" + what + ":when=" + when};
   const auto threads = threads_of(daemon);
-  for (const std::string& thread : threads) {
-    spec.argv.push_back("-p");
-    spec.argv.push_back(thread);
+  if (with_children) {
+    spec.argv.insert(spec.argv.end(), {"-f", "-p", std::to_string(daemon)});
+  } else {
+    for (const std::string& thread : threads) {
+      spec.argv.push_back("-p");
+      spec.argv.push_back(thread);
+    }
   }
   strace_ = ChildProcess(spec);
   const bool attached = eventually(kSoon, [&] {

@@ -1,5 +1,5 @@
-// Faults at system calls of a living daemon, made by strace: its threads are traced, and nothing
-// that they start.
+// Faults at system calls of a living daemon, made by strace: its threads are traced, and what they
+// start only if that is asked for.
 #pragma once
 
 #include <sys/types.h>
@@ -15,8 +15,8 @@ class Injection {
   // `what` as strace takes it behind the name of the call: "signal=SIGKILL", "error=EIO". From the
   // `when`th call of any thread on ("3" once, "3+" always). Each thread counts for itself. Throws
   // when the threads cannot be traced.
-  Injection(pid_t daemon, const std::string& call, const std::string& what,
-            const std::string& when);
+  Injection(pid_t daemon, const std::string& call, const std::string& what, const std::string& when,
+            bool with_children = false);
   // Lets go of the daemon; it goes on without faults.
   ~Injection();
 
