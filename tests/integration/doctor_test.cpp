@@ -109,6 +109,8 @@ TEST_F(Doctor, AsksTheDaemonWhichGatewayItHas) {
 // The socket moves along with the project, and who listens on it does not.
 TEST_F(Doctor, OfAProjectThatWasMovedUnderItsDaemon) {
   const std::string moved = scene.project.scratch("moved");
+  // One that still starts could not read what it has to.
+  ASSERT_FALSE(control(scene.daemon.socket(), "ping").empty());
   std::filesystem::rename(scene.project.root(), moved);
   const auto in_new_place = [&moved](std::vector<std::string> words) {
     ChildSpec spec;
