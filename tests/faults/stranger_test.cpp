@@ -57,9 +57,13 @@ class Stranger : public ::testing::Test {
   }
   // The run's worker and its steps are gone, as after a loss of power, and so is the daemon.
   void lose_everything(const std::string& id) {
-    const pid_t guardian = guardian_of(scene.daemon.socket(), id);
-    const pid_t engine = engine_of(scene.daemon.socket(), id);
-    ASSERT_GT(engine, 0);
+    pid_t guardian = 0;
+    pid_t engine = 0;
+    ASSERT_TRUE(eventually(kSoon, [&] {
+      guardian = guardian_of(scene.daemon.socket(), id);
+      engine = engine_of(scene.daemon.socket(), id);
+      return guardian > 0 && engine > 0;
+    }));
     scene.daemon.kill();
     ASSERT_TRUE(kill_worker(guardian, engine));
     for (const pid_t step : scene.project.processes_of(id)) kill(step, SIGKILL);
