@@ -308,7 +308,8 @@ TEST_F(OutputLogTest, TheTailIsAboutTheLastBytes) {
     if (!said.empty() && said.front().starts_with('<')) said.erase(said.begin());
     return said;
   };
-  for (int count = 0; count < 10; ++count) log.append(piece(std::string(1000, 'a' + count)));
+  for (int count = 0; count < 10; ++count)
+    log.append(piece(std::string(1000, static_cast<char>('a' + count))));
   EXPECT_EQ(tail(1 << 20).size(), 10U);
   const auto some = tail(3000);
   ASSERT_THAT(some.size(), ::testing::AllOf(::testing::Ge(2U), ::testing::Le(3U)));
