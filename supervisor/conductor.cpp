@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kProjectsAtOnce = 8;
 constexpr std::chrono::milliseconds kPulse{1000};
 constexpr std::chrono::milliseconds kLaunchRetry{500};
+constexpr std::chrono::seconds kHeldRetry{30};
 constexpr std::uint32_t kMostFailedLaunches = 10;
 constexpr std::chrono::milliseconds kHelloPatience{5000};
 constexpr const char* kProjectGone = "the directory of its project cannot be entered";
@@ -187,25 +188,55 @@ void Conductor::launch_failed(const RunPtr& run, const LaunchFault& fault) {
 void Conductor::try_later(const RunPtr& run, std::optional<Project> order,
                           const ipc::Error& error) {
   if (++run->failed_launches >= kMostFailedLaunches) {
+    held_aside_.push_back({run, std::move(order), BootClock::now() + kHeldRetry});
+    if (run->failed_launches == kMostFailedLaunches) {
+      log::error("Run {} is held until a worker can be started for it: {}", run->id,
+                 error.message());
+    }
     run->project_due = false;
-    hold(run, "no worker can be started for it: " + error.message());
+    free_slot(*run);
+    live_.erase(run);
+    run->state = RunState::held;
+    tell_watchers(*run);
     return;
   }
-  aside_.push_back({run, std::move(order)});
+  aside_.push_back({run, std::move(order), {}});
   if (aside_.size() > 1) return;
   aside_timer_.expires_after(kLaunchRetry);
   aside_timer_.async_wait([this](const boost::system::error_code& stopped) {
     if (stopped) return;
-    for (Aside& one : std::exchange(aside_, {})) {
-      if (one.order) {
-        projects_.push_back(std::move(*one.order));
-      } else if (waits_for_slot(*one.run)) {
-        one.run->state == RunState::paused ? slots_.add_resume(one.run) : slots_.add_start(one.run);
-      }
-    }
+    for (Aside& one : std::exchange(aside_, {})) try_again(std::move(one));
     fill_slots();
     start_projects();
   });
+}
+
+void Conductor::try_again(Aside one) {
+  if (one.order) {
+    projects_.push_back(std::move(*one.order));
+  } else if (waits_for_slot(*one.run)) {
+    one.run->state == RunState::paused ? slots_.add_resume(one.run) : slots_.add_start(one.run);
+  }
+}
+
+void Conductor::try_held_again() {
+  const auto now = BootClock::now();
+  for (Aside& one : std::exchange(held_aside_, {})) {
+    if (one.run->forgotten) continue;
+    if (one.due > now || !may_start()) {
+      held_aside_.push_back(std::move(one));
+    } else if (one.order) {
+      one.run->state = RunState::ending;
+      one.run->project_due = true;
+      try_again(std::move(one));
+    } else {
+      step_back(one.run);
+      one.run->cancellation() != nullptr ? commands_take_effect(one.run)
+                                         : try_again(std::move(one));
+    }
+  }
+  fill_slots();
+  start_projects();
 }
 
 // Gives the slot back before anything was started.
@@ -368,6 +399,7 @@ void Conductor::pulse() {
     if (run->burst != nullptr) settle(run);
   }
   end_again();
+  if (!held_aside_.empty()) try_held_again();
   look_into_changed_files();
 }
 

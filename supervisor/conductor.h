@@ -93,6 +93,7 @@ class Conductor {
   struct Aside {
     RunPtr run;
     std::optional<Project> order;
+    BootClock::time_point due;  // of one that is held meanwhile
   };
 
   // conductor.cpp: slots and launches
@@ -106,6 +107,8 @@ class Conductor {
   void launched(const RunPtr& run, bool announce);
   void launch_failed(const RunPtr& run, const LaunchFault& fault);
   void try_later(const RunPtr& run, std::optional<Project> order, const ipc::Error& error);
+  void try_again(Aside one);
+  void try_held_again();
   void project(const RunPtr& run, const ipc::Command* command, std::string reason);
   void start_projects();
   void start_project(Project order);
@@ -163,6 +166,7 @@ class Conductor {
   Timer retry_;
   Timer aside_timer_;
   std::vector<Aside> aside_;  // those tried again when it fires
+  std::vector<Aside> held_aside_;
   bool backing_off_ = false;
 };
 

@@ -126,6 +126,7 @@ Registry::Forgotten Registry::forget(const std::string& id) {
   if (const RunPtr run = find(id)) {
     forgotten.run = run;
     forgotten.delivery = run->delivery;
+    run->forgotten = true;
     run->delivery.visible = false;
     run->delivery.announce = false;
     run->delivery.queue = RelayQueue::none;
@@ -142,6 +143,7 @@ void Registry::put_back(Forgotten forgotten) {
   if (forgotten.run) leaving_.erase(forgotten.run->id);
   if (forgotten.finished) leaving_.erase(forgotten.finished->id);
   if (forgotten.run) {
+    forgotten.run->forgotten = false;
     forgotten.run->delivery = forgotten.delivery;
     forgotten.run->delivery.queue = RelayQueue::none;
     forgotten.run->delivery.announce = false;

@@ -15,7 +15,8 @@
 //                                                               settle (lock free)
 //   held         nothing may be decided without a person        queued, paused, finished (adopt)
 //                or the disk does not take its journal,         paused, finished (it does)
-//                or no worker can be started for it             queued, paused (the next start)
+//                or no worker can be started for it, or its     queued, paused, finished (tried
+//                end not be written down                        again and again)
 //   finished     terminal frame, guardian gone                  leaves the registry when delivered
 //
 // "settle" is what is done when the guardian is gone and the lock is free; it is one decision for

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <cerrno>
 #include <charconv>
 #include <memory>
 #include <utility>
@@ -53,10 +54,13 @@ ipc::Result<std::deque<std::string>> latest_runs(const ipc::Layout& layout) {
     if (!id.ends_with(kJournalSuffix)) continue;
     id.resize(id.size() - kJournalSuffix.size());
     struct stat info = {};
-    if (!ipc::valid_run_id(id) || ::stat(layout.journal(id).c_str(), &info) != 0 ||
-        static_cast<std::uint64_t>(info.st_size) <= ipc::kLogHeaderSize) {
-      continue;
+    if (!ipc::valid_run_id(id)) continue;
+    const std::string journal = layout.journal(id);
+    if (::stat(journal.c_str(), &info) != 0) {
+      if (errno == ENOENT) continue;
+      return ipc::errno_error("look at " + journal);
     }
+    if (static_cast<std::uint64_t>(info.st_size) <= ipc::kLogHeaderSize) continue;
     latest = std::max<std::int64_t>(latest, info.st_mtim.tv_sec);
     journals.push_back({std::move(id), info.st_mtim.tv_sec});
   }

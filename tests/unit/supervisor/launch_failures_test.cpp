@@ -39,6 +39,28 @@ TEST_F(LaunchFailures, RunWhoseJournalCannotBeOpenedHoldsNobodyUpAndIsHeld) {
   expect_held("complete-bad");
 }
 
+// It is tried every half a minute, without a restart.
+TEST_F(LaunchFailures, HeldRunBeginsOnceItsJournalCanBeOpenedAndAForgottenOneNever) {
+  for (const char* id : {"complete-bad", "complete-unwanted"}) {
+    spoil_journal(id);
+    life_->accept(id);
+    expect_held(id);
+  }
+  const RunPtr unwanted = life_->find("complete-unwanted");
+  (void)life_->registry().forget("complete-unwanted");
+  for (const char* id : {"complete-bad", "complete-unwanted"}) {
+    std::filesystem::remove(layout_->journal(id));
+  }
+  const RunPtr run = life_->find("complete-bad");
+  bool begins = false;
+  for (int waits = 0; waits < 6 && !begins; ++waits) {
+    begins = life_->until([&] { return run->state == RunState::finished; });
+  }
+  EXPECT_TRUE(begins);
+  EXPECT_EQ(unwanted->state, RunState::held);
+  EXPECT_FALSE(std::filesystem::exists(layout_->journal("complete-unwanted")));
+}
+
 TEST_F(LaunchFailures, DecidedRunWhoseStateIsGoneHoldsNobodyUpAndIsHeld) {
   begin(1);
   life_->accept("hang");
