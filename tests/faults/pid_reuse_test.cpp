@@ -113,7 +113,8 @@ class PidReuse : public ::testing::Test {
         ASSERT_TRUE(gateway_.wait_for_event(run, "StepStartEvent")) << daemon_->log();
       }
       for (const auto& run : runs) {
-        ASSERT_EQ(charter_daemon(project_, {"kill", run}).code, 0) << run;
+        const auto killed = charter_daemon(project_, {"kill", run});
+        ASSERT_EQ(killed.code, 0) << killed.out << killed.err;
         ASSERT_EQ(gateway_.wait_for_end(run), "RunCancelledEvent") << run;
       }
     }

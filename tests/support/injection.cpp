@@ -14,6 +14,8 @@
 namespace charter::tests {
 namespace {
 
+constexpr milliseconds kDetached{2000};
+
 std::vector<std::string> threads_of(pid_t process) {
   std::vector<std::string> threads;
   const std::string task = "/proc/" + std::to_string(process) + "/task";
@@ -35,12 +37,13 @@ bool is_traced(const std::string& thread) {
 bool Injection::possible() { return ::access("/usr/bin/strace", X_OK) == 0; }
 
 Injection::Injection(pid_t daemon, const std::string& call, const std::string& what,
-                     const std::string& when, bool with_children) {
+                     const std::string& when, bool with_children)
+    : daemon_(daemon), with_children_(with_children) {
   ChildSpec spec;
   spec.argv = {"/usr/bin/strace",
                "-qq",
                "-o",
-               "/dev/null",
+               directory_ / "calls",
                "-e",
                "trace=" + call,
                "-e",
@@ -62,9 +65,12 @@ Injection::Injection(pid_t daemon, const std::string& call, const std::string& w
   if (!attached || !strace_.running()) throw std::runtime_error("strace cannot attach");
 }
 
-Injection::~Injection() {
-  strace_.signal(SIGTERM);
-  (void)strace_.wait();
+bool Injection::end() {
+  // strace ends by itself when all that it traces is dead; told to end while that dies, it may wait
+  // for a thread that is gone.
+  if (with_children_ || alive(daemon_)) strace_.signal(SIGTERM);
+  if (!strace_.wait(kDetached)) strace_.kill();
+  return read_file(directory_ / "calls").find("(INJECTED)") != std::string::npos;
 }
 
 }  // namespace charter::tests

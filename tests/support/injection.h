@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/support/child_process.h"
+#include "tests/support/files.h"
 
 namespace charter::tests {
 
@@ -18,11 +19,16 @@ class Injection {
   Injection(pid_t daemon, const std::string& call, const std::string& what, const std::string& when,
             bool with_children = false);
   // Lets go of the daemon; it goes on without faults.
-  ~Injection();
+  ~Injection() { (void)end(); }
+  // The same at once. Says whether any call was met by the fault.
+  bool end();
 
   [[nodiscard]] static bool possible();
 
  private:
+  pid_t daemon_;
+  bool with_children_;
+  TempDir directory_;
   ChildProcess strace_;
 };
 
