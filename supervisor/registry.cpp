@@ -73,6 +73,9 @@ void append_run(const Run& run, std::string_view gateway, std::vector<ipc::Ledge
     const pid_t pid = run.burst->guardian ? run.burst->guardian->pid() : 0;
     records.push_back(
         {run.updated_us, ipc::Spawned{run.id, run.burst->number, pid, 0, run.burst->secret}});
+  } else if (run.started_burst) {
+    // Were its journal gone one day, it would look as if it had never begun.
+    records.push_back({run.updated_us, ipc::Spawned{run.id, run.bursts, 0, 0, {}}});
   }
 }
 

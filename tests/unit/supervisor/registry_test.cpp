@@ -50,6 +50,17 @@ class RegistryTest : public ::testing::Test {
   std::uint64_t orders_ = 0;
 };
 
+// Its journal may be gone at the next start, and then it must not be begun again.
+TEST_F(RegistryTest, SnapshotSaysOfARunWithoutAWorkerThatItHasBegun) {
+  registry_.add("waits")->order = 1;
+  registry_.find("waits")->started_burst = true;
+  registry_.add("queued")->order = 2;
+  LedgerState state;
+  for (ipc::LedgerRecord& record : registry_.snapshot("gateway")) state.apply(std::move(record));
+  EXPECT_TRUE(state.runs.at("waits").spawned.has_value());
+  EXPECT_FALSE(state.runs.at("queued").spawned.has_value());
+}
+
 // A compaction may begin while the record that forgets a run waits, and that record may fail.
 TEST_F(RegistryTest, SnapshotKeepsARunUntilTheLedgerHasForgottenIt) {
   over("undelivered");
