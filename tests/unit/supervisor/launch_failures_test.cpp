@@ -44,8 +44,9 @@ TEST_F(LaunchFailures, HeldRunBeginsOnceItsJournalCanBeOpenedAndAForgottenOneNev
   for (const char* id : {"complete-bad", "complete-unwanted"}) {
     spoil_journal(id);
     life_->accept(id);
-    expect_held(id);
   }
+  expect_held("complete-bad");
+  expect_held("complete-unwanted");
   const RunPtr unwanted = life_->find("complete-unwanted");
   (void)life_->registry().forget("complete-unwanted");
   for (const char* id : {"complete-bad", "complete-unwanted"}) {
