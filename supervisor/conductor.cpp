@@ -194,10 +194,7 @@ void Conductor::try_later(const RunPtr& run, std::optional<Project> order,
                  error.message());
     }
     run->project_due = false;
-    free_slot(*run);
-    live_.erase(run);
-    run->state = RunState::held;
-    tell_watchers(*run);
+    show_held(run);
     return;
   }
   aside_.push_back({run, std::move(order), {}});
@@ -395,10 +392,7 @@ void Conductor::pulse() {
   sweep_orphans(parts_.children);
   const std::vector<RunPtr> runs(live_.begin(), live_.end());
   for (const RunPtr& run : runs) check(run);
-  for (const RunPtr& run : std::exchange(unread_, {})) {
-    if (run->burst != nullptr) settle(run);
-  }
-  end_again();
+  settle_again();
   if (!held_aside_.empty()) try_held_again();
   look_into_changed_files();
 }

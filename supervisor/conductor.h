@@ -132,13 +132,14 @@ class Conductor {
   void close_when_durable(const RunPtr& run, Burst::Closing how);
   void wait_for_reads(const RunPtr& run);
   void end_later(const RunPtr& run);
-  void end_again();
+  void settle_again();
   void wait_for_disk(const RunPtr& run);
   void conclude(const RunPtr& run);
   void finish(const RunPtr& run);
   void close_burst(const RunPtr& run);
   void free_slot(Run& run);
   void hold(const RunPtr& run, const std::string& why);
+  void show_held(const RunPtr& run);
   [[nodiscard]] Facts facts_of(const Run& run) const;
   [[nodiscard]] std::string loss_of(const Run& run) const;
 
@@ -156,8 +157,8 @@ class Conductor {
   bool filling_ = false;
   std::unordered_set<RunPtr> live_;  // with a burst, or about to have one
   std::vector<RunPtr> lingering_;    // guardian gone, lock still held
-  std::vector<RunPtr> unread_;       // the same, and nobody can tell how it ended
-  std::vector<std::pair<RunPtr, BootClock::time_point>> unended_;  // to be ended again then
+  // Without a worker, and not settled; when each is tried again.
+  std::vector<std::pair<RunPtr, BootClock::time_point>> unsettled_;
   std::deque<Project> projects_;
   std::size_t projecting_ = 0;
   std::string boot_id_;

@@ -98,7 +98,6 @@ struct Run {
   std::uint32_t stalled_bursts = 0;    // bursts in a row that finished no step
   std::uint32_t vain_bursts = 0;  // in a row that a decision began and that left the run waiting
   std::uint32_t failed_projects = 0;  // times that `project` could not end it
-  bool ends_again = false;            // after a while of waiting, it is tried once more
   std::uint32_t failed_launches = 0;  // in a row, and by its own fault
   std::int64_t updated_us = 0;
   std::string step;   // open, or waited at

@@ -90,8 +90,7 @@ void Conductor::settle(const RunPtr& run) {
   if (burst.projecting && burst.summary.last != Last::terminal && !looked) {
     if (disk_is_short()) {
       retry_soon();
-    } else if (!std::exchange(run->ends_again, false) &&
-               ++run->failed_projects >= kMaxFailedProjects) {
+    } else if (run->state != RunState::held && ++run->failed_projects >= kMaxFailedProjects) {
       return end_later(run);
     }
   }
@@ -230,41 +229,35 @@ void Conductor::wait_for_lock(const RunPtr& run) {
   });
 }
 
-// What cannot be read may be its end, and nothing is decided without it. The pulse tries again.
+// What cannot be read may be its end, and nothing is decided without it.
 void Conductor::wait_for_reads(const RunPtr& run) {
-  unread_.push_back(run);
+  unsettled_.emplace_back(run, BootClock::now());
   free_slot(*run);
   if (run->burst->failed_reads < kMostFailedReads || run->state == RunState::held) return;
   log::error("Run {} is held until its journal can be read", run->id);
-  live_.erase(run);
-  run->state = RunState::held;
-  tell_watchers(*run);
+  show_held(run);
 }
 
-// Its end could not be written down, several times in a row. What stands in its way may pass.
+// Its end could not be written down, several times in a row. What stands in its way may pass; that
+// it is held says, too, that the next try is not another failure.
 void Conductor::end_later(const RunPtr& run) {
   constexpr std::uint32_t kMostDoublings = 5;
   const auto wait =
       kEndAgain * (1U << std::min(run->failed_projects - kMaxFailedProjects, kMostDoublings));
-  unended_.emplace_back(run, BootClock::now() + wait);
-  if (run->state == RunState::held) return;
+  unsettled_.emplace_back(run, BootClock::now() + wait);
   log::error("Run {} is held until its end can be written down", run->id);
-  free_slot(*run);
-  live_.erase(run);
-  run->state = RunState::held;
-  tell_watchers(*run);
+  show_held(run);
 }
 
-void Conductor::end_again() {
+void Conductor::settle_again() {
   const auto now = BootClock::now();
-  for (auto& [run, due] : std::exchange(unended_, {})) {
+  for (auto& [run, due] : std::exchange(unsettled_, {})) {
     if (run->burst == nullptr) continue;  // it was forgotten
     if (due > now) {
-      unended_.emplace_back(std::move(run), due);
-      continue;
+      unsettled_.emplace_back(std::move(run), due);
+    } else {
+      settle(run);
     }
-    run->ends_again = true;
-    settle(run);
   }
 }
 
@@ -291,9 +284,7 @@ void Conductor::wait_for_disk(const RunPtr& run) {
   if (run->burst->unreadable) return hold(run, "its journal cannot be made durable");
   if (run->state == RunState::held) return;
   log::error("Run {} is held until its journal can be made durable", run->id);
-  live_.erase(run);
-  run->state = RunState::held;
-  tell_watchers(*run);
+  show_held(run);
 }
 
 void Conductor::conclude(const RunPtr& run) {
@@ -359,8 +350,14 @@ void Conductor::free_slot(Run& run) {
 
 void Conductor::hold(const RunPtr& run, const std::string& why) {
   log::error("Run {} is held: {}", run->id, why);
+  run->burst.reset();
+  show_held(run);
+}
+
+// It keeps its burst: what it waits for may still come.
+void Conductor::show_held(const RunPtr& run) {
   free_slot(*run);
-  close_burst(run);
+  live_.erase(run);
   run->state = RunState::held;
   tell_watchers(*run);
 }

@@ -122,12 +122,15 @@ ipc::Result<std::string> Projection::paused_state() {
 // The state as far as the journal tells it; nothing when there is none, which keeps no run from
 // its end.
 std::optional<RunState> Projection::state() const {
-  const auto file = read_state_file(layout_.state_file(job_.run_id));
+  const std::string path = layout_.state_file(job_.run_id);
   std::string otherwise = job_.state;
-  if (otherwise.empty() && file) otherwise = *file;
+  if (otherwise.empty()) {
+    if (auto file = read_state_file(path)) otherwise = *file;
+  }
   auto state = replay_.state(layout_.blobs_dir(job_.run_id), otherwise);
   if (state) return std::move(*state);
   // What the journal lacks the file may have.
+  const auto file = read_state_file(path);
   auto shown = file ? RunState::parse(*file) : ipc::Result<RunState>(file.error());
   if (shown && shown->run_id() == job_.run_id) return std::move(*shown);
   log_line("no state file is written: " + state.error().message());

@@ -199,36 +199,35 @@ struct KillExecuting final : Operation {
   }
 };
 
-struct Cancel : Operation {
-  Said ask(Scene& scene) override { return scene.command("run.cancel", "x"); }
+// A command of the gateway's to the run x, which ends by it.
+struct ByGateway : Operation {
   [[nodiscard]] const char* ends() const override { return "x"; }
   void check(Scene& scene, Said said) override {
     if (said == Said::yes) {
-      ASSERT_NO_FATAL_FAILURE(scene.expect_end("x", "RunCancelledEvent"));
+      ASSERT_NO_FATAL_FAILURE(scene.expect_end("x", end));
     }
-    if (said == Said::no) {
-      EXPECT_NE(scene.state("x"), "finished") << "refused, and done";
-    }
+    if (said == Said::no) expect_untouched(scene);
     ASSERT_TRUE(scene.insist([&] { return ask(scene); })) << scene.refusal();
-    ASSERT_NO_FATAL_FAILURE(scene.expect_end("x", "RunCancelledEvent"));
-    EXPECT_THAT(scene.steps("x"), IsEmpty());
+    ASSERT_NO_FATAL_FAILURE(scene.expect_end("x", end));
+    EXPECT_EQ(scene.steps("x"), steps);
+  }
+  virtual void expect_untouched(Scene&) = 0;  // it was refused
+  const char* end = "RunCancelledEvent";
+  std::vector<std::string> steps = {};
+};
+
+struct Cancel : ByGateway {
+  Said ask(Scene& scene) override { return scene.command("run.cancel", "x"); }
+  void expect_untouched(Scene& scene) override {
+    EXPECT_NE(scene.state("x"), "finished") << "refused, and done";
   }
 };
 
-struct CancelExecuting final : Operation {
+struct CancelExecuting final : Cancel {
+  CancelExecuting() { steps = {"a"}; }
   void prepare(Scene& scene) override { scene.hold("x"); }
-  Said ask(Scene& scene) override { return scene.command("run.cancel", "x"); }
-  [[nodiscard]] const char* ends() const override { return "x"; }
-  void check(Scene& scene, Said said) override {
-    if (said == Said::yes) {
-      ASSERT_NO_FATAL_FAILURE(scene.expect_end("x", "RunCancelledEvent"));
-    }
-    if (said == Said::no) {
-      EXPECT_EQ(scene.state("x"), "executing") << "refused, and done";
-    }
-    ASSERT_TRUE(scene.insist([&] { return ask(scene); })) << scene.refusal();
-    ASSERT_NO_FATAL_FAILURE(scene.expect_end("x", "RunCancelledEvent"));
-    EXPECT_THAT(scene.steps("x"), ElementsAre("a"));
+  void expect_untouched(Scene& scene) override {
+    EXPECT_EQ(scene.state("x"), "executing") << "refused, and done";
   }
 };
 
@@ -248,23 +247,18 @@ struct CancelPaused final : Cancel {
   void prepare(Scene& scene) override { scene.begin("x", "gated", "paused"); }
 };
 
-struct Submit final : Operation {
+struct Submit final : ByGateway {
+  Submit() {
+    end = "RunCompleteEvent";
+    steps = {"a"};
+  }
   void prepare(Scene& scene) override { scene.begin("x", "asks", "paused"); }
   Said ask(Scene& scene) override {
     return scene.command("run.input", "x",
                          {{"input", {{"kind", "form"}, {"answers", {{"q", "word"}}}}}});
   }
-  [[nodiscard]] const char* ends() const override { return "x"; }
-  void check(Scene& scene, Said said) override {
-    if (said == Said::yes) {
-      ASSERT_NO_FATAL_FAILURE(scene.expect_end("x", "RunCompleteEvent"));
-    }
-    if (said == Said::no) {
-      EXPECT_EQ(scene.state("x"), "paused") << "refused, and taken";
-    }
-    ASSERT_TRUE(scene.insist([&] { return ask(scene); })) << scene.refusal();
-    ASSERT_NO_FATAL_FAILURE(scene.expect_end("x", "RunCompleteEvent"));
-    EXPECT_THAT(scene.steps("x"), ElementsAre("a"));
+  void expect_untouched(Scene& scene) override {
+    EXPECT_EQ(scene.state("x"), "paused") << "refused, and taken";
   }
 };
 

@@ -43,6 +43,16 @@ class RegistryTest : public ::testing::Test {
     return found;
   }
 
+  void expect_kept_until_forgotten(const std::string& id, const std::string& as) {
+    ASSERT_THAT(kept(), ElementsAre(as));
+    (void)registry_.forget(id);
+    EXPECT_EQ(registry_.find(id), nullptr);
+    EXPECT_EQ(registry_.find_finished(id), nullptr);
+    EXPECT_THAT(kept(), ElementsAre(as));
+    registry_.forgotten(id);
+    EXPECT_THAT(kept(), IsEmpty());
+  }
+
   const ipc::Layout layout_{"/nowhere"};
   Registry registry_{layout_};
 
@@ -64,22 +74,12 @@ TEST_F(RegistryTest, SnapshotSaysOfARunWithoutAWorkerThatItHasBegun) {
 // A compaction may begin while the record that forgets a run waits, and that record may fail.
 TEST_F(RegistryTest, SnapshotKeepsARunUntilTheLedgerHasForgottenIt) {
   over("undelivered");
-  ASSERT_THAT(kept(), ElementsAre("undelivered 3"));
-  (void)registry_.forget("undelivered");
-  EXPECT_EQ(registry_.find("undelivered"), nullptr);
-  EXPECT_THAT(kept(), ElementsAre("undelivered 3"));
-  registry_.forgotten("undelivered");
-  EXPECT_THAT(kept(), IsEmpty());
+  expect_kept_until_forgotten("undelivered", "undelivered 3");
 }
 
 TEST_F(RegistryTest, SnapshotKeepsADeliveredRunUntilTheLedgerHasForgottenIt) {
   registry_.retire(over("delivered"));
-  ASSERT_THAT(kept(), ElementsAre("delivered 5 closed"));
-  (void)registry_.forget("delivered");
-  EXPECT_EQ(registry_.find_finished("delivered"), nullptr);
-  EXPECT_THAT(kept(), ElementsAre("delivered 5 closed"));
-  registry_.forgotten("delivered");
-  EXPECT_THAT(kept(), IsEmpty());
+  expect_kept_until_forgotten("delivered", "delivered 5 closed");
 }
 
 TEST_F(RegistryTest, RunThatIsPutBackIsInSnapshotsOnceAndAsItWas) {
