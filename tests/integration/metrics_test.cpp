@@ -267,13 +267,22 @@ TEST(Metrics, ADaemonThatStopsIsNotReadyButWell) {
   Started scene(measured());
   scene.project.add_workflow("hello", shell_step("greet", "true"));
   const auto port = metrics_port(scene.daemon);
+  // Its end waits for what it has told to be noted. Slow from the first write on, so that the last
+  // note, which follows the run's delivery by itself, cannot be over when the end begins.
+  const Injection slow(scene.daemon.pid(), "fdatasync", "delay_enter=1500000", "1+");
   ASSERT_TRUE(scene.run("r1", "hello").ok);
   ASSERT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
-  // Its end waits for what it has told to be noted.
-  const Injection slow(scene.daemon.pid(), "fdatasync", "delay_enter=1500000", "1+");
+  ASSERT_TRUE(eventually(kSoon, [&] {
+    const auto view = run_view(scene.daemon.socket(), "r1");
+    return view.at("state") == "finished" && view.at("delivered") == view.at("events");
+  }));
   scene.daemon.signal(SIGTERM);
-  ASSERT_TRUE(eventually(kSoon, [&] { return http(port, "GET", "/readyz").status == 503; }));
-  EXPECT_EQ(http(port, "GET", "/readyz").body, "not ready: stopping\n");
+  HttpAnswer ready;
+  ASSERT_TRUE(eventually(kSoon, [&] {
+    ready = http(port, "GET", "/readyz");
+    return ready.status == 503;
+  }));
+  EXPECT_EQ(ready.body, "not ready: stopping\n");
   EXPECT_EQ(http(port, "GET", "/healthz").status, 200);
 }
 
