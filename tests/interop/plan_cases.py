@@ -153,7 +153,14 @@ PLAN_TEXTS = [
     ("merged step", "steps:\n- &x {id: a, type: shell, run: x}\n- {<<: *x, id: b}\n"),
     ("yaml error", "steps: [\n"), ("yaml tab", "steps:\n\t- a"), ("two documents", "a: 1\n---\nb: 1"),
     ("bad date", "steps: 2024-13-02"), ("unknown tag", "steps: !foo []"),
-    ("unhashable", "{[1]: 2}"), ("undefined alias", "steps: *x"), ("long int", "steps: " + "1" * 5000),
+    ("unhashable", "{[1]: 2}"), ("unhashable twice", "a: {b: {[1]: 2}}\nc: {[3]: 4}\n"),
+    ("bad date beside a deeper one", "a: [[2024-13-02]]\nb: 1000-02-31\n"),
+    ("unknown tag beside a deeper bad date", "a: [2024-13-02]\nb: !foo x\n"),
+    ("unhashable in a pair", "a: !!omap [{[1]: {[2]: 3}}]\nb: !!set {[1]: 2}\n"),
+    ("tags of the wrong kind", "a: [!!map [1]]\nb: !!seq {x: !!int {y: 1}}\n"),
+    ("merge of a scalar beside a deeper one", "a: {b: {<<: 1}}\nc: {<<: [x]}\n"),
+    ("faulty value of a key that comes twice", "a: {b: [2024-13-02], b: 1}\n"),
+    ("undefined alias", "steps: *x"), ("long int", "steps: " + "1" * 5000),
     ("unicode", "steps: [{id: 'é😀', type: shell, run: '\\u2028 中'}]"), ("no type", "steps: [{id: a}]"),
 ]
 

@@ -20,18 +20,41 @@ std::string_view kind_name(const YamlNode& node) {
   return {};
 }
 
-// Walks the graph, aliases expanded; once `error_` is set every function returns null.
+// One visit of a node, aliases expanded. What a collection holds comes behind it in one piece: its
+// items, or keys and values in turns.
+struct Part {
+  YamlNode* node;
+  std::size_t depth;
+  Value value;
+  std::size_t first = 0;  // of what it holds
+  std::size_t count = 0;
+};
+
+bool is_collection(const YamlNode& node) {
+  return node.tag == "map" || node.tag == "seq" || node.tag == "set" || node.tag == "omap" ||
+         node.tag == "pairs";
+}
+
+// Looks at the graph level by level, since PyYAML fills a collection after all that stands beside
+// it: of two faults the one that is less deep is told. Then fills from the last part to the first.
 class Constructor {
  public:
-  Constructor(const YamlSource& source, const YamlLimits& limits)
+  Constructor(const YamlDocument& document, const YamlSource& source, const YamlLimits& limits)
       : source_(source), limits_(limits) {
     budget_.pairs = limits.max_values;
+    parts_.reserve(document.nodes.size());
   }
 
   boost::system::result<Value, YamlError> run(YamlNode& root) {
-    Value value = construct(root);
+    add(root, 1);
+    for (std::size_t at = 0; !error_ && at < parts_.size(); ++at) {
+      if (is_collection(*parts_[at].node)) open(at);
+    }
     if (error_) return std::move(*error_);
-    return value;
+    for (std::size_t at = parts_.size(); at-- > 0;) {
+      if (is_collection(*parts_[at].node)) fill(parts_[at]);
+    }
+    return std::move(parts_.front().value);
   }
 
  private:
@@ -46,31 +69,135 @@ class Constructor {
 
   bool within_limits(const YamlNode& node) {
     text_ += node.text.size();
-    if (++values_ <= limits_.max_values && text_ <= limits_.max_text) return true;
-    fail(node, values_ > limits_.max_values
+    if (parts_.size() < limits_.max_values && text_ <= limits_.max_text) return true;
+    fail(node, parts_.size() >= limits_.max_values
                    ? "aliases expand to more than " + std::to_string(limits_.max_values) + " values"
                    : "aliases expand to more than " + std::to_string(limits_.max_text) + " bytes");
     return false;
   }
 
-  // Aliases inside aliases nest deeper than the text does.
-  Value construct(YamlNode& node) {
-    if (error_ || !within_limits(node)) return {};
-    if (++depth_ > limits_.max_depth) {
-      return fail(node, "nested more than " + std::to_string(limits_.max_depth) + " deep");
+  void add(YamlNode& node, std::size_t depth) {
+    if (error_ || !within_limits(node)) return;
+    // Aliases inside aliases nest deeper than the text does.
+    if (depth > limits_.max_depth) {
+      fail(node, "nested more than " + std::to_string(limits_.max_depth) + " deep");
+      return;
     }
-    Value value = construct_tagged(node);
-    --depth_;
-    return value;
+    parts_.push_back({&node, depth, is_collection(node) ? Value() : construct_scalar(node)});
   }
 
-  Value construct_tagged(YamlNode& node) {
-    if (node.tag == "map") return construct_map(node);
-    if (node.tag == "seq") return construct_sequence(node);
-    if (node.tag == "set") return construct_set(node);
-    if (node.tag == "omap") return construct_pairs(node, "while constructing an ordered map");
-    if (node.tag == "pairs") return construct_pairs(node, "while constructing pairs");
-    return construct_scalar(node);
+  void open(std::size_t at) {
+    YamlNode& node = *parts_[at].node;
+    const std::size_t depth = parts_[at].depth + 1;
+    parts_[at].first = parts_.size();
+    if (node.tag == "seq") {
+      open_sequence(node, depth);
+    } else if (node.tag == "map" || node.tag == "set") {
+      open_mapping(node, depth);
+    } else {
+      open_pairs(node, depth);
+    }
+    parts_[at].count = parts_.size() - parts_[at].first;
+  }
+
+  void open_sequence(const YamlNode& node, std::size_t depth) {
+    if (node.kind != YamlNode::Kind::sequence) {
+      fail(node, "expected a sequence node, but found " + std::string(kind_name(node)));
+      return;
+    }
+    for (YamlNode* item : node.items) add(*item, depth);
+  }
+
+  void open_mapping(YamlNode& node, std::size_t depth) {
+    if (node.kind != YamlNode::Kind::mapping) {
+      fail(node, "expected a mapping node, but found " + std::string(kind_name(node)));
+      return;
+    }
+    if (auto error = merge_pairs(node, source_, budget_)) {
+      if (!error_) error_ = std::move(error);
+      return;
+    }
+    for (const auto& [key, value] : node.pairs) {
+      add(*key, depth);
+      if (is_collection(*key)) {
+        fail(*key, "found unhashable key", "while constructing a mapping", &node);
+      }
+      add(*value, depth);
+    }
+  }
+
+  void open_pairs(const YamlNode& node, std::size_t depth) {
+    const std::string context =
+        node.tag == "omap" ? "while constructing an ordered map" : "while constructing pairs";
+    if (node.kind != YamlNode::Kind::sequence) {
+      fail(node, "expected a sequence, but found " + std::string(kind_name(node)), context, &node);
+      return;
+    }
+    for (const YamlNode* item : node.items) {
+      if (item->kind != YamlNode::Kind::mapping) {
+        fail(*item, "expected a mapping of length 1, but found " + std::string(kind_name(*item)),
+             context, &node);
+        return;
+      }
+      if (item->pairs.size() != 1) {
+        fail(*item,
+             "expected a single mapping item, but found " + std::to_string(item->pairs.size()) +
+                 " items",
+             context, &node);
+        return;
+      }
+      add(*item->pairs[0].first, depth);
+      add(*item->pairs[0].second, depth);
+    }
+  }
+
+  void fill(Part& part) {
+    if (part.node->tag == "map") {
+      part.value = Value(members_of(part));
+    } else if (part.node->tag == "set") {
+      part.value = set_of(members_of(part));
+    } else {
+      part.value = Value(part.node->tag == "seq" ? items_of(part) : pairs_of(part));
+    }
+  }
+
+  Object members_of(const Part& part) {
+    Object members;
+    for (std::size_t at = part.first; at < part.first + part.count; at += 2) {
+      set_scalar_key(members, parts_[at].value, std::move(parts_[at + 1].value));
+    }
+    return members;
+  }
+
+  Array items_of(const Part& part) {
+    Array items;
+    items.reserve(part.count);
+    for (std::size_t at = part.first; at < part.first + part.count; ++at) {
+      items.push_back(std::move(parts_[at].value));
+    }
+    return items;
+  }
+
+  // Pairs are tuples in Python, which JSON writes as lists.
+  Array pairs_of(const Part& part) {
+    Array pairs;
+    pairs.reserve(part.count / 2);
+    for (std::size_t at = part.first; at < part.first + part.count; at += 2) {
+      Array pair;
+      pair.push_back(std::move(parts_[at].value));
+      pair.push_back(std::move(parts_[at + 1].value));
+      pairs.emplace_back(std::move(pair));
+    }
+    return pairs;
+  }
+
+  static Value set_of(const Object& members) {
+    std::string text;
+    for (const auto& member : members) {
+      text += (text.empty() ? "{" : ", ") + repr(decode_key(member.first));
+    }
+    text = text.empty() ? "set()" : text + "}";
+    return Value(Foreign{"set", text, text});
   }
 
   Value construct_scalar(YamlNode& node) {
@@ -114,89 +241,10 @@ class Constructor {
     return {};
   }
 
-  Value construct_sequence(YamlNode& node) {
-    if (node.kind != YamlNode::Kind::sequence) {
-      return fail(node, "expected a sequence node, but found " + std::string(kind_name(node)));
-    }
-    Array items;
-    items.reserve(node.items.size());
-    for (YamlNode* item : node.items) {
-      items.push_back(construct(*item));
-      if (error_) return {};
-    }
-    return Value(std::move(items));
-  }
-
-  Value construct_map(YamlNode& node) {
-    Object members;
-    read_mapping(node, members);
-    return Value(std::move(members));
-  }
-
-  void read_mapping(YamlNode& node, Object& members) {
-    if (node.kind != YamlNode::Kind::mapping) {
-      fail(node, "expected a mapping node, but found " + std::string(kind_name(node)));
-      return;
-    }
-    if (auto error = merge_pairs(node, source_, budget_)) {
-      if (!error_) error_ = std::move(error);
-      return;
-    }
-    for (const auto& [key_node, value_node] : node.pairs) {
-      const Value key = construct(*key_node);
-      if (!error_ && !is_hashable(key)) {
-        fail(*key_node, "found unhashable key", "while constructing a mapping", &node);
-      }
-      Value value = construct(*value_node);
-      if (error_) return;
-      set_scalar_key(members, key, std::move(value));
-    }
-  }
-
-  Value construct_set(YamlNode& node) {
-    Object members;
-    read_mapping(node, members);
-    std::string text;
-    for (const auto& member : members) {
-      text += (text.empty() ? "{" : ", ") + repr(decode_key(member.first));
-    }
-    text = text.empty() ? "set()" : text + "}";
-    return Value(Foreign{"set", text, text});
-  }
-
-  // Pairs are tuples in Python, which JSON writes as lists.
-  Value construct_pairs(YamlNode& node, std::string_view context) {
-    if (node.kind != YamlNode::Kind::sequence) {
-      return fail(node, "expected a sequence, but found " + std::string(kind_name(node)), context,
-                  &node);
-    }
-    Array pairs;
-    for (YamlNode* item : node.items) {
-      if (item->kind != YamlNode::Kind::mapping) {
-        return fail(*item,
-                    "expected a mapping of length 1, but found " + std::string(kind_name(*item)),
-                    context, &node);
-      }
-      if (item->pairs.size() != 1) {
-        return fail(*item,
-                    "expected a single mapping item, but found " +
-                        std::to_string(item->pairs.size()) + " items",
-                    context, &node);
-      }
-      Array pair;
-      pair.push_back(construct(*item->pairs[0].first));
-      pair.push_back(construct(*item->pairs[0].second));
-      if (error_) return {};
-      pairs.emplace_back(std::move(pair));
-    }
-    return Value(std::move(pairs));
-  }
-
   YamlSource source_;
   const YamlLimits& limits_;
-  std::size_t values_ = 0;
+  std::vector<Part> parts_;
   std::size_t text_ = 0;
-  std::size_t depth_ = 0;
   MergeBudget budget_;
   std::optional<YamlError> error_;
 };
@@ -207,7 +255,7 @@ boost::system::result<Value, YamlError> construct_yaml(YamlDocument& document,
                                                        const YamlSource& source,
                                                        const YamlLimits& limits) {
   if (document.root == nullptr) return Value();
-  return Constructor(source, limits).run(*document.root);
+  return Constructor(document, source, limits).run(*document.root);
 }
 
 }  // namespace charter::worker

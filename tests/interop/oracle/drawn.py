@@ -397,7 +397,8 @@ class Acts:
                 kept = {key: prepared[key] for key in ("variables", "capabilities")}
                 prepared.update(damaged(draw, kept) if any(kept.values()) else {"variables": draw.choice(ODD)})
                 prepared.update({key: ... for key in kept if key not in prepared})
-        return await stage.hand_off(**prepared)
+        # Of its names JSON makes texts, too.
+        return await stage.hand_off(**{str(key): value for key, value in prepared.items()})
 
     async def _follow(self, stage) -> None:
         for number in range(len(self.decisions) + 1):

@@ -90,6 +90,18 @@ TEST(YamlDocument, ErrorsNameLineAndColumn) {
 }
 
 // libyaml has other words for a tab below a plain scalar.
+// PyYAML fills a collection after all that stands beside it.
+TEST(YamlDocument, OfTwoFaultsTheLessDeepIsNamed) {
+  const std::string unhashable = read("a: {b: {[1]: 2}}\nc: {[3]: 4}\n");
+  EXPECT_NE(unhashable.find("found unhashable key\n  in \"<unicode string>\", line 2, column 5"),
+            std::string::npos)
+      << unhashable;
+  EXPECT_EQ(read("- [[2024-13-02]]\n- 1000-02-31\n"), "error: day is out of range for month");
+  const std::string tagged = read("- - 2024-13-02\n- !foo x\n");
+  EXPECT_NE(tagged.find("could not determine a constructor for the tag '!foo'"), std::string::npos)
+      << tagged;
+}
+
 TEST(YamlDocument, TabBelowAPlainScalarCannotStartAToken) {
   EXPECT_EQ(read("a:\n  b: c\n\td\n"),
             "error: while scanning for the next token\n"
