@@ -1,6 +1,8 @@
 // A definition from its stored form. What the format's reader trips over is reported in the words
 // of the exception it would be there; what it would take and only the run would trip over (a step
 // of an unknown type, a key that is no text) is refused here.
+#include <algorithm>
+
 #include "worker/json/python.h"
 #include "worker/plan/attempts.h"
 #include "worker/plan/questions.h"
@@ -114,6 +116,13 @@ class StepReader {
     if (!outputs.is_object()) return shape;
     for (const auto& [name, question] : outputs.as_object()) {
       if (!question.is_string()) return shape;
+      const bool asked =
+          std::any_of(step.questions.begin(), step.questions.end(),
+                      [&](const Question& known) { return known.id == question.as_string(); });
+      if (!asked) {
+        return "Input step '" + id_ + "': output '" + name + "' references unknown question '" +
+               question.as_string() + "'";
+      }
       step.question_outputs.emplace_back(name, question.as_string());
     }
     return std::nullopt;

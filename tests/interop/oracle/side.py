@@ -28,7 +28,8 @@ class Side:
 
     def __init__(self, name: str, world: str, place: Path) -> None:
         self.name = name
-        self.project = place / name / world
+        # As long as the other side's: artifacts hold the path, and tell their size.
+        self.project = place / f"{name:_<9}" / world
         self.recorder = Recorder()
         self.ended: set[str] = set()
         self._world = world

@@ -105,6 +105,15 @@ TEST(Snapshot, FaultsAreTheReferencesWords) {
   EXPECT_EQ(fault(R"({"steps": [], "bindings": 5})"), "'bindings' must be a mapping");
 }
 
+// The reference takes it, and then no answer.
+TEST(Snapshot, OutputOfAQuestionThatIsNotAskedIsAFault) {
+  const auto workflow = workflow_from_snapshot(
+      *parse_json(R"({"steps": [{"id": "f", "type": "input", "message": "m", "questions": )"
+                  R"([{"id": "q", "kind": "text", "prompt": "p"}], "outputs": {"o": "z"}}]})"));
+  ASSERT_FALSE(workflow);
+  EXPECT_EQ(workflow.error().what, "Input step 'f': output 'o' references unknown question 'z'");
+}
+
 TEST(CommandLine, IsSplitAsAShellSplitsIt) {
   std::string why;
   EXPECT_EQ(repr(Value(*split_command(R"(a\ b "c\"d\e" '' #x 'y z')", why))),
