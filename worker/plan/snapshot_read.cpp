@@ -116,14 +116,14 @@ class StepReader {
     if (!outputs.is_object()) return shape;
     for (const auto& [name, question] : outputs.as_object()) {
       if (!question.is_string()) return shape;
-      const bool asked =
-          std::any_of(step.questions.begin(), step.questions.end(),
-                      [&](const Question& known) { return known.id == question.as_string(); });
+      const std::string& id = question.as_string();
+      const bool asked = std::any_of(step.questions.begin(), step.questions.end(),
+                                     [&id](const Question& known) { return known.id == id; });
       if (!asked) {
         return "Input step '" + id_ + "': output '" + name + "' references unknown question '" +
-               question.as_string() + "'";
+               id + "'";
       }
-      step.question_outputs.emplace_back(name, question.as_string());
+      step.question_outputs.emplace_back(name, id);
     }
     return std::nullopt;
   }
