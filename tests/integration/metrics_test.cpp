@@ -11,7 +11,6 @@
 #include <sstream>
 
 #include "tests/support/http_client.h"
-#include "tests/support/injection.h"
 #include "tests/support/metrics_port.h"
 #include "tests/support/process_table.h"
 #include "tests/support/run_groups.h"
@@ -263,27 +262,28 @@ TEST(Metrics, HealthAndReadinessAreTwoQuestions) {
 }
 
 TEST(Metrics, ADaemonThatStopsIsNotReadyButWell) {
-  if (!Injection::possible()) GTEST_SKIP() << "strace is not installed";
   Started scene(measured());
-  scene.project.add_workflow("hello", shell_step("greet", "true"));
-  const auto port = metrics_port(scene.daemon);
-  // Its end waits for what it has told to be noted. Slow from the first write on, so that the last
-  // note, which follows the run's delivery by itself, cannot be over when the end begins.
-  const Injection slow(scene.daemon.pid(), "fdatasync", "delay_enter=1500000", "1+");
-  ASSERT_TRUE(scene.run("r1", "hello").ok);
-  ASSERT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
-  ASSERT_TRUE(eventually(kSoon, [&] {
-    const auto view = run_view(scene.daemon.socket(), "r1");
-    return view.at("state") == "finished" && view.at("delivered") == view.at("events");
-  }));
-  scene.daemon.signal(SIGTERM);
+  // An end waits 200 ms for a gateway that does not take leave. A busy machine may let them pass
+  // between two questions: then the next end is asked.
   HttpAnswer ready;
-  ASSERT_TRUE(eventually(kSoon, [&] {
-    ready = http(port, "GET", "/readyz");
-    return ready.status == 503;
-  }));
+  HttpAnswer well;
+  for (std::size_t end = 1; end <= 20 && (ready.status != 503 || well.status == 0); ++end) {
+    ASSERT_TRUE(scene.gateway.wait_for("worker.register", end));
+    const auto port = metrics_port(scene.daemon);
+    scene.gateway.signal(SIGSTOP);
+    scene.daemon.signal(SIGTERM);
+    ASSERT_TRUE(eventually(kSoon, [&] {
+      ready = http(port, "GET", "/readyz");
+      return ready.status != 200;
+    }));
+    well = http(port, "GET", "/healthz");
+    ASSERT_TRUE(scene.daemon.wait());
+    scene.gateway.signal(SIGCONT);
+    scene.daemon.start();
+  }
+  EXPECT_EQ(ready.status, 503);
   EXPECT_EQ(ready.body, "not ready: stopping\n");
-  EXPECT_EQ(http(port, "GET", "/healthz").status, 200);
+  EXPECT_EQ(well.status, 200);
 }
 
 // What a gateway has not been told waits for it: nobody has to send runs elsewhere meanwhile.
