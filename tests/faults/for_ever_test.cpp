@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "tests/support/process_table.h"
+#include "tests/support/standstill.h"
 #include "tests/support/started.h"
 
 namespace charter::tests {
@@ -62,6 +63,12 @@ class ForEver : public ::testing::Test {
     const auto& gateway = answer.back().at("daemon").as_object().at("gateway").as_object();
     return gateway.at("connections").to_number<std::int64_t>();
   }
+  // For who reads a failure.
+  std::string shown_status() {
+    const auto answer = control(scene_.daemon.socket(), "status");
+    return (answer.empty() ? "the daemon does not answer" : boost::json::serialize(answer.back())) +
+           '\n' + standstill_of(scene_.daemon.pid()) + scene_.daemon.log();
+  }
   // How many runs are queued, executing or undelivered; nothing while the daemon does not say.
   std::optional<std::int64_t> under_way() {
     const auto answer = control(scene_.daemon.socket(), "status");
@@ -86,7 +93,7 @@ class ForEver : public ::testing::Test {
       });
       if (!fewer) break;
     }
-    EXPECT_EQ(left, 0) << "runs are under way and do not become fewer";
+    EXPECT_EQ(left, 0) << "runs are under way and do not become fewer\n" << shown_status();
     return left == 0;
   }
   Size size(bool without_journals = true) {
@@ -129,7 +136,8 @@ class ForEver : public ::testing::Test {
   }
   void run_many(const std::string& prefix, int count) {
     for (int i = 0; i < count; ++i) {
-      ASSERT_TRUE(scene_.run(prefix + std::to_string(i), "hello").ok);
+      const auto answer = scene_.run(prefix + std::to_string(i), "hello");
+      ASSERT_TRUE(answer.ok) << prefix << i << ": " << answer.raw;
     }
   }
   void drop_many(int drops) {
