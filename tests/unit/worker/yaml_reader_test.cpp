@@ -89,7 +89,6 @@ TEST(YamlDocument, ErrorsNameLineAndColumn) {
   EXPECT_NE(error.find("    c: 3\n     ^"), std::string::npos) << error;
 }
 
-// libyaml has other words for a tab below a plain scalar.
 // PyYAML fills a collection after all that stands beside it.
 TEST(YamlDocument, OfTwoFaultsTheLessDeepIsNamed) {
   const std::string unhashable = read("a: {b: {[1]: 2}}\nc: {[3]: 4}\n");
@@ -102,6 +101,7 @@ TEST(YamlDocument, OfTwoFaultsTheLessDeepIsNamed) {
       << tagged;
 }
 
+// libyaml has other words for a tab below a plain scalar.
 TEST(YamlDocument, TabBelowAPlainScalarCannotStartAToken) {
   EXPECT_EQ(read("a:\n  b: c\n\td\n"),
             "error: while scanning for the next token\n"
