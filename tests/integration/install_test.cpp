@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <regex>
+#include <string>
+
 #include "tests/support/started.h"
 
 namespace charter::tests {
@@ -35,6 +39,21 @@ TEST_F(Installed, LayoutHasProgramsAndDocuments) {
   EXPECT_TRUE(exists(prefix / "share/bash-completion/completions/charter-daemon"));
   EXPECT_TRUE(exists(prefix / "share/zsh/site-functions/_charter-daemon"));
   EXPECT_TRUE(exists(prefix / "share/fish/vendor_completions.d/charter-daemon.fish"));
+}
+
+TEST_F(Installed, DocumentsLinksLeadSomewhere) {
+  const std::filesystem::path documents = prefix / "share/doc/charter-daemon";
+  const std::regex link(R"(\]\(([^)#:]+)(#[^)]*)?\))");
+  std::size_t links = 0;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(documents)) {
+    if (file.path().extension() != ".md") continue;
+    const std::string text = read_file(file.path());
+    for (std::sregex_iterator at(text.begin(), text.end(), link), end; at != end; ++at, ++links) {
+      EXPECT_TRUE(exists(file.path().parent_path() / (*at)[1].str()))
+          << file.path() << ": " << (*at)[1];
+    }
+  }
+  EXPECT_GT(links, 20U);
 }
 
 TEST_F(Installed, UnitsStartTheInstalledProgram) {
