@@ -1,7 +1,7 @@
 # Every third-party library, each for one job. Packages: scripts/deps.
 find_package(Threads REQUIRED)
 find_package(CapnProto REQUIRED)                                   # frames between the processes
-find_package(Boost 1.81 REQUIRED COMPONENTS program_options)       # Asio, Beast, JSON, options
+find_package(Boost 1.81 REQUIRED COMPONENTS program_options)       # Asio, Beast, options; JSON in tests
 find_package(spdlog REQUIRED)                                      # logs of supervisor and gateway
 find_package(OpenSSL 3.0 REQUIRED)                                 # TLS to the gateway
 find_package(ZLIB REQUIRED)                                        # support bundles
@@ -15,7 +15,7 @@ find_library(KJ_STATIC libkj.a REQUIRED)
 add_library(charter_capnp INTERFACE)
 target_link_libraries(charter_capnp INTERFACE ${CAPNP_STATIC} ${KJ_STATIC} Threads::Threads)
 
-# Boost.JSON, compiled once; only its strict streaming parser and value are used.
+# Boost.JSON, compiled once, for tests alone; only its strict streaming parser and value are used.
 add_library(charter_boost_json STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_json.cpp)
 target_link_libraries(charter_boost_json PUBLIC Boost::headers)
 
