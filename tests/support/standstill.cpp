@@ -31,7 +31,8 @@ std::string thread_text(const std::string& task) {
   if (status.empty()) return {};
   std::string text = "  thread " + std::filesystem::path(task).filename().string() + " (" +
                      field(status, "Name:") + "), " + field(status, "State:") + ", tracer " +
-                     field(status, "TracerPid:") + ", wchan " + first_line(task + "/wchan") +
+                     field(status, "TracerPid:") + ", ran, waited for a processor (ns), turns " +
+                     first_line(task + "/schedstat") + ", wchan " + first_line(task + "/wchan") +
                      ", call " + first_line(task + "/syscall") + "\n";
   for (const std::string& frame : lines_of(task + "/stack")) text += "    " + frame + "\n";
   return text;
