@@ -46,6 +46,8 @@ void CommandDesk::session_gone(const DaemonSession& session) {
     if (open.connection != session.connection()) continue;
     open.connection = 0;
     open.tried_until = std::max(youngest, session.connection());
+    // Its daemon may have come back while this connection still stood. A start waits for the next.
+    if (open.row.run) dispatch(open);
   }
 }
 

@@ -139,6 +139,21 @@ TEST_F(GatewayCommands, WhatWasNotConfirmedIsSentAgain) {
   EXPECT_EQ(get(gateway.port(), "/api/commands/c").json().at("sends"), 2);
 }
 
+// A network that breaks without a word leaves the old connection standing until it is found silent.
+TEST_F(GatewayCommands, WhatAHalfOpenConnectionSwallowedIsSentOnTheNewOneWhenItEnds) {
+  DaemonClient swallowed = paused_daemon();
+  swallowed.answer_pings(false);
+  ASSERT_EQ(order("/api/runs/r/resume", R"({"approved":true,"command_id":"c"})"), 202);
+  ASSERT_EQ(swallowed.command().at("command_id"), "c");
+  DaemonClient back = paused_daemon();
+  EXPECT_TRUE(back.command(kNothing).empty());
+  swallowed.disconnect();
+  const auto command = back.command();
+  ASSERT_FALSE(command.empty());
+  EXPECT_EQ(command.at("command_id"), "c");
+  EXPECT_EQ(get(gateway.port(), "/api/commands/c").json().at("sends"), 2);
+}
+
 TEST_F(GatewayCommands, WhatWasConfirmedIsNotSentAgain) {
   {
     DaemonClient daemon = paused_daemon();
