@@ -9,7 +9,7 @@
 namespace charter::gateway {
 namespace {
 
-void ignore(const ipc::Result<bool>&) {}
+constexpr int kRetriedAtOnce = 256;
 
 }  // namespace
 
@@ -74,14 +74,10 @@ std::vector<std::int64_t> CommandDesk::confirmed(const DaemonSession& session,
     delivered.push_back(id);
   }
   for (const std::int64_t id : delivered) {
-    store_.submit(
-        [id](Store& store) {
-          store.commands.delivered(id);
-          return true;
-        },
-        ignore);
+    const CommandRow& row = open_.at(id).row;
+    keep(row.progress());
     // An answer is waited for, so that a lost one can be asked for again.
-    if (!session.answers(open_.at(id).row)) erase(id);
+    if (!session.answers(row)) erase(id);
   }
   return delivered;
 }
@@ -139,7 +135,10 @@ void CommandDesk::assign(Open& open) {
         const auto at = open_.find(id);
         if (at == open_.end()) return;
         at->second.assigning = false;
-        if (!done) return;
+        if (!done) {
+          unassigned_.insert(id);
+          return;
+        }
         at->second.row.worker_id = worker_id;
         dispatch(at->second);
       });
@@ -149,12 +148,31 @@ void CommandDesk::write(Open& open, DaemonSession& session) {
   open.connection = session.connection();
   open.number = session.send_command(open.row);
   open.row.state = "sent";
+  ++open.row.sends;
+  open.row.sent_us = ipc::now_us();
+  keep(open.row.progress());
+}
+
+void CommandDesk::keep(const CommandProgress& progress) {
   store_.submit(
-      [id = open.row.id, now = ipc::now_us()](Store& store) {
-        store.commands.sent(id, now);
+      [progress](Store& store) {
+        store.commands.moved(progress);
         return true;
       },
-      ignore);
+      [this, progress](const ipc::Result<bool>& done) {
+        if (!done) unkept_.insert_or_assign(progress.id, progress);
+      });
+}
+
+// On a disk that is still full each of these costs a transaction.
+void CommandDesk::retry() {
+  for (int left = kRetriedAtOnce; left > 0 && !unassigned_.empty(); --left) {
+    const auto at = open_.find(unassigned_.extract(unassigned_.begin()).value());
+    if (at != open_.end()) dispatch(at->second);
+  }
+  for (int left = kRetriedAtOnce; left > 0 && !unkept_.empty(); --left) {
+    keep(unkept_.extract(unkept_.begin()).mapped());
+  }
 }
 
 }  // namespace charter::gateway

@@ -44,6 +44,8 @@ class CommandDesk {
   // Gives the commands that are delivered with this.
   std::vector<std::int64_t> confirmed(const DaemonSession& session, std::uint64_t number);
   void settled(const std::vector<std::int64_t>& commands);
+  // To be called every second: asks the store again for what it has refused.
+  void retry();
   [[nodiscard]] bool connected(std::int64_t run) const { return routes_.contains(run); }
   // The connection that has announced the run and has not told of its end; 0 when there is none.
   [[nodiscard]] std::int64_t connection_of(std::int64_t run) const {
@@ -64,6 +66,7 @@ class CommandDesk {
   void dispatch_of_run(std::int64_t run);
   void assign(Open& open);
   void write(Open& open, DaemonSession& session);
+  void keep(const CommandProgress& progress);
   [[nodiscard]] DaemonSession* target(const Open& open) const;
   void erase(std::int64_t command);
 
@@ -72,6 +75,8 @@ class CommandDesk {
   std::map<std::int64_t, Open> open_;                       // by command
   std::set<std::pair<std::int64_t, std::int64_t>> by_run_;  // (run, command); starts: run 0
   std::unordered_map<std::int64_t, std::int64_t> routes_;   // run to connection
+  std::set<std::int64_t> unassigned_;               // the store has refused the choice of a worker
+  std::map<std::int64_t, CommandProgress> unkept_;  // likewise how far a command is
   std::size_t bytes_ = 0;
 };
 

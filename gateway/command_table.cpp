@@ -64,11 +64,10 @@ CommandTable::CommandTable(Database& database)
       open_start_(database, select_open(" AND run IS NULL AND kind = 'start' AND run_id = ?1"
                                         " AND worker_id = ?2")),
       assign_(database, "UPDATE commands SET worker_id = ?2 WHERE id = ?1"),
-      sent_(database,
-            "UPDATE commands SET state = 'sent', sends = sends + 1, sent_us = ?2"
-            " WHERE id = ?1 AND state IN ('pending', 'sent', 'delivered')"),
-      delivered_(database,
-                 "UPDATE commands SET state = 'delivered' WHERE id = ?1 AND state = 'sent'"),
+      moved_(database,
+             "UPDATE commands SET state = ?2, sends = ?3, sent_us = ?4"
+             " WHERE id = ?1 AND state IN ('pending', 'sent', 'delivered')"
+             " AND (sends < ?3 OR (sends = ?3 AND state <> 'delivered'))"),
       settle_(database,
               "UPDATE commands SET state = ?2, code = ?3, reason = ?4, settled_us = ?5"
               " WHERE id = ?1 AND state IN ('pending', 'sent', 'delivered')") {}
@@ -103,11 +102,10 @@ void CommandTable::assign(std::int64_t id, std::string_view worker_id) {
   assign_.bind(1, id).bind(2, worker_id).run();
 }
 
-void CommandTable::sent(std::int64_t id, std::int64_t now_us) {
-  sent_.bind(1, id).bind(2, now_us).run();
+void CommandTable::moved(const CommandProgress& progress) {
+  moved_.bind(1, progress.id).bind(2, progress.state).bind(3, progress.sends);
+  moved_.bind_optional(4, progress.sent_us).run();
 }
-
-void CommandTable::delivered(std::int64_t id) { delivered_.bind(1, id).run(); }
 
 void CommandTable::settle(std::int64_t id, const Verdict& verdict, std::int64_t now_us) {
   settle_.bind(1, id).bind(2, std::string_view(verdict.ok ? "done" : "failed"));

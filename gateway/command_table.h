@@ -22,6 +22,14 @@
 
 namespace charter::gateway {
 
+// How far a command is on its way.
+struct CommandProgress {
+  std::int64_t id = 0;
+  std::string state = {};
+  std::int64_t sends = 0;
+  std::optional<std::int64_t> sent_us = {};
+};
+
 struct CommandRow {
   std::int64_t id = 0;
   std::string command_id = {};
@@ -44,6 +52,7 @@ struct CommandRow {
   // A daemon answers these in JSON, too; the other two are only obeyed there.
   [[nodiscard]] bool answered() const { return kind == "start" || kind == "input"; }
   [[nodiscard]] bool settled() const { return state == "done" || state == "failed"; }
+  [[nodiscard]] CommandProgress progress() const { return {id, state, sends, sent_us}; }
 };
 
 // How a command ended.
@@ -68,14 +77,14 @@ class CommandTable {
                                                      std::string_view worker_id);
 
   void assign(std::int64_t id, std::string_view worker_id);
-  void sent(std::int64_t id, std::int64_t now_us);
-  void delivered(std::int64_t id);
+  // Without effect on a command that is settled or further on, so what was refused can be repeated.
+  void moved(const CommandProgress& progress);
   // Without effect on a settled command.
   void settle(std::int64_t id, const Verdict& verdict, std::int64_t now_us);
 
  private:
   Database& database_;
-  Statement insert_, find_, open_, open_of_run_, open_start_, assign_, sent_, delivered_, settle_;
+  Statement insert_, find_, open_, open_of_run_, open_start_, assign_, moved_, settle_;
 };
 
 }  // namespace charter::gateway

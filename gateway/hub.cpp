@@ -31,6 +31,7 @@ void Hub::tick() {
     for (const auto& [number, session] : sessions) {
       if (sessions_.contains(number)) session->check();
     }
+    desk_.retry();
     tick();
   });
 }

@@ -32,6 +32,15 @@ class GatewayCommands : public ::testing::Test {
     EXPECT_TRUE(daemon.settle());
     return daemon;
   }
+  // One whose messages are stored and that has not answered the ping after which it gets commands.
+  DaemonClient silent_daemon() const {
+    DaemonClient daemon(gateway.port());
+    daemon.answer_pings(false);
+    daemon.send(register_text());
+    daemon.send(announced_text("r", "paused"));
+    EXPECT_TRUE(daemon.settle());
+    return daemon;
+  }
 
   GatewayProcess gateway;
 };
@@ -216,6 +225,40 @@ TEST_F(GatewayCommands, AStartGoesToOneOfTwoDaemonsWithTheSameName) {
   DaemonClient back(gateway.port());
   back.send(register_text());
   EXPECT_EQ(back.command().at("command_id"), "c");
+}
+
+// The choice of a worker must be on disk before the start is sent.
+TEST_F(GatewayCommands, AStartWhoseWorkerCouldNotBeStoredIsSentWhenItCan) {
+  ASSERT_EQ(order("/api/runs", R"({"workflow_id":"a","command_id":"c"})"), 202);
+  DaemonClient daemon = silent_daemon();
+  gateway.limit_files(1);
+  daemon.send_frame(WsOpcode::pong, "0");  // it is ready, and the freest
+  ASSERT_TRUE(daemon.settle());
+  // This comes to the disk behind the choice, and fares like it.
+  ASSERT_EQ(order("/api/runs", R"({"workflow_id":"b","command_id":"d"})"), 507);
+  gateway.limit_files(RLIM_INFINITY);
+  const auto command = daemon.command();
+  ASSERT_FALSE(command.empty());
+  EXPECT_EQ(command.at("command_id"), "c");
+}
+
+TEST_F(GatewayCommands, HowFarACommandIsThatCouldNotBeStoredIsStoredWhenItCan) {
+  paused_daemon().disconnect();
+  ASSERT_TRUE(eventually(tests::kSoon, [&] {
+    return !get(gateway.port(), "/api/runs/r").json().at("connected").as_bool();
+  }));
+  ASSERT_EQ(order("/api/runs/r/resume", R"({"approved":true,"command_id":"c"})"), 202);
+  DaemonClient daemon = silent_daemon();
+  gateway.limit_files(1);
+  daemon.send_frame(WsOpcode::pong, "0");
+  ASSERT_EQ(daemon.command().at("command_id"), "c");
+  daemon.send_frame(WsOpcode::pong, "1");
+  ASSERT_TRUE(daemon.settle());
+  ASSERT_EQ(order("/api/runs/r/cancel", "{}"), 507);
+  EXPECT_EQ(state("c"), "pending");
+  gateway.limit_files(RLIM_INFINITY);
+  EXPECT_TRUE(reaches("c", "delivered"));
+  EXPECT_EQ(get(gateway.port(), "/api/commands/c").json().at("sends"), 1);
 }
 
 TEST_F(GatewayCommands, StartsGoWhereThereIsRoom) {

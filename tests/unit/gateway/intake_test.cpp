@@ -41,11 +41,21 @@ class IntakeTest : public ::testing::Test {
     return text;
   }
   std::int64_t keep(CommandRow row) {
-    row.message = "{}";
+    if (row.message.empty()) row.message = "{}";
     row.created_us = ++now;
     store.commands.insert(row);
     return row.id;
   }
+  // An order to approve or to deny.
+  std::int64_t keep_decision(const std::string& id, bool approved) {
+    return keep({.command_id = id,
+                 .kind = "resume",
+                 .run = run().id,
+                 .run_id = "r",
+                 .message = std::string(R"({"type":"run.resume","approved":)") +
+                            (approved ? "true}" : "false}")});
+  }
+  void sent(std::int64_t id) { store.commands.moved({id, "sent", 1, now}); }
   CommandRow command(const std::string& id) {
     return store.commands.find(id).value_or(CommandRow{});
   }
@@ -182,27 +192,39 @@ TEST_F(IntakeTest, ARunThatAppearsAnswersItsStart) {
 
 TEST_F(IntakeTest, EventsShowThatACommandTookEffect) {
   take({announced_text("r"), event_text("r", 0, kGatePending)});
-  const auto resume = keep({.command_id = "a", .kind = "resume", .run = run().id, .run_id = "r"});
-  store.commands.sent(resume, now);
+  sent(keep_decision("a", true));
   take({event_text("r", 1, kApproved)});
   EXPECT_EQ(command("a").state, "done");
-  const auto cancel = keep({.command_id = "b", .kind = "cancel", .run = run().id, .run_id = "r"});
-  store.commands.sent(cancel, now);
+  sent(keep({.command_id = "b", .kind = "cancel", .run = run().id, .run_id = "r"}));
   take({event_text("r", 2, kCancelled)});
   EXPECT_EQ(command("b").state, "done");
 }
 
 TEST_F(IntakeTest, CommandsThatCameTooLateFail) {
   take({announced_text("r"), event_text("r", 0, kGatePending)});
-  keep({.command_id = "a", .kind = "resume", .run = run().id, .run_id = "r"});
+  keep_decision("a", true);
   take({event_text("r", 1, kApproved)});
   EXPECT_EQ(command("a").state, "failed");
   EXPECT_EQ(command("a").code, "already_decided");
-  const auto sent = keep({.command_id = "b", .kind = "cancel", .run = run().id, .run_id = "r"});
-  store.commands.sent(sent, now);
+  sent(keep({.command_id = "b", .kind = "cancel", .run = run().id, .run_id = "r"}));
   take({event_text("r", 2, kComplete)});
   EXPECT_EQ(command("b").state, "failed");
   EXPECT_EQ(command("b").code, "run_finished");
+}
+
+// What the disk refused is written later, when the command may be further on.
+TEST_F(IntakeTest, HowFarACommandIsNeverGoesBack) {
+  const auto id = keep({.command_id = "a", .kind = "start", .run_id = "r", .worker_id = "w1"});
+  store.commands.moved({id, "delivered", 1, 5});
+  store.commands.moved({id, "sent", 1, 5});
+  EXPECT_EQ(command("a").state, "delivered");
+  store.commands.moved({id, "sent", 2, 6});
+  store.commands.moved({id, "delivered", 1, 5});
+  EXPECT_EQ(command("a").state, "sent");
+  EXPECT_EQ(command("a").sends, 2);
+  take({result_text("a", true)});
+  store.commands.moved({id, "delivered", 2, 6});
+  EXPECT_EQ(command("a").state, "done");
 }
 
 TEST_F(IntakeTest, AConnectionTakesThePlaceOfThoseThatEnded) {

@@ -98,8 +98,7 @@ TEST_F(OrderAcceptance, AnAnswerThatWasDeliveredInVainMayBeGivenAgain) {
   take({announced_text("r"), event_text("r", 0, kGatePending)});
   EXPECT_EQ(outcome(parse_resume(R"({"approved":true,"command_id":"c"})", "r")), "accepted");
   const auto id = store.commands.find("c")->id;
-  store.commands.sent(id, 6);
-  store.commands.delivered(id);
+  store.commands.moved({id, "delivered", 1, 6});
   EXPECT_EQ(outcome(parse_resume(R"({"approved":true})", "r")), "accepted");
 }
 
