@@ -46,6 +46,8 @@ class CommandDesk {
   void settled(const std::vector<std::int64_t>& commands);
   // To be called every second: asks the store again for what it has refused.
   void retry();
+  // Whether more is to come of it than its delivery.
+  [[nodiscard]] bool holds(std::int64_t command) const { return open_.contains(command); }
   [[nodiscard]] bool connected(std::int64_t run) const { return routes_.contains(run); }
   // The connection that has announced the run and has not told of its end; 0 when there is none.
   [[nodiscard]] std::int64_t connection_of(std::int64_t run) const {

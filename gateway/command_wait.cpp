@@ -5,14 +5,6 @@
 #include "gateway/views.h"
 
 namespace charter::gateway {
-namespace {
-
-// Where an answer is never given, the delivery is the end of what can be waited for.
-bool arrived(const CommandRow& command) {
-  return command.settled() || (command.state == "delivered" && !command.answered());
-}
-
-}  // namespace
 
 CommandWait::CommandWait(StoreThread& store, Hub& hub, std::string command_id,
                          std::chrono::seconds limit, Respond respond)
@@ -51,6 +43,11 @@ void CommandWait::on_found(const ipc::Result<std::optional<CommandRow>>& found) 
   });
   // It may have moved between the look and the subscription.
   look();
+}
+
+// Where an answer is never given, the delivery is the end of what can be waited for.
+bool CommandWait::arrived(const CommandRow& command) const {
+  return command.settled() || (command.state == "delivered" && !hub_.desk().holds(command.id));
 }
 
 void CommandWait::answer(ApiResponse response) {

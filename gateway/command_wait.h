@@ -23,6 +23,7 @@ class CommandWait : public std::enable_shared_from_this<CommandWait> {
  private:
   void look();
   void on_found(const ipc::Result<std::optional<CommandRow>>& found);
+  [[nodiscard]] bool arrived(const CommandRow& command) const;
   void answer(ApiResponse response);
 
   StoreThread& store_;

@@ -1,7 +1,7 @@
 // Orders to daemons: posted once, and followed until it is known what became of them.
 import {ApiError, get, path, post} from './api.js';
 
-const PATIENCE = 15_000;
+const PATIENCE = 15; // seconds
 
 function newCommandId() {
   const random = crypto.getRandomValues(new Uint8Array(16));
@@ -24,11 +24,8 @@ async function postOnce(where, body) {
 
 // Gives the command as far as it got within PATIENCE; a daemon's refusal is an ApiError.
 export async function order(where, body) {
-  const until = Date.now() + PATIENCE;
-  let command = await postOnce(where, {...body, command_id: newCommandId()});
-  while (!command.settled && command.state !== 'delivered' && Date.now() < until) {
-    command = await get(path(['api', 'commands', command.command_id], {wait: 5}));
-  }
+  const {command_id} = await postOnce(where, {...body, command_id: newCommandId()});
+  const command = await get(path(['api', 'commands', command_id], {wait: PATIENCE}));
   if (command.state === 'failed') {
     throw new ApiError(0, command.code ?? 'failed', command.message ?? 'the daemon refused it');
   }
@@ -39,6 +36,8 @@ export async function order(where, body) {
 export function progress(command) {
   if (command.state === 'pending') return 'It is kept until its daemon is connected.';
   if (command.state === 'sent') return 'It was sent; the daemon has not answered yet.';
+  // A daemon that speaks JSON tells no more of some orders; another one is slow to answer.
+  if (command.state === 'delivered') return 'It has reached its daemon.';
   return 'Done.';
 }
 

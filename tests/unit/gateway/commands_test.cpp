@@ -130,8 +130,11 @@ TEST_F(GatewayCommands, TheConnectionConfirmsWhatIsNeverAnswered) {
   ASSERT_TRUE(reaches("c", "sent"));
   EXPECT_FALSE(daemon.next(kNothing));
   EXPECT_EQ(state("c"), "sent");
+  TestSocket asker(gateway.port());
+  asker.send(request_text("GET", "/api/commands/c?wait=30", {}, {}));
+  EXPECT_FALSE(asker.receive(kNothing));
   daemon.send_frame(WsOpcode::pong, "1");
-  EXPECT_TRUE(reaches("c", "delivered"));
+  EXPECT_EQ(read_answer(asker).text("state"), "delivered");
   daemon.send(event_text("r", 1, kApproved));
   EXPECT_TRUE(reaches("c", "done"));
 }

@@ -278,6 +278,23 @@ TEST_F(WireConnection, EveryCommandIsAnswered) {
   EXPECT_EQ(std::get<wire::Start>(start->order).variables, R"({"n":1.50})");
 }
 
+// The pong that confirms the delivery comes before the answer, which may be a refusal.
+TEST_F(WireConnection, WhoWaitsForACommandIsToldItsAnswerNotItsDelivery) {
+  WireClient daemon(gateway.port());
+  ASSERT_TRUE(daemon.pause_at_gate());
+  ASSERT_EQ(order("/api/runs/r/resume", R"({"approved":true,"command_id":"c"})"), 202);
+  TestSocket asker(gateway.port());
+  asker.send(request_text("GET", "/api/commands/c?wait=30", {}, {}));
+  ASSERT_TRUE(daemon.next_of<wire::Command>());
+  EXPECT_FALSE(daemon.next(kNothing));  // answers the ping behind it
+  ASSERT_TRUE(reaches("c", "delivered"));
+  EXPECT_FALSE(asker.receive(kNothing));
+  daemon.send(wire::CommandResult{"c", "r", false, "pause_over", "too late"});
+  const Answer answer = read_answer(asker);
+  EXPECT_EQ(answer.text("state"), "failed");
+  EXPECT_EQ(answer.text("code"), "pause_over");
+}
+
 TEST_F(WireConnection, AnAnswerThatWasLostIsAskedForAgain) {
   {
     WireClient daemon(gateway.port());
