@@ -3,7 +3,19 @@
 #include <utility>
 #include <variant>
 
+#include "ipc/json_scan.h"
+
 namespace charter::gateway {
+namespace {
+
+// Whether the order is to approve; its message is the gateway's own.
+bool approves(const CommandRow& resume) {
+  const auto members = ipc::scan_object(resume.message, {});
+  const ipc::JsonMember* approved = members ? ipc::find(*members, "approved") : nullptr;
+  return approved != nullptr && approved->raw == "true";
+}
+
+}  // namespace
 
 struct Intake::Taking {
   const Batch& batch;
@@ -172,19 +184,20 @@ void Intake::advance(Taking& taking, Known& run, const EventMessage& message) {
 }
 
 void Intake::settle_by_event(Taking& taking, const Known& run, const EventMessage& message) {
-  const bool decided =
-      message.kind == EventKind::gate_approved || message.kind == EventKind::gate_refused;
+  const bool approved = message.kind == EventKind::gate_approved;
+  const bool decided = approved || message.kind == EventKind::gate_refused;
   const bool answered = message.kind == EventKind::step_complete && run.row.wait_kind == "input";
   const bool ended = terminal_status(status_after(message.kind));
   if (!decided && !answered && !ended) return;
   for (const CommandRow& command : commands_.open_of_run(run.row.id)) {
-    const bool was_sent = command.state != "pending";
-    const bool took_effect = (decided && command.kind == "resume") ||
-                             (answered && command.kind == "input") ||
-                             (message.kind == EventKind::cancelled && command.kind == "cancel");
-    if (took_effect && was_sent) {
+    const bool concerned = (decided && command.kind == "resume") ||
+                           (answered && command.kind == "input") ||
+                           (message.kind == EventKind::cancelled && command.kind == "cancel");
+    const bool took_effect =
+        concerned && command.state != "pending" && (!decided || approves(command) == approved);
+    if (took_effect) {
       settle(taking, command.id, {});
-    } else if (took_effect && !ended) {
+    } else if (concerned && !ended) {
       settle(taking, command.id,
              {.ok = false, .code = "already_decided", .reason = "another answer came first"});
     } else if (ended) {

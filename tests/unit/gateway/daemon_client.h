@@ -156,6 +156,8 @@ inline constexpr std::string_view kInputPending =
     R"({"kind":"InputPendingEvent","step_id":"i","show":[],"message":"","questions":[],"outputs":{}})";
 inline constexpr std::string_view kApproved =
     R"({"kind":"GateDecisionEvent","step_id":"g","approved":true,"note":null})";
+inline constexpr std::string_view kRefused =
+    R"({"kind":"GateDecisionEvent","step_id":"g","approved":false,"note":null})";
 inline constexpr std::string_view kComplete = R"({"kind":"RunCompleteEvent"})";
 inline constexpr std::string_view kCancelled =
     R"({"kind":"RunCancelledEvent","step_id":"s","note":"enough"})";

@@ -212,6 +212,20 @@ TEST_F(IntakeTest, CommandsThatCameTooLateFail) {
   EXPECT_EQ(command("b").code, "run_finished");
 }
 
+TEST_F(IntakeTest, ADecisionOfSomebodyElseIsNotTakenForTheOneThatWasOrdered) {
+  take({announced_text("r"), event_text("r", 0, kGatePending)});
+  sent(keep_decision("approval", true));
+  sent(keep_decision("denial", false));
+  take({event_text("r", 1, kRefused)});
+  EXPECT_EQ(command("approval").state, "failed");
+  EXPECT_EQ(command("approval").code, "already_decided");
+  EXPECT_EQ(command("denial").state, "done");
+  take({event_text("r", 2, kGatePending)});
+  sent(keep_decision("late denial", false));
+  take({event_text("r", 3, kApproved)});
+  EXPECT_EQ(command("late denial").code, "already_decided");
+}
+
 // What the disk refused is written later, when the command may be further on.
 TEST_F(IntakeTest, HowFarACommandIsNeverGoesBack) {
   const auto id = keep({.command_id = "a", .kind = "start", .run_id = "r", .worker_id = "w1"});
