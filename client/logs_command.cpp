@@ -53,8 +53,9 @@ Expected<LogsOrder> read_logs_order(const ipc::OptionValues& values) {
     if (!since) {
       return Failure{kExitUsage, values
                                      .invalid("since",
-                                              "must be a time that has passed, as in 15m, or a "
-                                              "moment, as in 2026-01-31T12:00:00")
+                                              "must be a time that has passed, as in 15m and at "
+                                              "most 100000000d, or a moment, as in "
+                                              "2026-01-31T12:00:00")
                                      .what};
     }
     order.since_us = *since * 1000;

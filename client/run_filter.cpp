@@ -32,8 +32,8 @@ Expected<RunFilter> RunFilter::read(const ipc::OptionValues& values, std::int64_
     filter.since_ms_ = span ? now_ms - span->count() * 1000 : read_wire_time(text);
     if (!filter.since_ms_) {
       return usage("since",
-                   "must be a number with s, m, h or d, as in 12h, or a day or time, as in "
-                   "2026-01-31 or 2026-01-31T12:00:00");
+                   "must be a number with s, m, h or d, at most 100000000, as in 12h, or a day or "
+                   "time, as in 2026-01-31 or 2026-01-31T12:00:00");
     }
   }
   if (values.has("limit")) {

@@ -164,7 +164,7 @@ ipc::Result<GatewayOptions> check_gateway_options(const ipc::OptionValues& value
     return values.invalid("listen", "only loopback addresses without --token-file.");
   }
   const auto age = ipc::read_time(values.text("retain"));
-  if (!age) return values.invalid("retain", "must be a number with s, m, h or d, as in 30d");
+  if (!age) return values.invalid("retain", ipc::kTimeRule);
   const auto bytes = ipc::read_bytes(values.text("retain-bytes"));
   constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   if (!bytes || *bytes > kMost) return values.invalid("retain-bytes", ipc::kBytesRule);

@@ -38,7 +38,7 @@ struct ArgumentSpec {
   std::string_view name;  // as in the usage line: RUN, WORKFLOW
   std::string_view help;
   bool required = true;
-  bool many = false;  // takes all that is left; the last argument only
+  bool many = false;                               // takes all that is left; the last argument only
   std::span<const std::string_view> choices = {};  // none: any text
 };
 
@@ -109,6 +109,9 @@ class OptionValues {
 [[nodiscard]] Result<OptionValues> read_options(const CommandSpec& command,
                                                 std::span<char* const> arguments);
 
+// What is said of a value that read_time() does not take.
+inline constexpr std::string_view kTimeRule =
+    "must be a number with s, m, h or d, at most 100000000, as in 7d";
 // "0", "90s", "15m", "12h" or "7d"; nothing for any other text.
 [[nodiscard]] std::optional<std::chrono::seconds> read_time(std::string_view text);
 

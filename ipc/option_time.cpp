@@ -5,7 +5,8 @@
 namespace charter::ipc {
 namespace {
 
-constexpr std::int64_t kMost = 1'000'000'000;  // of any unit
+// Of any unit; so many days in microseconds fit into 64 bits.
+constexpr std::int64_t kMost = 100'000'000;
 
 }  // namespace
 

@@ -139,9 +139,7 @@ Result<void> read_log(const OptionValues& values, StartOptions& options) {
 
 Result<void> read_retention(const OptionValues& values, StartOptions& options) {
   const auto age = ipc::read_time(values.text("retain"));
-  if (!age) {
-    return values.invalid("retain", "must be a number with s, m, h or d, as in 7d");
-  }
+  if (!age) return values.invalid("retain", ipc::kTimeRule);
   options.retention.age = *age;
   const auto bytes = ipc::read_bytes(values.text("retain-bytes"));
   if (!bytes) return values.invalid("retain-bytes", ipc::kBytesRule);

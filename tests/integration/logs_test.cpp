@@ -185,6 +185,7 @@ TEST_F(Logs, StepAndSinceChoose) {
   EXPECT_EQ(charter({"logs", "r1", "--step", "two", "--step", "one"}).out, "first\nsecond\nno end");
   EXPECT_EQ(charter({"logs", "r1", "--step", "three"}).out, "");
   EXPECT_EQ(charter({"logs", "r1", "--since", "1h"}).out, "first\nsecond\nno end");
+  EXPECT_EQ(charter({"logs", "r1", "--since", "100000000d"}).out, "first\nsecond\nno end");
   EXPECT_EQ(charter({"logs", "r1", "--since", "2100-01-01T00:00:00Z"}).out, "");
   const auto lines = split(charter({"logs", "r1", "--json"}).out);
   const auto second = boost::json::parse(lines.at(1)).as_object();
@@ -192,6 +193,9 @@ TEST_F(Logs, StepAndSinceChoose) {
   const auto wrong = charter({"logs", "r1", "--since", "yesterday"});
   EXPECT_EQ(wrong.code, kUsage);
   EXPECT_THAT(wrong.err, HasSubstr("Invalid value for '--since'"));
+  const auto too_long = charter({"logs", "r1", "--since", "1000000000d"});
+  EXPECT_EQ(too_long.code, kUsage);
+  EXPECT_THAT(too_long.err, HasSubstr("at most 100000000d"));
 }
 
 TEST_F(Logs, JsonIsOneObjectALine) {

@@ -187,6 +187,7 @@ TEST_F(Listed, OnlyWhatFitsAllFilters) {
   EXPECT_EQ(left({"--since", "2026-01-03T12:00:00", "--limit", "9"}), "r3 r4 ");
   EXPECT_EQ(left({"--since", "2026-01-03T12:00:01"}), "r4 ");
   EXPECT_EQ(left({"--since", "1h"}), "");
+  EXPECT_EQ(left({"--since", "100000000d"}), "r1 r2 r3 r4 ");
   EXPECT_EQ(left({"--limit", "2"}), "r3 r4 ");
   EXPECT_EQ(left({"--status", "failed", "--limit", "1"}), "r4 ");
   EXPECT_EQ(left({"--limit", "0"}), "");
@@ -201,6 +202,7 @@ TEST_F(ClientCommands, AFilterThatCannotBeReadIsAUsageErrorThatNamesIt) {
     return client.err();
   };
   EXPECT_THAT(error_of("--since", "yesterday"), HasSubstr("'--since': must be a number with"));
+  EXPECT_THAT(error_of("--since", "100000001d"), HasSubstr("at most 100000000"));
   EXPECT_THAT(error_of("--limit", "-1"), HasSubstr("'--limit': must be non-negative"));
   EXPECT_THAT(error_of("--status", "done"), HasSubstr("'done' is not one of 'active'"));
 }

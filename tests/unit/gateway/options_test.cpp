@@ -47,7 +47,7 @@ TEST(GatewayOptions, RetentionIsATimeAndANumberOfBytes) {
   EXPECT_EQ(options({"--data", "d", "--retain", "12h"})->retention.age, std::chrono::hours(12));
   EXPECT_EQ(options({"--data", "d", "--retain-bytes", "1G"})->retention.bytes, 1 << 30);
   EXPECT_EQ(options({"--data", "d", "--retain-bytes", "500"})->retention.bytes, 500);
-  for (const auto* wrong : {"soon", "30", ""}) {
+  for (const auto* wrong : {"soon", "30", "", "100000001d", "999999999d"}) {
     EXPECT_THAT(problem({"--data", "d", "--retain", wrong}), HasSubstr("'--retain'")) << wrong;
   }
   EXPECT_THAT(problem({"--data", "d", "--retain-bytes", "9000000T"}),

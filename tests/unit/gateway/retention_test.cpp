@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "gateway/store.h"
+#include "ipc/option_table.h"
 #include "tests/unit/gateway/daemon_client.h"
 #include "tests/unit/gateway/gateway_process.h"
 #include "tests/unit/gateway/scratch.h"
@@ -58,6 +59,13 @@ TEST_F(RetentionTest, OldEndedRunsGoWithTheirEventsAndOthersStay) {
   EXPECT_FALSE(clean({seconds(60), std::int64_t{1} << 30}));
   EXPECT_THAT(runs(), ElementsAre("young", "waits"));
   EXPECT_EQ(count("events"), 3);
+}
+
+TEST_F(RetentionTest, TheLongestTimeThatCanBeGivenKeepsAll) {
+  ended_run("old");
+  now += 1'000'000'000 * kSecond;
+  EXPECT_FALSE(clean({*ipc::read_time("100000000d"), std::int64_t{1} << 30}));
+  EXPECT_THAT(runs(), ElementsAre("old"));
 }
 
 TEST_F(RetentionTest, LongestEndedGoFirstUntilTheRestFits) {
