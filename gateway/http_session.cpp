@@ -102,6 +102,9 @@ void HttpSession::on_header(Error error) {
   if (!refusal && page != nullptr && !safe(request.method())) {
     refusal = ApiError{405, "method_not_allowed", "this path answers GET and HEAD only"};
   }
+  if (!refusal && open_to_all && !parser_->is_done()) {
+    refusal = ApiError{413, "too_large", "this path takes no body"};
+  }
   if (refusal) {
     // The body is not read, so nothing can follow it.
     last_ = true;

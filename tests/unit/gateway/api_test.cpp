@@ -201,6 +201,27 @@ TEST_F(HttpApi, ABodyIsInvitedWhenAskedFor) {
   EXPECT_EQ(read_answer(socket).status, 202);
 }
 
+// Whoever need not show a token must not make it keep megabytes.
+TEST(OpenPaths, TakeNoBody) {
+  const Scratch scratch;
+  std::ofstream(scratch / "token") << "open-sesame\n";
+  const GatewayProcess gateway({"--token-file", scratch / "token"});
+  const auto with = [&](const char* method, const char* path, const std::string& header) {
+    TestSocket socket(gateway.port());
+    socket.send(request_text(method, path, {}, {header}));
+    return read_answer(socket);
+  };
+  for (const char* path : {"/healthz", "/readyz", "/"}) {
+    for (const char* header : {"Content-Length: 8388608", "Transfer-Encoding: chunked"}) {
+      EXPECT_EQ(with("GET", path, header).status, 413) << path << " " << header;
+    }
+    EXPECT_EQ(with("GET", path, "Content-Length: 0").status, 200) << path;
+  }
+  const Answer refused = with("POST", "/healthz", "Content-Length: 8388608");
+  EXPECT_EQ(refused.text("code"), "too_large");
+  EXPECT_EQ(refused.text("message"), "this path takes no body");
+}
+
 // Many slow clients cost nobody else anything.
 TEST_F(HttpApi, StalledClientsDoNotHoldUpOthers) {
   std::vector<TestSocket> stalled;
