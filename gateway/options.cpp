@@ -1,5 +1,6 @@
 #include "gateway/options.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -7,11 +8,12 @@
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
 #include <optional>
 
+#include "ipc/job.h"
 #include "ipc/option_bytes.h"
+#include "ipc/unique_fd.h"
 
 namespace charter::gateway {
 namespace {
@@ -98,20 +100,26 @@ std::string default_data() {
   return {};
 }
 
+constexpr std::size_t kMostTokenBytes = 8192;  // as much as daemons take
+
 // The token in the file, without the white space around it.
-std::optional<std::string> read_token(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) return std::nullopt;
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string::npos) return "";
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+ipc::Result<std::string> read_token(const std::string& path) {
+  const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return ipc::errno_error("open");
+  const auto text = ipc::read_all(file.get(), kMostTokenBytes);
+  if (!text) return text.error();
+  const auto first = text->find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) return std::string();
+  return text->substr(first, text->find_last_not_of(" \t\r\n") - first + 1);
 }
 
 ipc::Result<void> take_token(const ipc::OptionValues& values, GatewayOptions& options) {
   const std::string& path = values.text("token-file");
   auto token = read_token(path);
-  if (!token) return values.invalid("token-file", "File '" + path + "' cannot be read.");
+  if (!token) {
+    return values.invalid(
+        "token-file", "File '" + path + "' cannot be read: " + token.error().code.message() + ".");
+  }
   const bool printable = std::ranges::all_of(*token, [](char c) { return c > ' ' && c < '\x7f'; });
   if (token->empty() || !printable) {
     return values.invalid("token-file",

@@ -50,6 +50,9 @@ TEST(GatewayOptions, RetentionIsATimeAndANumberOfBytes) {
   for (const auto* wrong : {"soon", "30", "", "100000001d", "999999999d"}) {
     EXPECT_THAT(problem({"--data", "d", "--retain", wrong}), HasSubstr("'--retain'")) << wrong;
   }
+  EXPECT_THAT(problem({"--data", "d", "--retain", "999999999d"}), HasSubstr("at most 100000000"));
+  EXPECT_EQ(options({"--data", "d", "--retain", "100000000d"})->retention.age,
+            std::chrono::days(100'000'000));
   EXPECT_THAT(problem({"--data", "d", "--retain-bytes", "9000000T"}),
               HasSubstr("'--retain-bytes'"));
   EXPECT_THAT(problem({"--data", "d", "--retain-bytes", "-1"}), HasSubstr("'--retain-bytes'"));
@@ -87,7 +90,13 @@ TEST(GatewayOptions, ATokenFileMustHoldOneToken) {
     EXPECT_THAT(what, Not(HasSubstr("s3cret")));
   }
   EXPECT_THAT(problem({"--data", "/tmp/x", "--token-file", scratch / "none"}),
-              HasSubstr("cannot be read"));
+              HasSubstr("cannot be read: No such file or directory"));
+  EXPECT_THAT(
+      problem({"--data", "/tmp/x", "--token-file", scratch.path()}),
+      HasSubstr("'--token-file': File '" + scratch.path() + "' cannot be read: Is a directory"));
+  std::ofstream(file, std::ios::trunc) << std::string(9000, 'x');
+  EXPECT_THAT(problem({"--data", "/tmp/x", "--token-file", file}),
+              HasSubstr("cannot be read: File too large"));
 }
 
 // What is read by whoever typed the command: which address, and why not.
