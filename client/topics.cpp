@@ -83,8 +83,9 @@ constexpr std::string_view kLimits =
 
     charter-daemon start --project-path . --run-memory-max 2G --run-pids-max 512 --run-time-max 3600
 
-The first three need control groups: of version 2, delegated to the daemon as systemd does with Delegate=yes, or
-of version 1. Where there are none, memory is limited process by process. What is in force, and by what means, is
+The first three need control groups: of version 2, delegated to the daemon, or of version 1. The packages' units
+delegate none; from systemd 254 on a drop-in may, with Delegate= and DelegateSubgroup= (docs/OPERATING.md,
+Limits). Where there are none, memory is limited process by process. What is in force, and by what means, is
 found out by trying and said by:
 
     charter-daemon status)";

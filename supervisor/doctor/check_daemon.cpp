@@ -79,8 +79,7 @@ void check_limits(const Subject& subject, Report& report) {
     missing += (missing.empty() ? "" : "; ") + std::string(name) + ": " + limit.text("note");
   }
   if (missing.empty()) return report.ok("limits", "all that are set are in force");
-  report.warn("limits", "not in force: " + missing,
-              "delegate a control group to the daemon (systemd: Delegate=yes)");
+  report.warn("limits", "not in force: " + missing, kDelegate);
 }
 
 void check_link(const Subject& subject, Report& report) {

@@ -106,7 +106,7 @@ bool limits_wanted(const Subject& subject) {
 
 void check_cgroup(const Subject& subject, Report& report) {
   const std::string group = own_group();
-  const char* remedy = "delegate one to the daemon, as its systemd unit does with Delegate=yes";
+  const char* remedy = kDelegate;
   if (group.empty()) {
     const std::string what = "this host shows no control group of version 2";
     if (limits_wanted(subject)) return report.warn("cgroup", what, remedy);

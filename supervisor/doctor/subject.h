@@ -27,6 +27,11 @@ struct Subject {
 // seconds at most. Takes the gateway token out of the environment, as a start does.
 [[nodiscard]] Subject look_around(ipc::OptionValues values, std::span<char* const> arguments);
 
+// What to do where limits want a control group that the daemon may not use.
+inline constexpr const char* kDelegate =
+    "delegate a control group to the daemon; from systemd 254 on a drop-in does: "
+    "docs/OPERATING.md, Limits";
+
 // Each adds its lines to the report and blocks no longer than its deadlines.
 void check_project(const Subject& subject, Report& report);
 void check_daemon(const Subject& subject, Report& report);
