@@ -7,8 +7,8 @@
 
 namespace charter::client {
 
-// run, list, status, events, wait, kill, resume, submit, forget, adopt, drain, reload and stop: argv[1] is
-// the command's name, the rest its options. Returns the exit code.
+// dev, run, list, status, events, logs, wait, kill, resume, submit, retry, forget, adopt, drain,
+// reload and stop: argv[1] is the command's name, the rest its options. Returns the exit code.
 [[nodiscard]] int client_main(int argc, char** argv);
 
 // Their tables, in the order in which a help lists them.

@@ -144,9 +144,11 @@ The daemon logs on its standard error, for a service in the journal; what worker
 .charter/daemon/workers.log. A daemon that 'holds' says why under 'holding' in 'status'; 'adopt' lets it go on.)";
 
 constexpr std::string_view kExitCodes =
-    R"(The same code means the same for every command. Of a command that
-waits for runs it is theirs: 0 when all completed, 1 when one failed or was cancelled. Where a signal ended the
-command itself, a shell shows 128 and its number.)";
+    R"(0 says that all went well, 2 that the options are wrong. The
+commands that ask a daemon share the meanings of the others (5 is a refusal, of 'reload' for wrong options);
+'start', 'gateway', 'dev', 'doctor' and 'support-bundle' have their own of 1, and 'dev' of 3 and 7. Of a command
+that waits for runs the code is theirs: 0 when all completed, 1 when one failed or was cancelled. Where a signal
+ended the command itself, a shell shows 128 and its number.)";
 
 constexpr std::string_view kFiles = R"(All below the project, the directory with charter.yml:
 
