@@ -35,13 +35,32 @@ ipc::Result<void> write_new(const std::string& path, std::string_view bytes) {
   const ipc::UniqueFd file(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return ipc::errno_error("create " + path);
+  const char* failed = nullptr;
   if (!ipc::write_all(file.get(), bytes)) {
-    const auto error = ipc::errno_error("write " + path);
-    (void)::unlink(path.c_str());
-    return error;
+    failed = "write ";
+  } else if (::fdatasync(file.get()) != 0) {
+    failed = "sync ";
   }
-  if (::fdatasync(file.get()) != 0) return ipc::errno_error("sync " + path);
-  return {};
+  if (failed == nullptr) return {};
+  const auto error = ipc::errno_error(failed + path);
+  (void)::unlink(path.c_str());
+  return error;
+}
+
+// For a file system without links. Whoever dies while copying leaves nothing under the name that
+// is looked for.
+ipc::Result<void> copy_whole(const std::string& from, const std::string& to) {
+  const auto old = ipc::open_regular(from, O_RDONLY | O_NOFOLLOW);
+  if (!old) return old.error();
+  const auto text = ipc::read_all(old->get(), kMostArtifactBytes);
+  if (!text) return text.error();
+  const std::string part = to + ".part";
+  if (::unlink(part.c_str()) != 0 && errno != ENOENT) return ipc::errno_error("remove " + part);
+  if (auto written = write_new(part, *text); !written) return written;
+  if (::rename(part.c_str(), to.c_str()) == 0) return {};
+  const auto error = ipc::errno_error("rename " + part);
+  (void)::unlink(part.c_str());
+  return error;
 }
 
 // A random UUID of version 4.
@@ -179,14 +198,10 @@ ipc::Result<void> inherit_artifacts(const std::string& from, const std::string& 
   if (::mkdir(to.c_str(), 0755) != 0 && errno != EEXIST) return ipc::errno_error("create " + to);
   for (const std::string& name : *names) {
     if (!name.ends_with(kSuffix)) continue;
+    const std::string old = from + "/" + name;
     const std::string path = to + "/" + name;
-    if (::link((from + "/" + name).c_str(), path.c_str()) == 0 || errno == EEXIST) continue;
-    // A file system without links.
-    const auto old = ipc::open_regular(from + "/" + name, O_RDONLY | O_NOFOLLOW);
-    if (!old) return old.error();
-    const auto text = ipc::read_all(old->get(), kMostArtifactBytes);
-    if (!text) return text.error();
-    if (auto written = write_new(path, *text); !written) return written;
+    if (::link(old.c_str(), path.c_str()) == 0 || errno == EEXIST) continue;
+    if (auto copied = copy_whole(old, path); !copied) return copied;
   }
   if (auto synced = ipc::sync_directory(to); !synced) return synced;
   return ipc::sync_directory(to.substr(0, to.rfind('/')));

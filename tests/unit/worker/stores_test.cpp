@@ -3,12 +3,14 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 
 #include "tests/support/directory_syncs.h"
@@ -245,6 +247,48 @@ TEST(Artifacts, OfADirectoryThatCannotBeReadAreNotTakenForNone) {
     std::_Exit(!done && done.error().code == std::errc::io_error ? 0 : 1);
   };
   EXPECT_EXIT(inherit(), ::testing::ExitedWithCode(0), "");
+}
+
+#ifdef SYS_link
+constexpr unsigned kLink = SYS_link;
+#else
+constexpr unsigned kLink = SYS_linkat;
+#endif
+
+TEST(Artifacts, OfARetryThatDiedWhileCopyingAreCopiedAgain) {
+  const Project project;
+  const std::string from = project.path("from");
+  const std::string to = project.path("to");
+  const std::string whole(1 << 20, 'x');
+  std::filesystem::create_directory(from);
+  write_text(from + "/one.json", whole);
+  const auto copy = [&](rlim_t most_bytes) {
+    const rlimit limit{most_bytes, most_bytes};
+    (void)::signal(SIGXFSZ, SIG_DFL);
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0 || !break_call(kLink)) std::_Exit(2);
+    std::_Exit(inherit_artifacts(from, to) ? 0 : 1);
+  };
+  EXPECT_EXIT(copy(whole.size() / 2), ::testing::KilledBySignal(SIGXFSZ), "");
+  EXPECT_FALSE(std::filesystem::exists(to + "/one.json"));
+  EXPECT_EXIT(copy(whole.size()), ::testing::ExitedWithCode(0), "");
+  EXPECT_EQ(read_text(to + "/one.json"), whole);
+  EXPECT_EQ(entries_in(to), 1U) << "what was begun is not left";
+}
+
+TEST(Artifacts, WhatCannotBeSyncedIsNotLeft) {
+  const Project project;
+  const std::string directory = project.path("artifacts");
+  const auto store = [&] {
+    if (!break_call(SYS_fdatasync)) std::_Exit(2);
+    Step step;
+    step.id = Value("s");
+    StepOutput output;
+    output.name = "o";
+    const auto done = ArtifactStore(directory, "r1").store(step, output, Value("text"));
+    std::_Exit(done ? 1 : 0);
+  };
+  EXPECT_EXIT(store(), ::testing::ExitedWithCode(0), "");
+  EXPECT_EQ(entries_in(directory), 0U);
 }
 
 }  // namespace
