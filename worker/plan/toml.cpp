@@ -9,7 +9,7 @@
 namespace charter::worker {
 namespace {
 
-constexpr int kMaxDepth = 100;
+constexpr std::size_t kMaxDepth = 100;  // tables of headers and keys included
 
 bool is_bare(char letter) {
   return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
@@ -94,10 +94,18 @@ class TomlReader {
     return nullptr;
   }
 
+  // What follows lies `parts` deeper: each part of a key is a table.
+  void enter(std::size_t parts) {
+    depth_ += parts;
+    if (depth_ > kMaxDepth) in_.fail("nested too deeply");
+  }
+
   Value* read_header(Value& root) {
     in_.skip();
     const bool repeated = in_.accept('[');
     const Key key = read_key();
+    depth_ = 0;
+    enter(key.size());
     if (!in_.accept(']') || (repeated && !in_.accept(']'))) in_.fail("expected ']'");
     Value* table = &root;
     for (std::size_t i = 0; ok() && i + 1 < key.size(); ++i) table = descend(table, key[i]);
@@ -141,7 +149,9 @@ class TomlReader {
     const Key key = read_key();
     if (ok() && !in_.accept('=')) in_.fail("expected '=' after a key");
     in_.skip_spaces();
+    enter(key.size() - 1);
     Value value = ok() ? read_value() : Value();
+    depth_ -= key.size() - 1;
     Value* target = &table;
     for (std::size_t i = 0; ok() && i + 1 < key.size(); ++i) target = descend(target, key[i]);
     if (!ok()) return;
@@ -153,7 +163,7 @@ class TomlReader {
   }
 
   Value read_value() {
-    if (++depth_ > kMaxDepth) in_.fail("nested too deeply");
+    enter(1);
     Value value;
     if (!ok()) {
     } else if (in_.peek() == '[') {
@@ -199,7 +209,7 @@ class TomlReader {
 
   TomlInput in_;
   std::set<std::string> tables_;  // the headers seen
-  int depth_ = 0;
+  std::size_t depth_ = 0;
 };
 
 }  // namespace

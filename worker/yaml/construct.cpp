@@ -70,10 +70,15 @@ class Constructor {
   bool within_limits(const YamlNode& node) {
     text_ += node.text.size();
     if (parts_.size() < limits_.max_values && text_ <= limits_.max_text) return true;
-    fail(node, parts_.size() >= limits_.max_values
-                   ? "aliases expand to more than " + std::to_string(limits_.max_values) + " values"
-                   : "aliases expand to more than " + std::to_string(limits_.max_text) + " bytes");
+    fail(node, parts_.size() >= limits_.max_values ? too_many_values() : too_much_text());
     return false;
+  }
+
+  [[nodiscard]] std::string too_many_values() const {
+    return "aliases expand to more than " + std::to_string(limits_.max_values) + " values";
+  }
+  [[nodiscard]] std::string too_much_text() const {
+    return "aliases expand to more than " + std::to_string(limits_.max_text) + " bytes";
   }
 
   void add(YamlNode& node, std::size_t depth) {
@@ -231,20 +236,40 @@ class Constructor {
     return node.tag;
   }
 
-  // A scalar's text, or that of the value a mapping gives to its key `=`.
+  // A scalar's text, or that of the value a mapping gives to its key `=`. That may be such a
+  // mapping itself, and an alias, so that each of a million values could follow a million others.
   std::string scalar_text(const YamlNode& node) {
-    if (node.kind == YamlNode::Kind::scalar) return node.text;
-    for (const auto& [key, value] : node.pairs) {
-      if (key->tag == "value") return scalar_text(*value);
+    const YamlNode* at = &node;
+    while (at->kind != YamlNode::Kind::scalar) {
+      const YamlNode* next = nullptr;
+      for (const auto& [key, value] : at->pairs) {
+        if (++followed_ > limits_.max_values) {
+          fail(node, too_many_values());
+          return {};
+        }
+        if (key->tag != "value") continue;
+        next = value;
+        break;
+      }
+      if (next == nullptr) {
+        fail(*at, "expected a scalar node, but found " + std::string(kind_name(*at)));
+        return {};
+      }
+      at = next;
     }
-    fail(node, "expected a scalar node, but found " + std::string(kind_name(node)));
-    return {};
+    // The text of a scalar that is no alias was counted when it was added.
+    if (at != &node && (text_ += at->text.size()) > limits_.max_text) {
+      fail(node, too_much_text());
+      return {};
+    }
+    return at->text;
   }
 
   YamlSource source_;
   const YamlLimits& limits_;
   std::vector<Part> parts_;
   std::size_t text_ = 0;
+  std::size_t followed_ = 0;  // pairs looked at for a scalar's text
   MergeBudget budget_;
   std::optional<YamlError> error_;
 };

@@ -134,6 +134,25 @@ TEST(Toml, ReadsWhatAProjectFileHas) {
             "2024-01-02}]}}");
 }
 
+TEST(Toml, TablesOfKeysAndHeadersAreBoundedAsValuesAre) {
+  const auto parts = [](int count) {
+    std::string key = "a";
+    for (int i = 1; i < count; ++i) key += ".a";
+    return key;
+  };
+  EXPECT_TRUE(read_toml(parts(100) + " = 1\n" + "[b]\n" + parts(99) + " = 1\n"));
+  EXPECT_TRUE(read_toml("[" + parts(99) + "]\nb = 1\n"));
+  for (const std::string& text :
+       {parts(101) + " = 1", parts(100'000) + " = 1", "[" + parts(100'000) + "]\n",
+        "[[" + parts(100'000) + "]]\n", "[" + parts(51) + "]\n" + parts(50) + " = 1",
+        "b = {" + parts(100) + " = 1}", "b = [{c = {" + parts(98) + " = 1}}]"}) {
+    const auto data = read_toml(text);
+    ASSERT_FALSE(data) << text.substr(0, 100);
+    EXPECT_NE(data.error().text.find("nested too deeply (at line "), std::string::npos)
+        << data.error().text;
+  }
+}
+
 TEST(Toml, RefusesBrokenTextAndSaysWhere) {
   for (const char* text : {"[a", "a = ", "a = 1\na = 2", "a = 1 2", "a = \"x", "[a]\n[a]", "a = 01",
                            "= 1", "a = [1", "a = {b = 1", "a = \"\\x\"", "a.b = 1\na.b.c = 2"}) {

@@ -161,6 +161,25 @@ TEST(YamlLimits, NestingIsBounded) {
   EXPECT_NE(read(chain).find("nested more than 200 deep"), std::string::npos);
 }
 
+// Its key `=` stands for a mapping, which may be another's alias; the last of a chain is asked
+// first.
+TEST(YamlLimits, MappingsThatStandForOneAnotherAreFollowedWithoutNesting) {
+  std::string chain = "!!str {x: [&a0 !!str {=: q}";
+  for (int i = 1; i < 100'000; ++i) {
+    chain += ", &a" + std::to_string(i) + " !!str {=: *a" + std::to_string(i - 1) + "}";
+  }
+  EXPECT_EQ(read(chain + "], =: *a99999}"), "'q'");
+  chain = "[&a0 !!str {=: q}" + chain.substr(chain.find(','));
+  EXPECT_NE(read(chain + "]").find("aliases expand to more than 1000000 values"),
+            std::string::npos);
+}
+
+TEST(YamlLimits, TextOfMappingsThatStandForItIsBounded) {
+  std::string text = "[&t " + std::string(1 << 20, 'x');
+  for (int i = 0; i < 100; ++i) text += ", !!str {=: *t}";
+  EXPECT_NE(read(text + "]").find("aliases expand to more than 67108864 bytes"), std::string::npos);
+}
+
 TEST(YamlLimits, SizeIsBounded) {
   YamlLimits limits;
   limits.max_bytes = 10;
