@@ -13,7 +13,7 @@ namespace charter::supervisor {
 
 // How much of a state file is read, and how deep.
 inline constexpr std::size_t kStateLimit = 80U << 20;
-inline constexpr ipc::JsonLimits kStateLimits{kStateLimit, 900, true};
+inline constexpr ipc::JsonLimits kStateLimits{kStateLimit, 1000, true};
 
 // Removes a run's journal and what lies beside it, the journal last: what was interrupted is found
 // again. May wait for a disk. Returns why something is left, or nothing.

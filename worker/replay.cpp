@@ -83,7 +83,7 @@ ipc::Result<Object> outputs_of(const ipc::Checkpoint& checkpoint, const std::str
     if (!blob) return blob.error();
     text = std::move(*blob);
   }
-  auto value = parse_json(text);
+  auto value = parse_json(text, kKeptNesting);
   if (!value || !value->is_object()) return ipc::plain_error("a damaged checkpoint");
   return std::move(value->as_object());
 }

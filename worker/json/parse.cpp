@@ -9,8 +9,6 @@
 namespace charter::worker {
 namespace {
 
-constexpr int kMaxDepth = 900;
-
 // Where a byte is, as Python's decoder counts: in code points, lines and columns from 1.
 std::string place(std::string_view text, std::size_t byte) {
   std::size_t position = 0;
@@ -29,7 +27,8 @@ std::string place(std::string_view text, std::size_t byte) {
 // Recursive descent over one text. After a failure `what_` is set and every function returns.
 class Parser {
  public:
-  explicit Parser(std::string_view text) : text_(text) {}
+  Parser(std::string_view text, std::size_t most_nesting)
+      : text_(text), most_nesting_(most_nesting) {}
 
   ipc::Result<Value> run() {
     if (text_.starts_with("\xEF\xBB\xBF")) {
@@ -82,7 +81,7 @@ class Parser {
   }
 
   Value nested(Value (Parser::*read)()) {
-    if (++depth_ > kMaxDepth) {
+    if (++depth_ > most_nesting_) {
       fail("Nested too deeply");
       return {};
     }
@@ -252,13 +251,16 @@ class Parser {
 
   std::string_view text_;
   std::size_t at_ = 0;
-  int depth_ = 0;
+  std::size_t most_nesting_;
+  std::size_t depth_ = 0;
   std::string what_;
   std::size_t where_ = 0;
 };
 
 }  // namespace
 
-ipc::Result<Value> parse_json(std::string_view text) { return Parser(text).run(); }
+ipc::Result<Value> parse_json(std::string_view text, std::size_t most_nesting) {
+  return Parser(text, most_nesting).run();
+}
 
 }  // namespace charter::worker

@@ -1,5 +1,6 @@
 #include "worker/json/value.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <functional>
@@ -126,6 +127,18 @@ std::optional<long long> Value::small_integer() const {
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
   return number;
+}
+
+bool nests_deeper(const Value& value, std::size_t most) {
+  const auto deeper = [most](const Value& inner) { return nests_deeper(inner, most - 1); };
+  if (value.is_array()) {
+    const Array& items = value.as_array();
+    return most == 0 || std::any_of(items.begin(), items.end(), deeper);
+  }
+  if (!value.is_object()) return false;
+  const Object& members = value.as_object();
+  return most == 0 || std::any_of(members.begin(), members.end(),
+                                  [&](const auto& member) { return deeper(member.second); });
 }
 
 bool operator==(const Value& left, const Value& right) {

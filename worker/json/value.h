@@ -142,9 +142,16 @@ void dump_to(std::string& out, const Value& value, const DumpStyle& style, int d
 // type(value).__name__: NoneType, bool, int, float, str, list, dict, or a foreign value's.
 [[nodiscard]] std::string_view type_name(const Value& value);
 
+// How deep what steps, integrations and people say may nest, and what is kept of it in files, where
+// it lies a few levels deeper.
+inline constexpr std::size_t kMostNesting = 900;
+inline constexpr std::size_t kKeptNesting = 1000;
+[[nodiscard]] bool nests_deeper(const Value& value, std::size_t most);
+
 // Parses as Python's json.loads does: NaN and Infinity, last duplicate key wins, 1E400 is
-// infinite, integers of any size; nesting at most 900 deep. Errors are in its words, which name
-// what and where without quoting the text.
-[[nodiscard]] ipc::Result<Value> parse_json(std::string_view text);
+// infinite, integers of any size. Errors are in its words, which name what and where without
+// quoting the text.
+[[nodiscard]] ipc::Result<Value> parse_json(std::string_view text,
+                                            std::size_t most_nesting = kMostNesting);
 
 }  // namespace charter::worker

@@ -150,7 +150,7 @@ Outcome<Object> check_answers(const Step& step, const Object& submission) {
 }
 
 Outcome<Object> check_submission(const std::string& state_file, const Object& submission) {
-  const auto state = parse_json(state_file);
+  const auto state = parse_json(state_file, kKeptNesting);
   if (!state || !state->is_object()) return internal("the state file is damaged");
   const Object& fields = state->as_object();
   const std::string run = "Run '" + str(get(fields, "run_id")) + "' ";

@@ -120,6 +120,11 @@ ipc::Result<Object> check_outputs(const Step& step, const Object& outputs,
     const Value* value = outputs.find(declared.name);
     const std::string where = "Step '" + step.id_text() + "': output '" + declared.name + "' ";
     if (value == nullptr) return ipc::plain_error(where + "is missing");
+    // A key-value file, for one, may hold what nobody could read back from a state file.
+    if (nests_deeper(*value, kMostNesting)) {
+      return ipc::plain_error(where + "is nested more than " + std::to_string(kMostNesting) +
+                              " deep");
+    }
     if (declared.type == "artifact") {
       auto reference = store.store(step, declared, *value);
       if (!reference) return reference.error();

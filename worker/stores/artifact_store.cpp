@@ -184,7 +184,7 @@ ipc::Result<Value> ArtifactStore::load(const Value& reference) const {
   }
   const auto text = ipc::read_all(file->get(), kMostArtifactBytes);
   if (!text) return text.error();
-  auto envelope = parse_json(*text);
+  auto envelope = parse_json(*text, kKeptNesting);
   if (!envelope || !envelope->is_object()) return ipc::plain_error(path + " is damaged");
   Value* payload = envelope->as_object().find("payload");
   if (payload == nullptr) return ipc::plain_error(path + " is damaged");

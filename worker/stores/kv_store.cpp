@@ -65,7 +65,7 @@ ipc::Result<void> KvStore::load() {
   }
   const auto text = ipc::read_all(file->get(), kMostValueBytes);
   if (!text) return text.error();
-  auto parsed = parse_json(*text);
+  auto parsed = parse_json(*text, kKeptNesting);
   if (!parsed) return ipc::plain_error(file_ + ": " + parsed.error().message());
   if (!parsed->is_object()) return ipc::plain_error(file_ + ": not an object");
   values_ = std::move(parsed->as_object());

@@ -9,7 +9,7 @@ namespace {
 
 // State files hold what Python's json writes, and whatever a step printed.
 constexpr ipc::JsonLimits kLimits{
-    .max_bytes = std::size_t{1} << 30, .max_depth = 1000, .python_extras = true};
+    .max_bytes = std::size_t{1} << 30, .max_depth = kKeptNesting, .python_extras = true};
 
 std::string json_text(std::string_view text) { return dump(Value(text)); }
 
@@ -73,7 +73,7 @@ ipc::Result<RunState> RunState::parse(std::string text) {
   state.snapshot_ = raw_or(*members, "workflow_snapshot", "null");
   state.variables_ = raw_or(*members, "variables", "{}");
   state.metadata_ = raw_or(*members, "metadata", "null");
-  auto variables = parse_json(state.variables_);
+  auto variables = parse_json(state.variables_, kKeptNesting);
   if (!variables || !variables->is_object()) {
     return ipc::plain_error("a run state whose variables are no object");
   }
@@ -94,7 +94,7 @@ ipc::Result<RunState> RunState::parse(std::string text) {
 }
 
 ipc::Result<void> RunState::read_outputs(std::string_view raw) {
-  auto parsed = parse_json(raw);
+  auto parsed = parse_json(raw, kKeptNesting);
   if (!parsed || !parsed->is_object()) {
     return ipc::plain_error("a run state whose outputs are no object");
   }
@@ -107,7 +107,7 @@ ipc::Result<void> RunState::read_outputs(std::string_view raw) {
 }
 
 ipc::Result<void> RunState::read_gates(std::string_view raw) {
-  const auto parsed = parse_json(raw);
+  const auto parsed = parse_json(raw, kKeptNesting);
   if (!parsed || !parsed->is_array()) {
     return ipc::plain_error("a run state whose gate_history is no list");
   }
@@ -127,9 +127,9 @@ ipc::Result<void> RunState::read_gates(std::string_view raw) {
   return {};
 }
 
-ipc::Result<Value> RunState::snapshot() const { return parse_json(snapshot_); }
+ipc::Result<Value> RunState::snapshot() const { return parse_json(snapshot_, kKeptNesting); }
 
-ipc::Result<Value> RunState::metadata() const { return parse_json(metadata_); }
+ipc::Result<Value> RunState::metadata() const { return parse_json(metadata_, kKeptNesting); }
 
 void RunState::set_status(std::string status, const std::string& at) {
   status_ = std::move(status);

@@ -81,6 +81,11 @@ TEST(JsonValue, NestingIsBounded) {
   EXPECT_TRUE(parse_json(std::string(900, '[') + std::string(900, ']')));
   EXPECT_FALSE(parse_json(std::string(901, '[') + std::string(901, ']')));
   EXPECT_FALSE(parse_json(std::string(200'000, '[')));
+  const auto kept = parse_json(std::string(901, '[') + std::string(901, ']'), kKeptNesting);
+  ASSERT_TRUE(kept);
+  EXPECT_TRUE(nests_deeper(*kept, 900));
+  EXPECT_FALSE(nests_deeper(*kept, 901));
+  EXPECT_FALSE(nests_deeper(Value("[[[["), 0));
 }
 
 TEST(JsonValue, StateFileStyleIndentsAndKeepsEmptyOnesShort) {

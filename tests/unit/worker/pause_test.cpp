@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "tests/unit/worker/driver.h"
+#include "worker/replay.h"
 #include "worker/stores/state_file.h"
 
 namespace charter::worker::testing {
@@ -93,6 +94,32 @@ TEST(Gate, ApprovedGoesOnBehindIt) {
   EXPECT_EQ(
       read_text(project.path("a")) + read_text(project.path("b")) + read_text(project.path("c")),
       "x\nx\nx\n");
+}
+
+// They lie deeper in the files that keep them than in what a step printed.
+TEST(Gate, ValuesThatAreNestedAsDeepAsMayBeAreReadFromTheFilesAgain) {
+  const Project project;
+  const std::string deep = std::string(900, '[') + std::string(900, ']');
+  ipc::Job job = project.job(
+      "r1",
+      R"([{"id": "a", "type": "shell", "run": "cat deep", "outputs": {"n": "array"}},)"
+      R"({"id": "v", "type": "state", "action": "set", "key": "v", "inputs": {"value": "x"}},)"
+      R"({"id": "s", "type": "state", "action": "set", "key": "k", "inputs": {"value": "n"}},)"
+      R"({"id": "p", "type": "shell", "run": "cat deep", "outputs": {"f": "artifact"}},)"
+      R"({"id": "g", "type": "gate", "message": "?"},)"
+      R"({"id": "t", "type": "state", "action": "get", "key": "k", "outputs": {"m": "array"}},)"
+      R"({"id": "e", "type": "shell", "run": "printf %s \"$F\" > shown", "inputs": {"F": "f"}}])",
+      R"({"x": 0})");
+  job.state.replace(job.state.find("\"x\": 0"), 6, "\"x\": " + deep);
+  write_text(project.path("deep"), deep);
+  EXPECT_THAT(kinds(run_to_end(project, job)), ::testing::EndsWith("StepComplete GatePending"));
+  const auto frames = run_to_end(project, decision(project, "approve"));
+  EXPECT_THAT(kinds(frames), ::testing::EndsWith("StepComplete StepStart StepComplete RunComplete"))
+      << last_event(frames, "RunFailed");
+  EXPECT_EQ(read_text(project.path("shown")), deep);
+  const auto replay = replay_journal(ipc::open_journal(project.layout().journal("r1"))->get());
+  ASSERT_TRUE(replay);
+  EXPECT_TRUE(replay->state(project.layout().blobs_dir("r1"), "")) << "for a retry";
 }
 
 TEST(Gate, RefusedEndsTheRunAsCancelled) {

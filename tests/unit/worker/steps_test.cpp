@@ -143,6 +143,12 @@ TEST(Outputs, AreCheckedWithoutConversion) {
   null.set("o", Value());
   EXPECT_EQ(check_outputs(step_with({{"o", "string"}}), null, no_store).error().what,
             "Step 's': output 'o' expected type 'string' but got 'NoneType'");
+  Object deep;
+  deep.set("o", *parse_json(std::string(901, '[') + std::string(901, ']'), kKeptNesting));
+  for (const char* type : {"array", "artifact"}) {
+    EXPECT_EQ(check_outputs(step_with({{"o", type}}), deep, no_store).error().what,
+              "Step 's': output 'o' is nested more than 900 deep");
+  }
 }
 
 TEST(Audit, MarksSizesAsTheReferenceDoes) {
