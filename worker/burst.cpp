@@ -13,6 +13,7 @@
 #include "worker/plan/answers.h"
 #include "worker/report.h"
 #include "worker/step_tree.h"
+#include "worker/steps/audit.h"
 #include "worker/steps/gate.h"
 #include "worker/steps/masking.h"
 
@@ -41,7 +42,9 @@ Burst::Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Re
       environment_(layout, state_.run_id()),
       capabilities_(
           attention, reaper, limits, std::move(python),
-          [this](const std::string& text) { return masked(text).text; },
+          [this](const Value& value) {
+            return mask(value, sensitive_texts(workflow_, state_, other_secrets()));
+          },
           [this](const std::string& source) { return output_.listen_to(source); }),
       worker_id_(std::move(worker_id)) {
   attention_.set_chores(this);
@@ -312,7 +315,10 @@ std::vector<std::string> Burst::other_secrets() const {
 }
 
 MaskedText Burst::masked(const std::string& text) const {
-  return mask(text, workflow_, state_, other_secrets());
+  MaskedText shown{mask(text, sensitive_texts(workflow_, state_, other_secrets())), false};
+  // Also what was replaced before a repr() was made of it.
+  shown.redacted = shown.text.find(kRedacted) != std::string::npos;
+  return shown;
 }
 
 void Burst::clear_up() {

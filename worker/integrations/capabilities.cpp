@@ -129,7 +129,8 @@ ipc::Result<PythonHost*> Capabilities::host(const Making& making) {
   if (python_.warm && !python_.warm->fits(*runtime)) python_.warm.reset();
   host_ = std::make_unique<PythonHost>(
       PythonHost::Definition{std::move(runtime->interpreter), std::move(runtime->toolchain),
-                             std::move(search), std::move(*own), making.run_id, limits_, errors_},
+                             std::move(search), std::move(*own), making.run_id, limits_, mask_,
+                             errors_},
       attention_, reaper_, making.started);
   for (auto& [method, params] : std::exchange(foretold_, {})) {
     host_->foretell(std::move(method), std::move(params));

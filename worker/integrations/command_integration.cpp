@@ -4,7 +4,6 @@
 
 #include "ipc/peer.h"
 #include "worker/endings.h"
-#include "worker/json/python.h"
 
 namespace charter::worker {
 
@@ -71,7 +70,8 @@ ipc::Result<Object> CommandIntegration::call(std::string_view method, std::strin
     return about("answered " + quoted + " with a line with the id of another request");
   }
   if (!response->error.empty()) {
-    return about("returned error for " + quoted + ": " + repr(Value(std::move(response->error))));
+    return about("returned error for " + quoted + ": " +
+                 shown(Value(std::move(response->error)), definition_.mask));
   }
   return std::move(response->result);
 }

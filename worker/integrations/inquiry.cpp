@@ -33,7 +33,7 @@ constexpr std::int64_t kPatienceMs = 15'000;
 constexpr std::size_t kMostAnswer = 4U << 20;
 
 // Nothing of a question can be secret.
-std::string keep_text(const std::string& text) { return text; }
+Value keep_text(const Value& text) { return text; }
 
 }  // namespace
 

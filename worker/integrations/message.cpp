@@ -14,11 +14,11 @@ class Shape {
   Shape(std::string model, const Mask& mask) : errors_(std::move(model)), mask_(mask) {}
 
   void add(std::string_view place, const ipc::ValidationRule& broken, const Value& value) {
-    errors_.add(place, broken, {mask_(repr(value)), type_name(value)});
+    errors_.add(place, broken, {shown(value, mask_), type_name(value)});
   }
   void not_json(std::string_view line, const std::string& fault) {
     const std::string says = "Invalid JSON: " + fault;
-    errors_.add("", {says, "json_invalid"}, {bytes_repr(mask_(std::string(line))), "bytes"});
+    errors_.add("", {says, "json_invalid"}, {bytes_repr(mask_(Value(line)).as_string()), "bytes"});
   }
   // An object, or nothing where it is missing or null.
   Object object_or_none(Object& response, std::string_view field) {
@@ -38,6 +38,11 @@ class Shape {
 };
 
 }  // namespace
+
+// Numbers can be sensitive, too.
+std::string shown(const Value& value, const Mask& mask) {
+  return mask(Value(repr(mask(value)))).as_string();
+}
 
 std::string request_line(const std::string& id, std::string_view method, std::string_view params,
                          bool chained) {

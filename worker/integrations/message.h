@@ -22,9 +22,12 @@ struct Response {
   Object error;  // empty: none
 };
 
-// Takes what is sensitive out of a text. Errors quote a piece of what was wrong, and half a secret
-// is not found any more.
-using Mask = std::function<std::string(const std::string&)>;
+// Takes what is sensitive out of the texts inside a value. Errors quote a piece of what was wrong,
+// and half a secret is not found any more, nor is one that was escaped twice.
+using Mask = std::function<Value(const Value&)>;
+
+// The value's repr without what is sensitive.
+[[nodiscard]] std::string shown(const Value& value, const Mask& mask);
 
 // Reads a response. Errors are in the reference's words.
 [[nodiscard]] ipc::Result<Response> read_response(std::string_view line, const Mask& mask);

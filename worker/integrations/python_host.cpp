@@ -29,7 +29,7 @@ Value texts(const std::vector<std::string>& items) {
 }
 
 // Nobody is shown what is wrong with a line that our own program wrote.
-std::string keep_text(const std::string& text) { return text; }
+Value keep_text(const Value& text) { return text; }
 
 }  // namespace
 
@@ -270,10 +270,14 @@ void PythonHost::abandon() {
   drop_channel();
 }
 
+void PythonHost::log_failure(const ipc::Error& error) const {
+  log_line("teardown: " + definition_.mask(Value(error.message())).as_string());
+}
+
 void PythonHost::finish() {
   if (!channel_) return;
   const auto done = call("", "finish", "{}", kNever, definition_.limits.teardown_ms);
-  if (!done) log_line("teardown: " + done.error().message());
+  if (!done) log_failure(done.error());
   if (!channel_) return;
   channel_->leave();
   drop_channel();

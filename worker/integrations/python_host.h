@@ -39,6 +39,7 @@ class PythonHost {
     std::vector<std::string> environment;
     std::string run_id;
     Limits limits;
+    Mask mask;
     Integration::Errors errors;
   };
 
@@ -90,6 +91,8 @@ class PythonHost {
   [[nodiscard]] bool lost() const { return !channel_ || bare_; }
   [[nodiscard]] bool owns(pid_t pid) const { return channel_ && channel_->pid() == pid; }
 
+  // Of tearing down, which nobody waits for; without what is sensitive.
+  void log_failure(const ipc::Error& error) const;
   // Everything is torn down: closes what the dependencies opened, then ends the interpreter.
   void finish();
 

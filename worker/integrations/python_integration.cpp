@@ -1,7 +1,6 @@
 #include "worker/integrations/python_integration.h"
 
 #include "ipc/peer.h"
-#include "worker/endings.h"
 #include "worker/json/python.h"
 
 namespace charter::worker {
@@ -77,7 +76,7 @@ void PythonIntegration::tear_down() {
   if (host_.lost()) return;
   const auto done = host_.call(uses(), "teardown", own_params(uses()), kNever,
                                host_.definition().limits.teardown_ms);
-  if (!done) log_line("teardown: " + done.error().message());
+  if (!done) host_.log_failure(done.error());
 }
 
 }  // namespace charter::worker

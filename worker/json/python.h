@@ -19,6 +19,8 @@ namespace charter::worker {
 [[nodiscard]] bool is_hashable(const Value& value);
 
 [[nodiscard]] std::string repr(std::string_view text);
+// What stands between such quotes in a text's repr.
+[[nodiscard]] std::string repr_body(std::string_view text, char quote);
 // ['a', 'b'].
 [[nodiscard]] std::string repr(const std::vector<std::string>& texts);
 

@@ -1,6 +1,10 @@
+#include <algorithm>
+#include <utility>
+
 #include "ipc/python_float.h"
 #include "worker/json/keys.h"
 #include "worker/json/python.h"
+#include "worker/json/spellings.h"
 #include "worker/json/unicode.h"
 #include "worker/json/value.h"
 
@@ -55,7 +59,11 @@ std::string repr(double number) { return ipc::python_float(number); }
 std::string repr(std::string_view text) {
   const bool has_single = text.find('\'') != std::string_view::npos;
   const char quote = has_single && text.find('"') == std::string_view::npos ? '"' : '\'';
-  std::string out(1, quote);
+  return quote + repr_body(text, quote) + quote;
+}
+
+std::string repr_body(std::string_view text, char quote) {
+  std::string out;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t begin = at;
     const char32_t point = next_code_point(text, at);
@@ -68,7 +76,20 @@ std::string repr(std::string_view text) {
       append_unprintable(out, point);
     }
   }
-  return out + quote;
+  return out;
+}
+
+std::vector<std::string> spellings(const std::string& text) {
+  std::vector<std::string> all{text};
+  const auto add = [&all](std::string other) {
+    if (std::find(all.begin(), all.end(), other) == all.end()) all.push_back(std::move(other));
+  };
+  for (const DumpStyle& style : {kPythonDefault, kWire}) {
+    const std::string quoted = dump(Value(text), style);
+    add(quoted.substr(1, quoted.size() - 2));
+  }
+  for (const char quote : {'\'', '"'}) add(repr_body(text, quote));
+  return all;
 }
 
 std::string repr(const std::vector<std::string>& texts) {

@@ -1,8 +1,10 @@
 // Which driver keeps a project's run state, and what the project tells it.
+#include <algorithm>
 #include <cstdlib>
 
 #include "worker/json/keys.h"
 #include "worker/json/python.h"
+#include "worker/json/spellings.h"
 #include "worker/json/unicode.h"
 #include "worker/plan/paths.h"
 #include "worker/plan/project.h"
@@ -99,7 +101,15 @@ Fault configured_driver(const std::string& root, StorageDriver& driver) {
 
 std::string without_expanded(std::string text, const StorageDriver& driver) {
   constexpr std::size_t kLeastLength = 4;
+  std::vector<std::string> secrets;
   for (const std::string& value : driver.expanded) {
+    const auto ways = spellings(value);
+    secrets.insert(secrets.end(), ways.begin(), ways.end());
+  }
+  // Longest first, so that one inside another does not spoil it.
+  std::sort(secrets.begin(), secrets.end(),
+            [](const auto& one, const auto& other) { return one.size() > other.size(); });
+  for (const std::string& value : secrets) {
     if (value.size() < kLeastLength) continue;
     for (std::size_t at = text.find(value); at != std::string::npos;
          at = text.find(value, at + kExpandedMark.size())) {

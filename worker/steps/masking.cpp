@@ -4,20 +4,23 @@
 #include <utility>
 #include <vector>
 
+#include "worker/json/spellings.h"
 #include "worker/steps/audit.h"
 #include "worker/steps/inputs.h"
+#include "worker/steps/output_mask.h"
 #include "worker/steps/outputs.h"
 
 namespace charter::worker {
 namespace {
 
+void add(std::string text, std::vector<std::string>& secrets) {
+  if (text.size() >= kLeastSecret) secrets.push_back(std::move(text));
+}
+
 void collect_text(const std::string& text, std::vector<std::string>& secrets) {
   const std::string trimmed = trim_lines(text);
-  if (trimmed.size() >= kLeastSecret) secrets.push_back(trimmed);
-  // As it looks inside JSON, without the quotes.
-  std::string escaped = dump(Value(trimmed));
-  escaped = escaped.substr(1, escaped.size() - 2);
-  if (escaped != trimmed && escaped.size() >= kLeastSecret) secrets.push_back(std::move(escaped));
+  for (std::string& spelling : spellings(trimmed)) add(std::move(spelling), secrets);
+  add(decode_lossy(trimmed), secrets);  // where what was printed is no UTF-8
 }
 
 // The value as a step's environment has it, and every text inside it.
@@ -28,6 +31,8 @@ void collect(const Value& value, std::vector<std::string>& secrets) {
   }
   if (value.is_bool() || value.is_null()) return;
   collect_text(dump(value), secrets);
+  add(dump(value, kWire), secrets);
+  add(repr(value), secrets);
   if (value.is_array()) {
     for (const Value& item : value.as_array()) collect(item, secrets);
   } else if (value.is_object()) {
@@ -37,7 +42,6 @@ void collect(const Value& value, std::vector<std::string>& secrets) {
 
 }  // namespace
 
-// Longest first, so that one value inside another does not spoil it.
 std::vector<std::string> sensitive_texts(const Workflow& workflow, const RunState& state,
                                          const std::vector<std::string>& others) {
   std::vector<std::string> secrets;
@@ -54,23 +58,34 @@ std::vector<std::string> sensitive_texts(const Workflow& workflow, const RunStat
       if (value != nullptr) collect(*value, secrets);
     }
   }
-  std::sort(secrets.begin(), secrets.end(), [](const std::string& left, const std::string& right) {
-    return left.size() > right.size();
-  });
+  std::sort(secrets.begin(), secrets.end());
+  secrets.erase(std::unique(secrets.begin(), secrets.end()), secrets.end());
   return secrets;
 }
 
-MaskedText mask(const std::string& text, const Workflow& workflow, const RunState& state,
-                const std::vector<std::string>& others) {
-  MaskedText masked{text, false};
-  for (const std::string& secret : sensitive_texts(workflow, state, others)) {
-    for (std::size_t at = masked.text.find(secret); at != std::string::npos;
-         at = masked.text.find(secret, at + kRedacted.size())) {
-      masked.text.replace(at, secret.size(), kRedacted);
-      masked.redacted = true;
-    }
+std::string mask(std::string_view text, const std::vector<std::string>& secrets) {
+  std::string masked;
+  std::size_t shown = 0;  // up to here everything is in `masked`
+  for (const auto& span : OutputMask::find(secrets, text)) {
+    masked.append(text, shown, span.begin - shown).append(kRedacted);
+    shown = span.end;
   }
-  return masked;
+  return masked.append(text, shown);
+}
+
+Value mask(const Value& value, const std::vector<std::string>& secrets) {
+  if (value.is_string()) return Value(mask(value.as_string(), secrets));
+  if (value.is_array()) {
+    Array items;
+    for (const Value& item : value.as_array()) items.push_back(mask(item, secrets));
+    return Value(std::move(items));
+  }
+  if (!value.is_object()) return value;
+  Object members;
+  for (const auto& [name, member] : value.as_object()) {
+    members.set(mask(name, secrets), mask(member, secrets));
+  }
+  return Value(std::move(members));
 }
 
 }  // namespace charter::worker

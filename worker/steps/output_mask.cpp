@@ -57,11 +57,19 @@ void OutputMask::know(const std::vector<std::string>& secrets) {
   }
 }
 
-void OutputMask::find_all(const Pattern& pattern, std::string_view text, std::vector<Span>& found) {
+std::vector<OutputMask::Span> OutputMask::find(const std::vector<std::string>& secrets,
+                                               std::string_view text) {
+  std::vector<Span> found;
+  for (const std::string& secret : secrets) find_all(secret, text, found);
+  return merged(std::move(found));
+}
+
+void OutputMask::find_all(const std::string& pattern, std::string_view text,
+                          std::vector<Span>& found) {
   const std::size_t mine = found.size();
-  const std::size_t size = pattern.text.size();
+  const std::size_t size = pattern.size();
   for (std::size_t from = 0; from + size <= text.size();) {
-    const void* hit = ::memmem(text.data() + from, text.size() - from, pattern.text.data(), size);
+    const void* hit = ::memmem(text.data() + from, text.size() - from, pattern.data(), size);
     if (hit == nullptr) return;
     const auto at = static_cast<std::size_t>(static_cast<const char*>(hit) - text.data());
     if (found.size() > mine && at < found.back().end) {
@@ -86,7 +94,7 @@ std::string OutputMask::release(std::string_view bytes, bool last) {
   if (told_ > 0) spans.push_back({0, told_});
   std::size_t hold = held_.size();
   for (const Pattern& pattern : patterns_) {
-    find_all(pattern, held_, spans);
+    find_all(pattern.text, held_, spans);
     hold = std::min(hold, begun_at_end(pattern, held_));
   }
   if (last) {

@@ -16,6 +16,10 @@ class OutputMask {
     std::size_t end;
   };
 
+  // Where they are in a whole text, in order, those that overlap as one.
+  [[nodiscard]] static std::vector<Span> find(const std::vector<std::string>& secrets,
+                                              std::string_view text);
+
   // From now on these are looked for, in place of those before. Empty ones are passed over.
   void know(const std::vector<std::string>& secrets);
 
@@ -31,7 +35,7 @@ class OutputMask {
     std::vector<std::size_t> borders;  // [n]: of its first n + 1 bytes, as Knuth, Morris and Pratt
   };
   [[nodiscard]] std::string release(std::string_view bytes, bool last);
-  static void find_all(const Pattern& pattern, std::string_view text, std::vector<Span>& found);
+  static void find_all(const std::string& pattern, std::string_view text, std::vector<Span>& found);
   [[nodiscard]] static std::size_t begun_at_end(const Pattern& pattern, std::string_view text);
 
   std::vector<Pattern> patterns_;

@@ -6,6 +6,7 @@
 #include "worker/integrations/json_fault.h"
 #include "worker/integrations/message.h"
 #include "worker/plan/secrets.h"
+#include "worker/steps/masking.h"
 
 namespace charter::worker::testing {
 namespace {
@@ -310,6 +311,29 @@ TEST_F(IntegrationTest, SecretsReachItAndNobodyElse) {
   EXPECT_EQ(read_text(project_.layout().journal("r1")).find("hunter2"), std::string::npos);
 }
 
+// The integration's error is shown as Python's repr(), and may hold JSON of its own.
+TEST_F(IntegrationTest, SecretsAreKeptOutOfErrorsHoweverTheyAreEscaped) {
+  const std::string secret = "p'a\"s\\s\nZo\u00eb";
+  Object error;
+  error.set("message", Value("it's " + secret + " in " + dump(Value(secret), kWire)));
+  error.set("args", Value(Array{Value(repr(Value(secret))), Value(secret.substr(0, 4))}));
+  write_text(project_.path("error"), dump(Value(error)));
+  ::setenv("CHARTER_TEST_SECRET", secret.c_str(), 1);
+  std::string capability = program("fault \"$(cat error)\"");
+  capability.replace(capability.find("\"env_secret_refs\": null"), 23,
+                     R"("env_secret_refs": {"TOKEN": "env://CHARTER_TEST_SECRET"})");
+  const auto frames =
+      run(R"([{"id": "s", "type": "step", "uses": "i"}])", R"({"i": )" + capability + "}");
+  ::unsetenv("CHARTER_TEST_SECRET");
+  EXPECT_EQ(error_of(frames),
+            "Integration for capability 'i' returned error for 'execute': {'message': 'it\\'s "
+            "<redacted: sensitive> in \"<redacted: sensitive>\"', 'args': "
+            "[\"'<redacted: sensitive>'\", 'p\\'a\"']}");
+  for (const auto& event : bodies<ipc::Event>(frames)) {
+    EXPECT_EQ(event.sensitive, event.kind != "StepStartEvent") << event.kind;
+  }
+}
+
 TEST(Secrets, ThatAreMissingAreListedBeforeALaunch) {
   const Value capabilities = json(
       R"({"b": {"kind": "subprocess", "command": ["x"], "env": {"T": "1"},)"
@@ -328,7 +352,7 @@ TEST(Secrets, ThatAreMissingAreListedBeforeALaunch) {
             "    config: duplicate env var(s) declared in both 'env' and 'secrets': T");
 }
 
-std::string plain(const std::string& text) { return text; }
+Value plain(const Value& value) { return value; }
 
 TEST(RpcMessage, NeedsWhatAResponseHas) {
   EXPECT_TRUE(read_response(R"({"id":"1"})", plain)) << "no result is an empty one";
@@ -340,9 +364,8 @@ TEST(RpcMessage, NeedsWhatAResponseHas) {
 }
 
 TEST(RpcMessage, FaultsQuoteNoHalfSecret) {
-  const Mask mask = [](const std::string& text) {
-    const auto at = text.find("hunter2-and-more-of-it");
-    return at == std::string::npos ? text : std::string(text).replace(at, 22, "***");
+  const Mask mask = [](const Value& value) {
+    return charter::worker::mask(value, {"hunter2-and-more-of-it"});
   };
   const std::string secret(
       R"("the-token-is-hunter2-and-more-of-it-and-all-that-is-behind-it-until-it-is-long-enough")");

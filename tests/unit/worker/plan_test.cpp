@@ -6,6 +6,7 @@
 
 #include "worker/json/python.h"
 #include "worker/plan/capabilities.h"
+#include "worker/plan/project.h"
 #include "worker/plan/toml.h"
 
 namespace charter::worker {
@@ -132,6 +133,16 @@ TEST(Toml, ReadsWhatAProjectFileHas) {
             "{'project': {'name': 'aé', 'version': '1', 'dependencies': ['x>=1', 'y'], 'urls': "
             "{'Home': 'z'}}, 'tool': {'a': [{'b': {'c': {'d': 1000, 'e': 1500.0}}}, {'f': "
             "2024-01-02}]}}");
+}
+
+// Python quotes what it was given; a password may hold quotes itself.
+TEST(Storage, WhatTheEnvironmentToldIsKeptOutOfErrorsHoweverItIsEscaped) {
+  StorageDriver driver;
+  driver.expanded = {"p'a\"s\\s", "it's"};
+  EXPECT_EQ(without_expanded(
+                "no host 'p\\'a\"s\\\\s', {\"u\": \"p'a\\\"s\\\\s\"} \"it's\" 'it\\'s\"'", driver),
+            "no host '<redacted: sensitive>', {\"u\": \"<redacted: sensitive>\"} "
+            "\"<redacted: sensitive>\" '<redacted: sensitive>\"'");
 }
 
 TEST(Toml, TablesOfKeysAndHeadersAreBoundedAsValuesAre) {

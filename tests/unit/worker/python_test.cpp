@@ -51,6 +51,9 @@ class Typed(WorkflowIntegration):
     def __init__(self, config, capability_id): self.config, self.id = config, capability_id
     async def execute(self, step, context): return [self.id, self.config.size, self.config.token]
 
+class Tells(Typed):
+    async def teardown(self): raise KeyError(self.config.token)
+
 class Keyed(Base):
     requires_outputs = True
     def __init__(self, size, capability_id=None): self.made = [size, capability_id]
@@ -286,6 +289,16 @@ TEST_F(PythonTest, DependenciesAreSharedAndClosedLast) {
   EXPECT_EQ(dump(output()), "[1, 2]");
   EXPECT_EQ(notes(), "open\nsetup r1\nsetup r1\nteardown two\nteardown\nclose\n");
   EXPECT_THAT(log(), HasSubstr("teardown: not torn down")) << "and nothing else comes of it";
+}
+
+TEST_F(PythonTest, WhatItTellsOfASecretWhenItIsTornDownIsMaskedInTheLog) {
+  ::setenv("CHARTER_TEST_SECRET", "p'a\"s\\s", 1);
+  run(R"([{"id": "s", "type": "step", "uses": "i"}])",
+      capability("Tells", R"({"size": 3, "token": null})",
+                 R"({"/token": "env://CHARTER_TEST_SECRET"})"));
+  ::unsetenv("CHARTER_TEST_SECRET");
+  // Behind what the interpreter says, which a run's log would have masked.
+  EXPECT_THAT(log(), ::testing::EndsWith("charter-worker: teardown: '<redacted: sensitive>'\n"));
 }
 
 TEST_F(PythonTest, SetupThatFailsEndsTheRunAndTearsDown) {

@@ -187,13 +187,62 @@ TEST(Masking, FindsValuesInEveryFormTheyTake) {
   const RunState state = state_with(
       R"({"pass": "p\"ss\nword", "deep": {"in": ["hidden value", "abc"]}, "open": "visible"})",
       R"({"token": "t0ken"})");
-  const auto masked =
-      mask("p\"ss\nword and p\\\"ss\\nword, hidden value, abc, visible, t0ken", workflow, state);
-  EXPECT_EQ(masked.text,
+  const auto secrets = sensitive_texts(workflow, state);
+  EXPECT_EQ(mask("p\"ss\nword and p\\\"ss\\nword, hidden value, abc, visible, t0ken", secrets),
             "<redacted: sensitive> and <redacted: sensitive>, <redacted: sensitive>, abc, visible, "
             "<redacted: sensitive>");
-  EXPECT_TRUE(masked.redacted);
-  EXPECT_FALSE(mask("nothing here", workflow, state).redacted);
+  EXPECT_EQ(mask("nothing here", secrets), "nothing here");
+}
+
+// Also as the other style of JSON and Python's repr() have it, whatever quotes stand around it.
+TEST(Masking, FindsTextsHoweverTheyAreEscaped) {
+  const RunState state = state_with("{}");
+  for (const std::string secret : {"pa'ss", "pa\"ss", "p'a\"ss", "-----\n\"key\"\n", "back\\slash",
+                                   "Zo\u00eb\"s \\", "tab\t\x7f'"}) {
+    const auto secrets = sensitive_texts({}, state, {secret});
+    for (const std::string& beside : {"", "it's ", "so \"called\" ", "it's \"\" "}) {
+      const Value text(beside + secret);
+      for (const std::string& shown :
+           {text.as_string(), repr(text), dump(text), dump(text, kWire), dump(text, kAudit)}) {
+        EXPECT_THAT(mask(shown, secrets), ::testing::HasSubstr(kRedacted)) << shown;
+      }
+    }
+  }
+}
+
+TEST(Masking, FindsTextsThatAreNoUtf8InWhatWasDecoded) {
+  for (const std::string secret : {"pa\xff\xffss", "pa\xe2\x82ss"}) {
+    EXPECT_EQ(mask(decode_lossy(secret), sensitive_texts({}, state_with("{}"), {secret})),
+              kRedacted);
+  }
+}
+
+TEST(Masking, FindsValuesHoweverTheyAreWritten) {
+  Workflow workflow;
+  Step step;
+  step.inputs = {{"A", Value("pins"), InputKind::from, true}};
+  workflow.steps.push_back(step);
+  const std::string pins = R"({"a": "12", "b": [true, null]})";
+  const auto secrets = sensitive_texts(workflow, state_with("{\"pins\": " + pins + "}"));
+  for (const std::string& shown :
+       {dump(json(pins)), dump(json(pins), kWire), repr(json(pins)), dump(Value(pins))}) {
+    EXPECT_THAT(mask(shown, secrets), ::testing::HasSubstr(kRedacted)) << shown;
+  }
+}
+
+TEST(Masking, TakesTextsThatOverlapAsOne) {
+  EXPECT_EQ(mask("<abcdefghij>", {"abcdef", "efghij"}), "<<redacted: sensitive>>");
+}
+
+// What is escaped twice has a form of its own.
+TEST(Masking, FindsTextsInsideAValue) {
+  const auto secrets = sensitive_texts({}, state_with("{}"), {"p'a\"s\\s"});
+  Object inner;
+  inner.set("told", Value(dump(Value("p'a\"s\\s"))));
+  inner.set("p'a\"s\\s", Value(Array{Value("p'a\"s\\s!"), Value(true)}));
+  EXPECT_EQ(repr(mask(Value(inner), secrets)),
+            "{'told': '\"<redacted: sensitive>\"', '<redacted: sensitive>': "
+            "['<redacted: sensitive>!', True]}");
 }
 
 }  // namespace
