@@ -35,16 +35,13 @@ Burst::Burst(const ipc::Layout& layout, Attention& attention, Reaper& reaper, Re
       workflow_(std::move(workflow)),
       limits_(limits),
       groups_(groups),
-      output_(layout, state_.run_id(), limits.log_bytes,
-              [this] { return sensitive_texts(workflow_, state_, other_secrets()); }),
+      output_(layout, state_.run_id(), limits.log_bytes, [this] { return secrets(); }),
       file_(layout.state_file(state_.run_id()), spares_directory(layout), state_),
       artifacts_({layout.artifacts_dir(state_.run_id()), state_.run_id()}, workflow_),
       environment_(layout, state_.run_id()),
       capabilities_(
           attention, reaper, limits, std::move(python),
-          [this](const Value& value) {
-            return mask(value, sensitive_texts(workflow_, state_, other_secrets()));
-          },
+          [this](const Value& value) { return mask(value, secrets()); },
           [this](const std::string& source) { return output_.listen_to(source); }),
       worker_id_(std::move(worker_id)) {
   attention_.set_chores(this);
@@ -307,15 +304,24 @@ void Burst::fail(const std::string& error) {
   end("failed");
 }
 
-// Beside those that workflow and state tell of.
-std::vector<std::string> Burst::other_secrets() const {
-  std::vector<std::string> secrets = capabilities_.secrets();
-  secrets.insert(secrets.end(), driver_.expanded.begin(), driver_.expanded.end());
-  return secrets;
+std::vector<std::string> Burst::secrets() const {
+  std::vector<std::string> others = capabilities_.secrets();
+  others.insert(others.end(), driver_.expanded.begin(), driver_.expanded.end());
+  auto all = sensitive_texts(workflow_, state_, others);
+  all.insert(all.end(), loaded_secrets_.begin(), loaded_secrets_.end());
+  return all;
+}
+
+// The state shows the contents of artifacts only for as long as a step reads them.
+void Burst::keep_loaded_secrets() {
+  if (!artifacts_.any()) return;
+  auto shown = sensitive_texts(workflow_, state_);
+  loaded_secrets_.insert(shown.begin(), shown.end());
+  output_.learn();
 }
 
 MaskedText Burst::masked(const std::string& text) const {
-  MaskedText shown{mask(text, sensitive_texts(workflow_, state_, other_secrets())), false};
+  MaskedText shown{mask(text, secrets()), false};
   // Also what was replaced before a repr() was made of it.
   shown.redacted = shown.text.find(kRedacted) != std::string::npos;
   return shown;

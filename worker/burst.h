@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -108,7 +109,8 @@ class Burst : private Chores {
   ipc::Result<Object> attempt_export(const Step& step);
   ipc::Result<Object> attempt_integration(const Step& step, long long number);
   [[nodiscard]] ProcessTree::Spare others_than(const std::string& mark) const;
-  [[nodiscard]] std::vector<std::string> other_secrets() const;
+  [[nodiscard]] std::vector<std::string> secrets() const;
+  void keep_loaded_secrets();
   [[nodiscard]] MaskedText masked(const std::string& text) const;
   ipc::Result<void> begin_attempt(const Step& step, const std::string& mark, long long number,
                                   ShellAttempt& shell, std::int64_t deadline_ms);
@@ -151,9 +153,10 @@ class Burst : private Chores {
   StorageDriver driver_;
   std::optional<Drivers> drivers_;
   bool drivers_known_ = false;
-  bool driver_late_ = false;     // the latest call ran out of the step's time
-  bool over_ = false;            // the terminal frame is written
-  std::int64_t call_again_ = 0;  // boot clock
+  bool driver_late_ = false;              // the latest call ran out of the step's time
+  std::set<std::string> loaded_secrets_;  // in artifacts that steps have read
+  bool over_ = false;                     // the terminal frame is written
+  std::int64_t call_again_ = 0;           // boot clock
 };
 
 }  // namespace charter::worker

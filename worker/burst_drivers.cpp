@@ -187,11 +187,11 @@ bool Burst::begins(const Step& step) {
 // The step's time goes on while what its inputs name is loaded.
 ipc::Result<void> Burst::load_for(const Step& step, LoadedArtifacts& loaded,
                                   std::int64_t deadline_ms) {
-  if (!drivers_) return loaded.load(names_in_inputs(step));
-  drivers_->set_deadline(deadline_ms);
+  if (drivers_) drivers_->set_deadline(deadline_ms);
   driver_late_ = false;
   auto done = loaded.load(names_in_inputs(step));
-  drivers_->set_deadline(kNever);
+  keep_loaded_secrets();
+  if (drivers_) drivers_->set_deadline(kNever);
   if (done || !driver_late_) return done;
   return ipc::plain_error("Step '" + step.id_text() + "' exceeded timeout limit of " +
                           step.timeout->label);

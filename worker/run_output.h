@@ -42,6 +42,8 @@ class RunOutput : public Listener {
   void take(ipc::OutputStream stream, std::string_view bytes);
   // The attempt is over, and everything of it has been taken.
   void leave();
+  // There are secrets that were none when the step was entered.
+  void learn() { ++change_; }
 
   // The standard error for a new process of this integration's; none: it has the engine's.
   [[nodiscard]] ipc::UniqueFd listen_to(const std::string& source);

@@ -51,10 +51,9 @@ std::vector<std::string> sensitive_texts(const Workflow& workflow, const RunStat
       if (!input.sensitive) continue;
       if (const auto value = resolve_input(input, state)) collect(**value, secrets);
     }
-    const Object* outputs = state.outputs_of(step.id_key());
     for (const StepOutput& output : step.outputs) {
       const Value* value =
-          output.sensitive && outputs != nullptr ? outputs->find(output.name) : nullptr;
+          output.sensitive ? state.find_output(step.id_key(), output.name) : nullptr;
       if (value != nullptr) collect(*value, secrets);
     }
   }

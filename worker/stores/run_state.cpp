@@ -233,6 +233,14 @@ const Object* RunState::outputs_of(const std::string& step) const {
   return found == index_.end() ? nullptr : &done_[found->second].outputs.as_object();
 }
 
+const Value* RunState::find_output(const std::string& step, const std::string& name) const {
+  const auto found = index_.find(step);
+  if (found == index_.end()) return nullptr;
+  const Done& done = done_[found->second];
+  const Value* value = done.outputs.as_object().find(name);
+  return value == nullptr ? nullptr : &shown(done, name, *value);
+}
+
 const Value* RunState::find_output(const std::string& name) const {
   const auto output = named_.find(name);
   return output == named_.end() ? nullptr : output->second;

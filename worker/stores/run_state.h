@@ -60,6 +60,7 @@ class RunState {
   // A variable, or the output of that name of the latest step that has one.
   [[nodiscard]] const Value* find(const std::string& name) const;
   [[nodiscard]] const Value* find_output(const std::string& name) const;
+  [[nodiscard]] const Value* find_output(const std::string& step, const std::string& name) const;
 
   // Until show_references(), find() and the two below give `contents` for this output; the file
   // and outputs_of() keep the reference.

@@ -160,6 +160,28 @@ TEST(Burst, SensitiveValuesStayOutOfErrors) {
   }
 }
 
+// They are in no state: what an artifact holds is known while a step begins.
+TEST(Burst, SensitiveArtifactsStayOutOfErrors) {
+  for (const bool by_output : {true, false}) {
+    const Project project;
+    write_text(project.path("secret"), R"(["hunter2 and more"])");
+    const std::string output = by_output ? "true" : "false";
+    const std::string input = by_output ? "false" : "true";
+    const auto frames = run_to_end(
+        project,
+        project.job("r1", R"([{"id": "a", "type": "shell", "run": "cat secret",)"
+                          R"("outputs": {"o": {"type": "artifact", "sensitive": )" +
+                              output + R"(}}}, {"id": "b", "type": "shell", )" +
+                              R"("run": "echo \"$X\" >&2; exit 1", "retry": {"attempts": 2, )" +
+                              R"("delay_seconds": 0}, "inputs": {"X": {"from": "o.0", )" +
+                              R"("sensitive": )" + input + "}}}]"));
+    EXPECT_EQ(kinds(frames), "StepStart StepComplete StepStart StepRetry StepFailed RunFailed");
+    EXPECT_THAT(last_event(frames, "RunFailed"), HasSubstr("code 1: <redacted: sensitive>"));
+    EXPECT_EQ(read_text(project.layout().journal("r1")).find("hunter2"), std::string::npos);
+    EXPECT_EQ(read_text(project.layout().state_file("r1")).find("hunter2"), std::string::npos);
+  }
+}
+
 TEST(Burst, RetriesUntilAnAttemptSucceeds) {
   const Project project;
   const auto frames = run_to_end(

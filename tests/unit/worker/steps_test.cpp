@@ -200,7 +200,7 @@ TEST(Masking, FindsTextsHoweverTheyAreEscaped) {
   for (const std::string secret : {"pa'ss", "pa\"ss", "p'a\"ss", "-----\n\"key\"\n", "back\\slash",
                                    "Zo\u00eb\"s \\", "tab\t\x7f'"}) {
     const auto secrets = sensitive_texts({}, state, {secret});
-    for (const std::string& beside : {"", "it's ", "so \"called\" ", "it's \"\" "}) {
+    for (const std::string beside : {"", "it's ", "so \"called\" ", "it's \"\" "}) {
       const Value text(beside + secret);
       for (const std::string& shown :
            {text.as_string(), repr(text), dump(text), dump(text, kWire), dump(text, kAudit)}) {
