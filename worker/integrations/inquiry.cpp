@@ -6,7 +6,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -73,6 +72,7 @@ ipc::Result<void> Inquiry::start() {
   ipc::UniqueFd input;
   ipc::UniqueFd output;
   if (!make_pipe(input, requests_) || !make_pipe(answers_, output)) return ipc::errno_error("pipe");
+  (void)::fcntl(requests_.get(), F_SETFL, O_NONBLOCK);
   SpawnRequest request;
   request.candidates = {runtime_.interpreter};
   request.arguments = bridge_command(runtime_.interpreter);
@@ -109,12 +109,7 @@ ipc::Result<Object> Inquiry::call(std::string_view method, const std::string& pa
   }
   const std::string line =
       std::exchange(unsent_, {}) + request_line(std::to_string(++asked_), method, params);
-  for (std::size_t written = 0; written < line.size();) {
-    const ssize_t put = ::write(requests_.get(), line.data() + written, line.size() - written);
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) break;
-    written += static_cast<std::size_t>(put);
-  }
+  if (auto sent = send(line); !sent) return sent.error();
   const auto answer = read_line();
   if (!answer) return answer.error();
   auto response = read_response(*answer, keep_text);
@@ -123,23 +118,48 @@ ipc::Result<Object> Inquiry::call(std::string_view method, const std::string& pa
   return std::move(response->result);
 }
 
-ipc::Result<std::string> Inquiry::read_line() {
+// Whether the pipe takes or has something before all questions have had their time.
+bool Inquiry::ready(const ipc::UniqueFd& pipe, short event) const {
+  pollfd entry{pipe.get(), event, 0};
   for (;;) {
-    if (const std::size_t end = received_.find('\n'); end != std::string::npos) {
+    const std::int64_t left = deadline_ms_ - ipc::boot_ms();
+    if (left <= 0) return false;
+    const int found = ::poll(&entry, 1, static_cast<int>(left));
+    if (found > 0) return true;
+    if (found < 0 && errno != EINTR) return false;
+  }
+}
+
+ipc::Error Inquiry::silence() const {
+  return ipc::plain_error(what_ + " did not answer within " + std::to_string(kPatienceMs / 1000) +
+                          " s");
+}
+
+// An interpreter that is gone shows that by its answer, and one that does not read is late.
+ipc::Result<void> Inquiry::send(std::string_view line) {
+  while (!line.empty()) {
+    if (!ready(requests_, POLLOUT)) return silence();
+    const ssize_t put = ::write(requests_.get(), line.data(), line.size());
+    if (put < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (put <= 0) break;
+    line.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+ipc::Result<std::string> Inquiry::read_line() {
+  std::size_t searched = 0;
+  for (;;) {
+    if (const std::size_t end = received_.find('\n', searched); end != std::string::npos) {
       std::string line = received_.substr(0, end);
       received_.erase(0, end + 1);
       return line;
     }
-    pollfd entry{answers_.get(), POLLIN, 0};
-    const std::int64_t left = std::max<std::int64_t>(deadline_ms_ - ipc::boot_ms(), 0);
-    const int ready = ::poll(&entry, 1, static_cast<int>(left));
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) {
-      return ipc::plain_error(what_ + " did not answer within " +
-                              std::to_string(kPatienceMs / 1000) + " s");
-    }
-    std::array<char, 16384> buffer;
+    searched = received_.size();
+    if (!ready(answers_, POLLIN)) return silence();
+    std::array<char, 65536> buffer;
     const ssize_t got = ::read(answers_.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
     if (got <= 0 || received_.size() > kMostAnswer) {
       return ipc::plain_error("The interpreter of " + what_ + " died");
     }

@@ -42,7 +42,10 @@ class Inquiry {
  private:
   ipc::Result<void> start();
   ipc::Result<void> confine();
+  ipc::Result<void> send(std::string_view line);
   ipc::Result<std::string> read_line();
+  [[nodiscard]] bool ready(const ipc::UniqueFd& pipe, short event) const;
+  [[nodiscard]] ipc::Error silence() const;
 
   PythonRuntime runtime_;
   std::string what_;

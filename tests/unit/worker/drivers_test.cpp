@@ -306,6 +306,26 @@ TEST_F(DriversTest, CancellationOfAPausedRunReachesTheDriver) {
   EXPECT_EQ(bodies<ipc::Event>(frames).back().stream_seq, 44);
 }
 
+// All that the driver is told of the end waits for it at most once, also where that fills the pipe.
+TEST_F(DriversTest, HungDriverDoesNotKeepACancelledRunFromItsEnd) {
+  ipc::Job large = job({kShell, kGate, kAfter});
+  large.state = project_.first_state("r1", "[" + kShell + "," + kGate + "," + kAfter + "]",
+                                     R"({"large": ")" + std::string(300'000, 'x') + "\"}");
+  run(large);
+  configure(R"_({load: "time.sleep(1000)"})_");
+  ipc::Job cancel = approval();
+  cancel.cause = "project";
+  cancel.command->kind = "cancel";
+  Worker worker(project_, cancel, "project");
+  EXPECT_EQ(worker.wait(std::chrono::seconds(60)), 0) << log();
+  EXPECT_TRUE(childless());
+  const auto frames = frames_of(project_, "r1");
+  EXPECT_EQ(kinds(frames), "StepStart StepComplete GatePending GateDecision RunCancelled");
+  EXPECT_EQ(bodies<ipc::Terminal>(frames).size(), 1U);
+  EXPECT_THAT(log(), HasSubstr("Storage drivers did not answer within 15 s"));
+  EXPECT_EQ(held("status"), "paused");
+}
+
 TEST_F(DriversTest, DeathOfTheEngineIsToldToTheDriver) {
   Worker worker(project_, job({kShell, R"({"id": "b", "type": "shell", "run": "sleep 1000"})"}));
   ASSERT_TRUE(eventually([this] {
