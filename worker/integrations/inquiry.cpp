@@ -24,12 +24,14 @@
 #include "worker/sandbox/confinement.h"
 #include "worker/sandbox/scratch.h"
 #include "worker/spawn.h"
+#include "worker/stores/state_file.h"
 
 namespace charter::worker {
 namespace {
 
 constexpr std::int64_t kPatienceMs = 15'000;
-constexpr std::size_t kMostAnswer = 4U << 20;
+// A state's text in an answer: its quotes, backslashes and line ends are escaped once more.
+constexpr std::size_t kMostAnswer = 2 * kMostStateBytes + 4096;
 
 // Nothing of a question can be secret.
 Value keep_text(const Value& text) { return text; }

@@ -326,6 +326,23 @@ TEST_F(DriversTest, HungDriverDoesNotKeepACancelledRunFromItsEnd) {
   EXPECT_EQ(held("status"), "paused");
 }
 
+TEST_F(DriversTest, LargeStateIsHadFromTheDriverOutsideOfABurst) {
+  ipc::Job large = job({kShell, kGate, kAfter});
+  large.state = project_.first_state("r1", "[" + kShell + "," + kGate + "," + kAfter + "]",
+                                     R"({"large": ")" + std::string(5'000'000, '\'') + "\"}");
+  run(large);
+  std::string text = read_text(project_.path("held/r1"));
+  text.replace(text.find("{\"n\": 5}"), 8, "{\"n\": 7}");
+  write_text(project_.path("held/r1"), text);
+  ipc::Job cancel = approval();
+  cancel.cause = "project";
+  cancel.command->kind = "cancel";
+  run(cancel, "project");
+  EXPECT_EQ(dump(*project_.state("r1").as_object().find("outputs")), R"({"a": {"n": 7}})");
+  EXPECT_EQ(held("status"), "cancelled");
+  EXPECT_THAT(log(), Not(HasSubstr("storage driver")));
+}
+
 TEST_F(DriversTest, DeathOfTheEngineIsToldToTheDriver) {
   Worker worker(project_, job({kShell, R"({"id": "b", "type": "shell", "run": "sleep 1000"})"}));
   ASSERT_TRUE(eventually([this] {
