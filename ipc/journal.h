@@ -26,6 +26,7 @@ struct JournalSummary {
   std::uint64_t end = kLogHeaderSize;  // of the last whole frame
   std::uint32_t pauses = 0;
   bool decided = false;   // a gate was decided since the latest pause
+  bool over = false;      // the last event leaves nothing to do but to tell the run's end
   std::string open_step;  // step_open: its id
   std::string status;     // as the events imply: running, paused, completed, failed, cancelled
   std::string error;      // of the last failure event

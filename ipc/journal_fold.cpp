@@ -21,9 +21,10 @@ std::string error_of(const Event& event) {
   return member ? json_string(member->raw).value_or("") : std::string();
 }
 
-bool approves(const Event& event) {
+// A gate's decision, as JSON.
+std::string_view decision_of(const Event& event) {
   const auto member = member_of(event, "approved");
-  return member && member->raw == "true";
+  return member ? member->raw : std::string_view();
 }
 
 struct Folder {
@@ -46,6 +47,10 @@ struct Folder {
   void set_status(const char* status) {
     if (!summary.terminal) summary.status = status;
   }
+  void end_with(const char* status) {
+    set_status(status);
+    summary.over = true;
+  }
 
   void operator()(const Opened& opened) {
     summary.bursts = std::max(summary.bursts, opened.burst);
@@ -65,6 +70,7 @@ struct Folder {
     summary.next_seq = std::max(summary.next_seq, event.seq + 1);
     summary.pauses = std::max(summary.pauses, event.pause);
     const std::string& kind = event.kind;
+    summary.over = false;
     if (kind == "StepStartEvent") {
       begin_step(event.step_id);
       set_status("running");
@@ -75,18 +81,21 @@ struct Folder {
       end_step();
       set_status("running");
       summary.error = error_of(event);
+      summary.over = true;
     } else if (kind == "GatePendingEvent" || kind == "InputPendingEvent") {
       set_status("paused");
     } else if (kind == "GateDecisionEvent") {
       summary.decided = true;
-      if (approves(event)) set_status("running");
+      const std::string_view approved = decision_of(event);
+      if (approved == "true") set_status("running");
+      summary.over = approved == "false";
     } else if (kind == "RunCompleteEvent") {
-      set_status("completed");
+      end_with("completed");
     } else if (kind == "RunFailedEvent") {
-      set_status("failed");
+      end_with("failed");
       summary.error = error_of(event);
     } else if (kind == "RunCancelledEvent") {
-      set_status("cancelled");
+      end_with("cancelled");
     }
   }
 

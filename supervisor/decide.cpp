@@ -57,6 +57,8 @@ Action decide(const Facts& facts, const ipc::JournalSummary& journal) {
   if (facts.locked) return facts.cancel ? Action::kill : Action::adopt;
   if (journal.last == Last::terminal) return Action::finish;
   if (facts.cancel) return Action::project_cancel;
+  // What there was to do is done, or has failed; only the last words are missing.
+  if (journal.over && journal.last != Last::paused) return Action::project_lost;
   switch (journal.last) {
     case Last::none:
     case Last::opened:

@@ -34,6 +34,9 @@
 //   the same, taken  none or free  none                     the same, whatever the file says by now
 //   on from a state file
 //   accepted         free          terminal                 deliver the rest, close
+//   accepted         free          behind the last event    `project` tells the rest of the end:
+//                                  of a run that is over,   a failed step, a refusal, a terminal
+//                                  without a pause frame    event
 //   accepted         free          inside a step            `project`: one terminal event that
 //                                                           says what was lost
 //   accepted         free          a checkpoint             as inside a step

@@ -301,7 +301,7 @@ int Guardian::conclude(ipc::Exit exit) {
   const bool wanted = exit.cause == "killed";
   // The supervisor lets such a run go on, this one or the next; nothing more is written here.
   const auto job = read_job();
-  const bool goes_on = exit.cause == "signal" && job && job->resume_lost;
+  const bool goes_on = exit.cause == "signal" && job && job->resume_lost && !summary->over;
   if (summary->last == Last::terminal || (summary->last == Last::paused && !wanted)) return 0;
   if (exit.cause == "code" && job && could_not_go_on(*job, *summary)) return 0;
   auto journal = ipc::Journal::attach(ipc::kJournalFd, summary->end);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "tests/support/injection.h"
 #include "tests/support/process_table.h"
 #include "tests/support/python_project.h"
 #include "tests/support/run_processes.h"
@@ -34,11 +35,13 @@ class DriverDeath : public ::testing::TestWithParam<Death> {
     if (testing_the_reference()) GTEST_SKIP() << "the reference has no worker to lose";
     if (const auto why = why_no_toolchain(); !why.empty()) GTEST_SKIP() << why;
     DaemonOptions options;
+    options.arguments = arguments();
     use_toolchain(options);
     scene.emplace(options);
     add_environment(scene->project);
     add_driver(scene->project, scene->project.scratch("there"));
   }
+  virtual std::vector<std::string> arguments() const { return {}; }
   std::string held(const std::string& name) const { return scene->project / ("held/" + name); }
   std::vector<std::string> stored_kinds(const std::string& run) const {
     std::vector<std::string> kinds;
@@ -90,6 +93,89 @@ TEST_P(DriverDeath, IsToldToTheDriver) {
 INSTANTIATE_TEST_SUITE_P(Of, DriverDeath,
                          ::testing::Values(Death{"Engine", false, true, false},
                                            Death{"Guardian", true, false, false},
+                                           Death{"Both", true, true, false},
+                                           Death{"BothWithTheDaemonDown", true, true, true}),
+                         [](const auto& death) { return death.param.name; });
+
+// The worker of a run that outlives it dies between the words of the run's end.
+class DriverEnd : public DriverDeath {
+ protected:
+  std::vector<std::string> arguments() const override { return {"--on-lost", "resume"}; }
+  std::string socket() const { return scene->daemon.socket(); }
+  std::string log() const { return scene->project.scratch("log"); }
+  std::string stall(const std::string& kind) const { return held("stall-" + kind); }
+
+  // A run of one step, whose driver waits before it takes an event of that kind.
+  void begin(const std::string& kind, const std::string& command) {
+    fs::create_directories(held(""));
+    write_file(stall(kind), "");
+    scene->project.add_workflow("ends",
+                                shell_step("only", "echo only >> '" + log() + "'\n" + command,
+                                           "outputs: {stdout: string}"));
+    ASSERT_TRUE(scene->run("r1", "ends").ok);
+    ASSERT_TRUE(eventually(kRunTime, [&] { return engine_of(socket(), "r1") > 0; }));
+    guardian_ = guardian_of(socket(), "r1");
+    engine_ = engine_of(socket(), "r1");
+  }
+  // With all that is below it, so that the driver takes nothing of it later.
+  template <class Kill>
+  void lose_worker(Kill kill_engine) {
+    const auto below = descendants_of(engine_);
+    const bool whole = GetParam().guardian;
+    if (whole) kill(guardian_, SIGSTOP);
+    if (GetParam().daemon_down) scene->daemon.kill();
+    kill_engine(engine_);
+    ASSERT_TRUE(eventually(kSoon, [&] { return !alive(engine_); }));
+    for (const pid_t pid : below) kill(pid, SIGKILL);
+    if (whole) kill(guardian_, SIGKILL);
+    if (GetParam().daemon_down) scene->daemon.start();
+  }
+  void expect_one_end(const std::vector<std::string>& kinds, const std::string& status) {
+    EXPECT_EQ(scene->gateway.wait_for_end("r1"), kinds.back());
+    EXPECT_TRUE(reaches_state(socket(), "r1", "finished"));
+    EXPECT_EQ(scene->gateway.order_faults("r1"), "");
+    EXPECT_EQ(scene->gateway.event_kinds("r1"), kinds);
+    EXPECT_EQ(stored_kinds("r1"), kinds);
+    EXPECT_THAT(lines_of(log()), ElementsAre("only")) << "no step is done twice";
+    const auto state = boost::json::parse(read_file(scene->project.state_file("r1"))).as_object();
+    EXPECT_EQ(text_of(state, "status"), status);
+    EXPECT_EQ(text_of(boost::json::parse(read_file(held("r1.json"))).as_object(), "status"),
+              status);
+  }
+
+ private:
+  pid_t guardian_ = 0;
+  pid_t engine_ = 0;
+};
+
+TEST_P(DriverEnd, ComesOnceWhereTheEngineDiesBehindTheTerminalEvent) {
+  if (!Injection::possible()) GTEST_SKIP() << "strace is not installed";
+  const std::string last = "RunCompleteEvent";
+  begin(last, "echo out");
+  // From here on the state file is saved once more: when the event is in the journal.
+  ASSERT_TRUE(eventually(kRunTime, [&] {
+    return read_file(held("r1.json")).find("\"completed\"") != std::string::npos &&
+           read_file(scene->project.state_file("r1")).find("\"out\"") != std::string::npos;
+  }));
+  lose_worker([&](pid_t engine) {
+    const Injection injection(engine, "renameat2", "signal=SIGKILL", "1");
+    fs::remove(stall(last));
+    EXPECT_TRUE(eventually(kSoon, [&] { return !alive(engine); }));
+  });
+  expect_one_end({"StepStartEvent", "StepCompleteEvent", last}, "completed");
+}
+
+TEST_P(DriverEnd, ComesWithoutTheFailedStepBeingDoneAgain) {
+  const std::string last = "RunFailedEvent";
+  begin(last, "exit 7");
+  ASSERT_TRUE(scene->gateway.wait_for_event("r1", "StepFailedEvent"));
+  lose_worker([](pid_t engine) { kill(engine, SIGKILL); });
+  fs::remove(stall(last));
+  expect_one_end({"StepStartEvent", "StepFailedEvent", last}, "failed");
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, DriverEnd,
+                         ::testing::Values(Death{"Engine", false, true, false},
                                            Death{"Both", true, true, false},
                                            Death{"BothWithTheDaemonDown", true, true, true}),
                          [](const auto& death) { return death.param.name; });

@@ -38,6 +38,7 @@ class States:
 
 class Events:
     async def append(self, run_id, *, source, event, occurred_at, worker_id, worker_seq):
+        while (HELD / ("stall-" + event["kind"])).exists(): time.sleep(0.01)
         with (HELD / (run_id + ".events")).open("a") as file:
             file.write(json.dumps({"seq": worker_seq, **event}) + "\n")
         return 1000 + worker_seq

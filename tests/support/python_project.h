@@ -27,7 +27,7 @@ void let_nursery_begin(const ProjectFixture& project, bool may);
 // A storage driver `kept`, named by charter.yml: it keeps each run's state in held/<run>.json and
 // its events, one a line, in held/<run>.events, where stream_seq counts from 1000. Of a run whose
 // id begins with "forks" its first save begins processes in sessions of their own, makes the file
-// `there` and does not return.
+// `there` and does not return. It takes no event of a kind while there is held/stall-<kind>.
 void add_driver(const ProjectFixture& project, const std::string& there);
 
 // What makes processes that outlive whoever does not look closely, in Python: forks that are of

@@ -118,6 +118,21 @@ TEST(Fold, status_follows_the_events_as_the_reference_has_it) {
   EXPECT_EQ(status("RunCancelledEvent"), "cancelled");
 }
 
+TEST(Fold, a_run_is_over_behind_an_event_that_leaves_only_its_end) {
+  const auto over = [](const char* kind, const std::string& json = "{}") {
+    return folded({opened(1, "start"), event(0, kind, "a", json)}).over;
+  };
+  for (const char* kind :
+       {"StepFailedEvent", "RunCompleteEvent", "RunFailedEvent", "RunCancelledEvent"}) {
+    EXPECT_TRUE(over(kind)) << kind;
+  }
+  EXPECT_TRUE(over("GateDecisionEvent", R"({"approved":false})"));
+  EXPECT_FALSE(over("GateDecisionEvent", R"({"approved":true})"));
+  EXPECT_FALSE(over("GateDecisionEvent")) << "what cannot be read says nothing";
+  EXPECT_FALSE(over("StepCompleteEvent"));
+  EXPECT_FALSE(folded({event(0, "StepFailedEvent", "a"), event(1, "StepStartEvent", "a")}).over);
+}
+
 TEST(Fold, keeps_the_text_of_the_last_failure) {
   const JournalSummary summary = folded(
       {opened(1, "start"), event(0, "StepStartEvent", "a"),

@@ -157,6 +157,20 @@ TEST(DecideTest, RunThatDoesNotGetOnIsGivenUp) {
   EXPECT_EQ(decide(known, journal(Last::opened, "continue")), Action::project_stalled);
 }
 
+TEST(DecideTest, RunWhoseEndIsHalfToldIsToldToItsEndAndNotGoneOnWith) {
+  Facts known = facts();
+  known.resume = true;
+  known.decision = true;
+  for (const Last last : {Last::opened, Last::step_open, Last::checkpoint}) {
+    auto summary = journal(last, "resume");
+    summary.over = true;
+    EXPECT_EQ(decide(known, summary), Action::project_lost);
+    summary.exit.emplace();
+    summary.exit->cause = "signal";
+    EXPECT_EQ(decide(known, summary), Action::project_lost);
+  }
+}
+
 TEST(DecideTest, OnlyAnAccidentIsGoneOnAfter) {
   Facts known = facts();
   known.resume = true;
