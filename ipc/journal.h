@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -14,6 +15,9 @@
 #include "ipc/unique_fd.h"
 
 namespace charter::ipc {
+
+// Of a run with which a burst can begin: its frame holds that and the burst's particulars.
+inline constexpr std::size_t kMostStateOfBurst = kMaxFrameBytes - (1U << 20);
 
 // What the frames of a journal say about the run: the last column of the recovery table.
 struct JournalSummary {

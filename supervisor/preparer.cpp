@@ -1,6 +1,7 @@
 #include "supervisor/preparer.h"
 
 #include <fcntl.h>
+#include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,7 +23,6 @@ namespace charter::supervisor {
 namespace {
 
 constexpr std::size_t kCacheBytes = 2U << 20;
-constexpr std::size_t kReplyLimit = 160U << 20;
 constexpr std::chrono::seconds kTimeout{30};
 
 std::size_t parallel_workers() { return std::max(2U, std::thread::hardware_concurrency()); }
@@ -32,6 +32,14 @@ Verdict refusal(std::string message) {
   reply->code = "internal_error";
   reply->message = std::move(message);
   return reply;
+}
+
+// Nothing else that is answered grows that large. It is JSON in ASCII.
+std::string too_large() {
+  return fmt::format(
+      "variables, snapshot and outputs are too large: the run's first state would take more than "
+      "{} MiB",
+      ipc::kMostStateOfBurst >> 20U);
 }
 
 }  // namespace
@@ -116,7 +124,7 @@ class Preparer::Inquiry : public std::enable_shared_from_this<Inquiry> {
       if (got < 0 && errno == EAGAIN) return wait();
       if (got <= 0) break;
       reply_.append(buffer, static_cast<std::size_t>(got));
-      if (reply_.size() > kReplyLimit) return finish(refusal("the answer of prepare is too large"));
+      if (reply_.size() > ipc::kMostStateOfBurst) return finish(refusal(too_large()));
     }
     closed_ = true;
     conclude();

@@ -8,11 +8,13 @@
 
 #include "ipc/json_scan.h"
 #include "ipc/layout.h"
+#include "ipc/log_segment.h"
 
 namespace charter::supervisor {
 
-// How much of a state file is read, and how deep.
-inline constexpr std::size_t kStateLimit = 80U << 20;
+// How much of a state is read, and how deep. No burst begins with more, nor is a run taken whose
+// first state is larger than ipc::kMostStateOfBurst.
+inline constexpr std::size_t kStateLimit = ipc::kMaxFrameBytes;
 inline constexpr ipc::JsonLimits kStateLimits{kStateLimit, 1000, true};
 
 // Removes a run's journal and what lies beside it, the journal last: what was interrupted is found

@@ -145,6 +145,18 @@ TEST(BadInput, RequestOfSeveralMegabytesIsTakenWhole) {
   EXPECT_EQ(state.at("variables").at("x").as_string().size(), 8U << 20);
 }
 
+// A state is ASCII, in which each of these letters takes six bytes for its two.
+TEST(BadInput, RequestWhoseStateIsThreeTimesAsLargeRuns) {
+  Started scene;
+  scene.project.add_workflow("size", shell_step("count", "echo ok", "outputs: {stdout: string}"));
+  std::string letters;
+  while (letters.size() < 30U << 20) letters += "\u0436";
+  const auto answer = scene.run("r1", "size", {{"x", letters}});
+  ASSERT_TRUE(answer.ok) << answer.error;
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
+  EXPECT_GT(std::filesystem::file_size(scene.project.state_file("r1")), 90U << 20);
+}
+
 TEST(BadInput, ClientThatSendsNothingIsToldAfterItsTime) {
   Started scene;
   const auto answer = answer_to(scene.daemon.socket(), "", seconds(15));
