@@ -93,7 +93,8 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
   if (job.burst > 1) sweep_spares(spares_directory(layout), job.run_id);  // of the one before
   auto state = RunState::parse(opening.state);
   if (!state) return give_up(kExitJob, state.error());
-  recorder.open(opened_frame(job, guardian, opening.state), ipc::now_us());
+  const bool fits = opening.state.size() <= ipc::kMostStateOfBurst;
+  recorder.open(opened_frame(job, guardian, fits ? opening.state : ""), ipc::now_us());
   if (opening.kind == Opening::Kind::report) {
     return report(std::move(recorder), *state, layout, replay);
   }
@@ -117,6 +118,9 @@ int run_burst(const ipc::Job& job, const ipc::Layout& layout, const Replay& repl
     burst.fail(workflow.error().what);
   } else if (!inherited) {
     burst.fail(inherited.error().message());
+  } else if (!fits) {
+    burst.fail("a run goes on with a state of at most " + bytes_text(ipc::kMostStateOfBurst) +
+               ", and this one has " + bytes_text(opening.state.size()));
   } else if (opening.kind == Opening::Kind::start) {
     burst.start();
   } else if (opening.kind == Opening::Kind::go_on) {

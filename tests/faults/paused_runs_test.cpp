@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -186,6 +187,33 @@ TEST(PausedRunsBeyondTheDescriptors, WaitAsBeforeInTheNextDaemon) {
 
 TEST_F(PausedRuns, HundredsCostAStartedDaemonLittle) { expect_cheap(kSample); }
 TEST_F(LongPausedRuns, TenThousandCostAStartedDaemonLittle) { expect_cheap(kMany); }
+
+// A state that no frame of a journal holds, from which no burst can begin.
+TEST(LongStates, RunWithTooLargeAStateFailsWhenItIsApprovedAndSaysSo) {
+  constexpr milliseconds kLargeState{300'000};
+  Started scene;
+  scene.project.add_workflow("ask", gate_step("gate") + shell_step("after", "true"));
+  ASSERT_TRUE(scene.run("r1", "ask", {{"large", "small"}}).ok);
+  ASSERT_TRUE(reaches_state(scene.daemon.socket(), "r1", "paused"));
+  const std::string file = scene.project.state_file("r1");
+  std::string state = read_file(file);
+  const auto at = state.find("small");
+  ASSERT_NE(at, std::string::npos);
+  write_file(file + ".new", state.replace(at, 5, std::string(256U << 20, 'x')));
+  std::filesystem::rename(file + ".new", file);
+  // While the daemon looks into what has changed nothing is decided.
+  ASSERT_TRUE(eventually(kLargeState, [&] {
+    const auto answer = control(scene.daemon.socket(), "resume",
+                                {{"run_id", "r1"}, {"approved", true}}, kLargeState);
+    return !answer.empty() && answer.back().at("ok") == true;
+  }));
+  EXPECT_EQ(scene.gateway.wait_for_end("r1", kLargeState), "RunFailedEvent");
+  EXPECT_EQ(scene.gateway.event_kinds("r1").size(), 2U) << "it asks, and fails";
+  EXPECT_NE(text_of(scene.gateway.events("r1").back(), "error").find("a state of at most 255 MiB"),
+            std::string::npos);
+  EXPECT_TRUE(reaches_state(scene.daemon.socket(), "r1", "finished"));
+  EXPECT_NE(read_file(file).find(R"("status": "failed")"), std::string::npos);
+}
 
 }  // namespace
 }  // namespace charter::tests
