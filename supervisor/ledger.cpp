@@ -152,9 +152,13 @@ void Ledger::write_soon() {
   });
 }
 
+bool Ledger::may_compact() const {
+  return compact_next_ && snapshot_ && BootClock::now() >= compact_after_;
+}
+
 void Ledger::next() {
   if (busy_) return;
-  if (compact_next_ && snapshot_ && BootClock::now() >= compact_after_) {
+  if (may_compact()) {
     compact_next_ = false;
     busy_ = true;
     disk_.submit(std::make_unique<Compaction>(*this, snapshot_()));
@@ -188,7 +192,7 @@ void Ledger::written(std::vector<Entry> entries, bool wants_compaction) {
   busy_ = false;
   compact_next_ = wants_compaction;
   keep_for_later(std::move(late));
-  if (urgent_ || compact_next_ || !drained_.empty()) {
+  if (urgent_ || may_compact() || !drained_.empty()) {
     next();
   } else if (!waiting_.empty()) {
     write_soon();

@@ -69,6 +69,7 @@ class Ledger {
   class Compaction;
 
   void next();
+  [[nodiscard]] bool may_compact() const;
   void write_soon();
   void written(std::vector<Entry> entries, bool wants_compaction);
   void compacted(const ipc::Result<void>& result);

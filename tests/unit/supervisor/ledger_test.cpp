@@ -1,0 +1,50 @@
+// The ledger on a disk that does not take it.
+#include "supervisor/ledger.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/directory_syncs.h"
+#include "tests/unit/supervisor/parts_fixture.h"
+
+namespace charter::supervisor::tests {
+namespace {
+
+class LedgerTest : public PartsTest {
+ protected:
+  static ipc::LedgerRecord record(std::size_t size) {
+    ipc::Started started;
+    started.command_id = "command";
+    started.message = std::string(size, 'x');
+    return {0, std::move(started)};
+  }
+};
+
+// What failed would fail again at once, and its warnings fill the log.
+TEST_F(LedgerTest, NotesThatCannotBeWrittenAreTriedOnceASecond) {
+  constexpr int kMany = 100'000;
+  constexpr int kTries = 6;  // the first two follow each other
+  Ledger& ledger = life_->ledger();
+  const charter::tests::DirectorySyncs syncs(layout_->ledger_dir());
+  bool wanted = false;
+  ledger.snapshot_from([&] {
+    wanted = true;
+    return std::vector<ipc::LedgerRecord>();
+  });
+  syncs.fail(kMany);
+  ledger.note(record(9U << 20));  // so that a snapshot is wanted, which fails
+  ASSERT_TRUE(life_->until([&] { return wanted && syncs.failures_left() < kMany; }));
+  ledger.note(record(1));
+  const auto begun = std::chrono::steady_clock::now();
+  ASSERT_TRUE(life_->until([&] { return syncs.failures_left() <= kMany - kTries; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::seconds(kTries - 3));
+  EXPECT_GE(syncs.failures_left(), kMany - 2 * kTries);
+  EXPECT_NE(ledger.trouble(), "");
+  syncs.fail(0);
+  EXPECT_TRUE(life_->until([&] { return ledger.trouble().empty(); })) << "service goes on";
+  bool kept = false;
+  ledger.append(record(1), [&](const ipc::Result<void>& written) { kept = written.has_value(); });
+  EXPECT_TRUE(life_->until([&] { return kept; }));
+}
+
+}  // namespace
+}  // namespace charter::supervisor::tests
