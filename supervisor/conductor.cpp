@@ -22,9 +22,8 @@ constexpr std::chrono::milliseconds kLaunchRetry{500};
 constexpr std::chrono::seconds kHeldRetry{30};
 constexpr std::uint32_t kMostFailedLaunches = 10;
 constexpr std::chrono::milliseconds kHelloPatience{5000};
-constexpr const char* kProjectGone = "the directory of its project cannot be entered";
 
-// No worker of a nested project's run can begin then, today or later, and none can end it.
+// No worker of a nested project's run can begin then, and none can end it.
 bool project_is_gone(const Run& run) {
   return !run.project_root.empty() && ::access(run.project_root.c_str(), X_OK) != 0;
 }
@@ -166,17 +165,14 @@ void Conductor::launched(const RunPtr& run, bool announce) {
 
 void Conductor::launch_failed(const RunPtr& run, const LaunchFault& fault) {
   log::error("Cannot start a worker for run {}: {}", run->id, fault.error.message());
-  if (project_is_gone(*run)) {
-    hold(run, kProjectGone);
-    return;
-  }
+  const bool own = fault.own || project_is_gone(*run);
   live_.erase(run);
   step_back(run);
-  if (!fault.own) retry_soon();
+  if (!own) retry_soon();
   // It may have been cancelled while the worker was being made.
   if (run->cancellation() != nullptr) {
     commands_take_effect(run);
-  } else if (fault.own) {
+  } else if (own) {
     try_later(run, std::nullopt, fault.error);
   } else {
     slots_.return_to_front(run);
@@ -292,13 +288,7 @@ void Conductor::start_project(Project order) {
     }
     log::error("Cannot end run {}: {}", run->id, fault->error.message());
     --projecting_;
-    if (project_is_gone(*run)) {
-      run->project_due = false;
-      hold(run, kProjectGone);
-      start_projects();
-      return;
-    }
-    if (fault->own) {
+    if (fault->own || project_is_gone(*run)) {
       try_later(run, std::move(order), fault->error);
       start_projects();
       return;

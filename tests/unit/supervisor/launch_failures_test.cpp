@@ -101,6 +101,29 @@ TEST_F(LaunchFailures, RunWhoseProjectCannotBeEnteredHoldsNobodyUpAndIsHeld) {
   expect_held("complete-nested");
 }
 
+// A mount that is late, seen for a moment only: ten tries are promised.
+TEST_F(LaunchFailures, RunWhoseProjectComesBackBeginsWithoutBeingHeld) {
+  const std::string project = layout_->root() + "/nested";
+  const RunPtr run = life_->accept("complete-nested", project);
+  ASSERT_TRUE(life_->until([&] { return run->failed_launches > 0; }));
+  EXPECT_EQ(run->state, RunState::queued);
+  std::filesystem::create_directory(project);
+  EXPECT_TRUE(life_->reaches("complete-nested", RunState::finished));
+}
+
+TEST_F(LaunchFailures, RunWhoseProjectComesBackIsCancelled) {
+  const std::string project = layout_->root() + "/nested";
+  std::filesystem::create_directory(project);
+  const RunPtr run = life_->accept("pause-nested", project);
+  ASSERT_TRUE(life_->reaches("pause-nested", RunState::paused));
+  std::filesystem::remove(project);
+  EXPECT_EQ(life_->cancel("pause-nested"), std::nullopt);
+  ASSERT_TRUE(life_->until([&] { return run->failed_launches > 0; }));
+  std::filesystem::create_directory(project);
+  ASSERT_TRUE(life_->reaches("pause-nested", RunState::finished));
+  EXPECT_EQ(run->wire, WireStatus::cancelled);
+}
+
 TEST_F(LaunchFailures, EndThatCannotBeWrittenHoldsUpNoOther) {
   for (const char* id : {"pause-bad", "pause"}) {
     life_->accept(id);
