@@ -74,7 +74,7 @@ ipc::Result<void> Projection::run() {
   const std::string kind = replay_.last_event ? replay_.last_event->kind : "";
   if (summary.last == Last::terminal) return make_file_good();
   if (summary.frames == 0 && !job_.command && job_.reason.empty()) return settle_taken_on();
-  if (summary.last != Last::paused || verdict_.cancelled) find_driver();
+  if (summary.last != Last::paused || verdict_.cancelled || !job_.reason.empty()) find_driver();
   if (!terminal_status(kind).empty() || kind == "StepFailedEvent") return finish_telling();
   if (summary.last == Last::paused) return settle_paused();
   const bool refused = kind == "GateDecisionEvent" && !replay_.decisions.empty() &&
@@ -157,7 +157,7 @@ ipc::Result<void> Projection::settle_paused() {
   auto file = text ? RunState::parse(*text) : ipc::Result<RunState>(text.error());
   if (!file) {
     log_line(file.error().message());
-    if (!verdict_.cancelled) return {};
+    if (!verdict_.cancelled) return give_up_paused();
     auto known = state();
     return known ? cancel_paused(std::move(*known)) : cancel(Value(""), verdict_.note);
   }
@@ -169,7 +169,12 @@ ipc::Result<void> Projection::settle_paused() {
     if (!told) return told;
     if (file->status() != "paused" || !verdict_.cancelled) return tell();
   }
-  return verdict_.cancelled ? cancel_paused(std::move(*file)) : ipc::Result<void>{};
+  return verdict_.cancelled ? cancel_paused(std::move(*file)) : give_up_paused();
+}
+
+// No worker can go on with it, if the supervisor says so; else it waits as before.
+ipc::Result<void> Projection::give_up_paused() {
+  return job_.reason.empty() ? ipc::Result<void>{} : fail(job_.reason);
 }
 
 // It was taken on from its state file, and nobody has been told more than that it waits. While

@@ -29,6 +29,7 @@ class Projection {
   ipc::Result<void> settle_paused();
   ipc::Result<void> settle_taken_on();
   ipc::Result<void> cancel_paused(RunState state);
+  ipc::Result<void> give_up_paused();
   ipc::Result<void> settle_executing();
   ipc::Result<void> finish_telling();
   ipc::Result<void> make_file_good();

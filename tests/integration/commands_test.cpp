@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/support/log_edit.h"
 #include "tests/support/process_table.h"
 #include "tests/support/started.h"
 
@@ -12,6 +16,7 @@ using boost::json::object;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 // The answer to a command id, of either type; empty when none came.
 object answer(RecordingGateway& gateway, const std::string& command_id) {
@@ -279,6 +284,28 @@ TEST_F(Commands, ResumeTakesOnARunThatOnlyItsStateFileKnows) {
   EXPECT_THAT(scene.gateway.event_kinds("from-python"),
               ElementsAre("GateDecisionEvent", "GatePendingEvent"));
   EXPECT_EQ(scene.gateway.order_faults("from-python"), "");
+}
+
+// No worker can go on with it, and it would be tried for ever.
+TEST_F(Commands, DecidedRunsWhoseStateFileCannotBeReadEndOnceWithAReason) {
+  paused_run("gone");
+  std::filesystem::remove(scene.project.state_file("gone"));
+  paused_run("damaged");
+  write_file(scene.project.state_file("damaged"), "{\"run_id\": \"damaged\", ");
+  for (const char* run : {"gone", "damaged"}) {
+    send({{"type", "run.resume"}, {"run_id", run}, {"approved", true}});
+    ASSERT_EQ(scene.gateway.wait_for_end(run), "RunFailedEvent") << run << scene.daemon.log();
+    EXPECT_THAT(text_of(scene.gateway.events(run).back(), "error"),
+                StartsWith("worker died: three times"));
+    EXPECT_EQ(scene.gateway.order_faults(run), "");
+    EXPECT_THAT(read_file(scene.project.state_file(run)), HasSubstr("\"status\": \"failed\""));
+    const auto frames = frames_of(scene.project.journal(run));
+    EXPECT_EQ(std::ranges::count_if(frames,
+                                    [](const ipc::JournalFrame& frame) {
+                                      return std::holds_alternative<ipc::Terminal>(frame.body);
+                                    }),
+              1);
+  }
 }
 
 }  // namespace

@@ -228,8 +228,23 @@ TEST_F(ProjectModeAtAGate, RefusesTheGateToCancelTheRun) {
 }
 
 TEST_F(ProjectModeAtAGate, HasNothingToAddUnlessAsked) {
-  EXPECT_EQ(kinds(settle(job("lost: whatever"))), "StepStart StepComplete GatePending");
+  EXPECT_EQ(kinds(settle(job())), "StepStart StepComplete GatePending");
   EXPECT_EQ(field("status"), "\"paused\"");
+}
+
+// No worker can go on with it.
+TEST_F(ProjectModeAtAGate, EndsTheRunThatIsGivenUp) {
+  const auto frames = settle(job("worker died: three times"));
+  EXPECT_EQ(kinds(frames), "StepStart StepComplete GatePending RunFailed");
+  EXPECT_EQ(error_of(frames), "worker died: three times");
+  EXPECT_EQ(field("status"), "\"failed\"");
+}
+
+TEST_F(ProjectModeAtAGate, EndsNoRunThatAnotherHandExecutes) {
+  edit("\"status\": \"paused\"", "\"status\": \"running\"");
+  const auto frames = settle(job("worker died: three times"));
+  EXPECT_EQ(kinds(frames), "StepStart StepComplete GatePending");
+  EXPECT_EQ(field("status"), "\"running\"");
 }
 
 TEST_F(ProjectModeAtAGate, TellsThatAnotherHandWentOn) {
