@@ -8,6 +8,14 @@
 #include "supervisor/log.h"
 
 namespace charter::supervisor {
+namespace {
+
+void log_ignored(const char* what, const std::string& run_id, const Refusal& refusal) {
+  log::info("Ignoring {}: run_id={} ({})", what, log::one_line(run_id),
+            log::one_line(refusal.message));
+}
+
+}  // namespace
 
 Inbox::Inbox(Settings settings, Ledger& ledger, Intake& intake, Commands& commands,
              StartedCommands& started, std::function<void(CommandAnswer)> answer)
@@ -50,7 +58,7 @@ void Inbox::handle(const RunStart& message) {
     started_.add(started);
     answer_start(started);
     log::info("Remote run started: run_id={} workflow_id={} command_id={}", run_id,
-              message.workflow_id, message.command_id);
+              log::one_line(message.workflow_id), log::one_line(message.command_id));
   });
 }
 
@@ -97,7 +105,7 @@ void Inbox::answer(const std::string& run_id, const std::string& command_id,
 }
 
 void Inbox::handle(const RunResume& message) {
-  log::info("Routing gateway resume command: run_id={} approved={}", message.run_id,
+  log::info("Routing gateway resume command: run_id={} approved={}", log::one_line(message.run_id),
             message.approved);
   Commands::Decision decision;
   decision.run_id = message.run_id;
@@ -106,26 +114,27 @@ void Inbox::handle(const RunResume& message) {
   decision.command_id = message.command_id.value_or("");
   decision.pause = message.pause;
   commands_.decide(std::move(decision), [this, message](const CommandRefusal& refusal) {
-    if (refusal) log::info("Ignoring resume: run_id={} ({})", message.run_id, refusal->message);
+    if (refusal) log_ignored("resume", message.run_id, *refusal);
     if (message.wants_answer) answer(message.run_id, message.command_id.value_or(""), refusal);
   });
 }
 
 void Inbox::handle(const RunCancel& message) {
-  log::info("Routing gateway cancel command: run_id={}", message.run_id);
+  log::info("Routing gateway cancel command: run_id={}", log::one_line(message.run_id));
   Commands::Cancellation cancellation;
   cancellation.run_id = message.run_id;
   cancellation.note = message.note;
   cancellation.command_id = message.command_id.value_or("");
   cancellation.grace_ms = static_cast<std::uint64_t>(settings_.kill_grace.count());
   commands_.cancel(std::move(cancellation), [this, message](const CommandRefusal& refusal) {
-    if (refusal) log::info("Ignoring cancel: run_id={} ({})", message.run_id, refusal->message);
+    if (refusal) log_ignored("cancel", message.run_id, *refusal);
     if (message.wants_answer) answer(message.run_id, message.command_id.value_or(""), refusal);
   });
 }
 
 void Inbox::handle(const RunInput& message) {
-  log::info("Routing gateway input command: run_id={} kind={}", message.run_id, message.kind);
+  log::info("Routing gateway input command: run_id={} kind={}", log::one_line(message.run_id),
+            log::one_line(message.kind));
   Commands::Submission submission;
   submission.run_id = message.run_id;
   submission.input = message.input;
@@ -141,7 +150,7 @@ void Inbox::handle(const Malformed& message) {
 }
 
 void Inbox::handle(const Ignored& message) {
-  log::warning("Ignoring a gateway message: {}", message.what);
+  log::warning("Ignoring a gateway message: {}", log::one_line(message.what));
 }
 
 }  // namespace charter::supervisor

@@ -308,5 +308,22 @@ TEST_F(Commands, DecidedRunsWhoseStateFileCannotBeReadEndOnceWithAReason) {
   }
 }
 
+TEST_F(Commands, WhatTheyNameIsOneLineOfTheLogAndNoLongOne) {
+  const std::string id = "no\nbody" + std::string(5'000, 'x');
+  send({{"type", "run.cancel"}, {"run_id", id}});
+  send({{"type", "run.resume"}, {"run_id", id}, {"approved", true}});
+  send({{"type", "run.input"}, {"run_id", id}, {"command_id", id}, {"input", {{"kind", id}}}});
+  send({{"type", "nothing\nbody"}});
+  send({{"type", "run.start"}, {"command_id", "c\nbody"}, {"workflow_id", "hello"}});
+  ASSERT_TRUE(eventually(kSoon, [&] {
+    return scene.daemon.log().find("command_id=c?body") != std::string::npos;
+  })) << scene.daemon.log();
+  EXPECT_THAT(scene.daemon.log(), HasSubstr("cancel command: run_id=no?body"));
+  for (const std::string& line : lines_of(scene.daemon.log_file())) {
+    EXPECT_FALSE(line.starts_with("body")) << line;
+    EXPECT_LT(line.size(), 1'000U) << line;
+  }
+}
+
 }  // namespace
 }  // namespace charter::tests
