@@ -30,6 +30,7 @@ struct Opened {
   commandId @6 :Text;          # of the command that caused the burst, or empty
   state @7 :Data;              # the run state this burst starts from, JSON
   pidNamespace @8 :UInt64;     # inode of /proc/self/ns/pid
+  bare @9 :Bool;               # in no sandbox; not set by workers of before, in one or not
 }
 
 struct Event {

@@ -68,6 +68,7 @@ struct Writer {
     out.setCommandId(text(v.command_id));
     out.setState(data(v.state));
     out.setPidNamespace(v.pid_namespace);
+    out.setBare(v.bare);
   }
   void operator()(const Event& v) {
     auto out = frame.initEvent();
@@ -143,6 +144,7 @@ Opened read_body(schema::Opened::Reader in) {
   out.command_id = str(in.getCommandId());
   out.state = str(in.getState());
   out.pid_namespace = in.getPidNamespace();
+  out.bare = in.getBare();
   return out;
 }
 

@@ -25,6 +25,7 @@ struct Opened {
   std::string command_id;
   std::string state;
   std::uint64_t pid_namespace = 0;
+  bool bare = false;  // in no sandbox; false where nobody has said so
 };
 
 struct Event {

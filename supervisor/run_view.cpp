@@ -87,6 +87,8 @@ std::optional<FinishedRun> finished_in_journal(const ipc::Layout& layout,
   finished.events = run.progress.next_seq;
   finished.updated_us = run.updated_us;
   finished.wire = wire_status(summary.status).value_or(run.wire);
+  // Of a worker that did not say it may have been in one, and what was stays in it.
+  finished.sandbox = !summary.opened || !summary.opened->bare;
   return finished;
 }
 

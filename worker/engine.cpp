@@ -51,6 +51,7 @@ ipc::Opened opened_frame(const ipc::Job& job, pid_t guardian, std::string state)
   opened.guardian_start = ipc::start_time(guardian).value_or(0);
   opened.boot_id = ipc::boot_id();
   opened.pid_namespace = ipc::pid_namespace();
+  opened.bare = job.sandbox.level == 0;
   if (job.command) opened.command_id = job.command->command_id;
   opened.state = std::move(state);
   return opened;

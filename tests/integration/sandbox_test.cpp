@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "tests/support/injection.h"
+#include "tests/support/log_edit.h"
 #include "tests/support/process_table.h"
 #include "tests/support/started.h"
 
@@ -397,17 +398,23 @@ TEST_F(Sandboxed, OneRunCanAskForItWhereTheDaemonDoesNot) {
   scene.project.add_workflow("look", shell_step("look",
                                                 "grep NoNewPrivs /proc/self/status > told; "
                                                 "touch ../outside || true"));
-  const auto plain = charter_daemon(scene.project, {"run", "look", "--wait"});
+  const auto plain = charter_daemon(scene.project, {"run", "look", "--wait", "--run-id", "plain"});
   EXPECT_EQ(plain.code, 0) << plain.err;
   EXPECT_THAT(read_file(scene.project / "told"), HasSubstr("0"));
   EXPECT_TRUE(exists(scene.project / "../outside"));
   std::filesystem::remove(scene.project / "../outside");
-  const auto kept =
-      charter_daemon(scene.project, {"run", "look", "--wait", "--sandbox", "project"});
+  const auto kept = charter_daemon(
+      scene.project, {"run", "look", "--wait", "--run-id", "kept", "--sandbox", "project"});
   EXPECT_EQ(kept.code, 0) << kept.err;
   EXPECT_THAT(read_file(scene.project / "told"), HasSubstr("1"));
   EXPECT_FALSE(exists(scene.project / "../outside"));
   EXPECT_EQ(charter_daemon(scene.project, {"run", "look", "--sandbox", "tight"}).code, 2);
+  // For a retry when only the journals remember the two.
+  const auto bare = [&](const char* run) {
+    return std::get<ipc::Opened>(frames_of(scene.project.journal(run)).at(0).body).bare;
+  };
+  EXPECT_TRUE(bare("plain"));
+  EXPECT_FALSE(bare("kept"));
 }
 
 // It stays what it was accepted as, also for a daemon that knows of no such option.

@@ -10,7 +10,7 @@ namespace {
 // One frame of every kind, every field set to something that is not its default.
 std::vector<JournalFrame> every_frame() {
   return {
-      {1, Opened{"r", 2, "resume", 33, 44, "boot", "c1", "{\"a\":1}", 55}},
+      {1, Opened{"r", 2, "resume", 33, 44, "boot", "c1", "{\"a\":1}", 55, true}},
       {2, Event{"r", 7, "StepStartEvent", "s", 3, true, "{\"kind\":\"StepStartEvent\"}", -9}},
       {3, Intent{"s", 2, "shell"}},
       {4, StepProcess{"s", 2, 4321, 987654321}},
