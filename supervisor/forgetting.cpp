@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <spdlog/fmt/fmt.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -17,11 +16,6 @@
 
 namespace charter::supervisor {
 namespace {
-
-bool exists(const std::string& path) {
-  struct stat info = {};
-  return ::lstat(path.c_str(), &info) == 0;
-}
 
 bool has_worker(const std::string& journal) {
   const ipc::UniqueFd file(::open(journal.c_str(), O_RDWR | O_CLOEXEC));
@@ -40,7 +34,8 @@ std::optional<Refusal> Forgetting::check(const Order& order) const {
   const std::string journal = layout_.journal(order.run_id);
   const RunPtr run = registry_.find(order.run_id);
   if (run == nullptr) {
-    const bool ours = registry_.find_finished(order.run_id) != nullptr || exists(journal);
+    const bool ours = registry_.find_finished(order.run_id) != nullptr ||
+                      Registry::has_used_journal(layout_, order.run_id);
     const auto refusal = ours ? std::nullopt : refuse_to_forget_file(layout_, order.run_id);
     if (refusal) return refusal;
   } else if (run->state != RunState::finished && run->state != RunState::held) {

@@ -178,6 +178,7 @@ void Intake::adopt_paused(const std::string& run_id, Done done) {
     const auto asked = adopting_.extract(run_id);
     for (const Done& one : asked.mapped()) one(taken);
   };
+  registry_.drop_unused_journal(run_id);
   registry_.reserve(run_id);
   ipc::Accepted accepted;
   accepted.workflow_id = found->workflow_id;

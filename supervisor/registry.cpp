@@ -161,11 +161,19 @@ Registry::IdUse Registry::use_of(const std::string& id) const {
     return found->second->state == RunState::finished ? IdUse::used_before : IdUse::active;
   }
   if (has_state_file(layout_, id)) return IdUse::used_before;
+  drop_unused_journal(id);
+  return exists(layout_.journal(id)) ? IdUse::used_before : IdUse::free;
+}
+
+void Registry::drop_unused_journal(const std::string& id) const {
   const std::string journal = layout_.journal(id);
-  if (!exists(journal)) return IdUse::free;
-  if (!is_unused_journal(journal) || find_finished(id) != nullptr) return IdUse::used_before;
+  if (runs_.contains(id) || find_finished(id) != nullptr || !is_unused_journal(journal)) return;
   ::unlink(journal.c_str());
-  return IdUse::free;
+}
+
+bool Registry::has_used_journal(const ipc::Layout& layout, const std::string& id) {
+  const std::string journal = layout.journal(id);
+  return exists(journal) && !is_unused_journal(journal);
 }
 
 bool Registry::has_state_file(const ipc::Layout& layout, const std::string& id) {

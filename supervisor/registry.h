@@ -115,6 +115,11 @@ class Registry {
   // Whether a new run may have this id: neither ledger, journal nor state file knows it, and no
   // other request is about to take it. Looks at the disk.
   [[nodiscard]] IdUse use_of(const std::string& id) const;
+  // Removes a journal without a single frame of a run that nobody knows: it was made for a request
+  // that was never answered.
+  void drop_unused_journal(const std::string& id) const;
+  // Whether there is a journal that is not such a one.
+  [[nodiscard]] static bool has_used_journal(const ipc::Layout& layout, const std::string& id);
   [[nodiscard]] static bool has_state_file(const ipc::Layout& layout, const std::string& id);
   void reserve(const std::string& id) { reserved_.insert(id); }
   void release(const std::string& id) { reserved_.erase(id); }

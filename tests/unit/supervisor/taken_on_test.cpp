@@ -6,6 +6,7 @@
 
 #include "ipc/codec.h"
 #include "supervisor/burst.h"
+#include "supervisor/forgetting.h"
 #include "tests/unit/supervisor/parts_fixture.h"
 
 namespace charter::supervisor::tests {
@@ -61,6 +62,23 @@ TEST_F(TakenOn, RunsWithoutAJournalAreNotExecutedUnaskedEither) {
   life_->accept("complete");
   ASSERT_TRUE(life_->reaches("complete", RunState::finished));
   EXPECT_EQ(life_->find("complete-other")->state, RunState::paused);
+  EXPECT_EQ(life_->approve("complete-other"), std::nullopt);
+  EXPECT_TRUE(life_->reaches("complete-other", RunState::finished));
+}
+
+// The daemon before was killed between its journal and the record that speaks of it.
+TEST_F(TakenOn, JournalOfARequestThatWasNeverAnsweredIsInNobodysWay) {
+  write("complete-other", "paused");
+  ASSERT_TRUE(ipc::create_journal(layout_->journal("complete-other")));
+  restart();
+  Forgetting forgetting(*layout_, life_->ledger(), life_->disk(), life_->registry(),
+                        [](const RunPtr&) {});
+  std::optional<std::optional<Refusal>> forgotten;
+  forgetting.forget({"complete-other", true}, [&](const auto& refusal) { forgotten = refusal; });
+  ASSERT_TRUE(life_->until([&] { return forgotten.has_value(); }));
+  ASSERT_TRUE(forgotten->has_value());
+  EXPECT_EQ((*forgotten)->code, "still_active");
+  EXPECT_TRUE(std::filesystem::exists(layout_->state_file("complete-other")));
   EXPECT_EQ(life_->approve("complete-other"), std::nullopt);
   EXPECT_TRUE(life_->reaches("complete-other", RunState::finished));
 }
