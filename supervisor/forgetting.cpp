@@ -31,6 +31,10 @@ std::optional<Refusal> Forgetting::check(const Order& order) const {
     return Refusal{"invalid_run_id",
                    fmt::format("Invalid run id: it must match {}", ipc::kRunIdRule)};
   }
+  // Another request is about to take it on, or has not forgotten it yet.
+  if (registry_.is_reserved(order.run_id) && !half_forgotten_.contains(order.run_id)) {
+    return Refusal{"unknown_run", fmt::format("No run '{}'", order.run_id)};
+  }
   const std::string journal = layout_.journal(order.run_id);
   const RunPtr run = registry_.find(order.run_id);
   if (run == nullptr) {
@@ -58,6 +62,7 @@ std::optional<Refusal> Forgetting::check(const Order& order) const {
 
 void Forgetting::forget(const Order& order, Done done) {
   if (auto refusal = check(order)) return done(refusal);
+  half_forgotten_.erase(order.run_id);
   Registry::Forgotten forgotten = registry_.forget(order.run_id);
   // The disk may take the journal of a held run at last: it must not come to an end meanwhile.
   const std::shared_ptr<Burst> burst =
@@ -89,7 +94,10 @@ void Forgetting::forget(const Order& order, Done done) {
                          }
                        },
                        [this, id, result, done] {
-                         if (!*result) return done(refusal_of(result->error()));
+                         if (!*result) {
+                           half_forgotten_.insert(id);
+                           return done(refusal_of(result->error()));
+                         }
                          registry_.release(id);
                          log::info("Run forgotten: run_id={}", id);
                          done(std::nullopt);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "ipc/layout.h"
@@ -35,8 +36,8 @@ class Forgetting {
   // Calls `done` when the ledger has it and journal and state file are gone, the journal durably:
   // the id may be used again. Where they cannot be removed it stays reserved. Refused for a run
   // that is not over (`still_active`), for one that a living worker holds, for one the gateway does
-  // not have (`undelivered`), and for an id nothing is known of (`unknown_run`). When the ledger
-  // cannot be written the run stays as it was.
+  // not have (`undelivered`), and for an id nothing is known of or another request is about to take
+  // (`unknown_run`). When the ledger cannot be written the run stays as it was.
   void forget(const Order& order, Done done);
 
  private:
@@ -47,6 +48,7 @@ class Forgetting {
   SyncThread& disk_;
   Registry& registry_;
   PutBack put_back_;
+  std::unordered_set<std::string> half_forgotten_;  // the ledger has, the disk has not
 };
 
 }  // namespace charter::supervisor

@@ -171,6 +171,36 @@ TEST_F(ConductorTest, JournalOfAForgottenRunIsDurablyGoneBeforeItsIdIsFree) {
   EXPECT_EQ(life_->registry().use_of("complete"), Registry::IdUse::free);
 }
 
+// Its journal and its state file would go from under a run that waits.
+TEST_F(ConductorTest, RunThatIsBeingTakenOnIsNotForgotten) {
+  const auto exists = [](const std::string& path) { return std::filesystem::exists(path); };
+  std::ofstream(layout_->state_file("complete-other"))
+      << R"({"run_id":"complete-other","status":"paused","current_step_id":"gate"})";
+  std::promise<void> ledger_is_fast_again;
+  std::optional<CommandRefusal> taken;
+  std::optional<std::optional<Refusal>> forgotten;
+  Forgetting forgetting(*layout_, life_->ledger(), life_->disk(), life_->registry(),
+                        [](const RunPtr&) {});
+  life_->ledger().append(
+      {}, [](const auto&) {},
+      [until = ledger_is_fast_again.get_future().share()] {
+        until.wait();
+        return ipc::Result<void>();
+      });
+  life_->commands().submit({"complete-other", "{}", "", -1},
+                           [&](const auto& refusal) { taken = refusal; });
+  EXPECT_EQ(life_->registry().find("complete-other"), nullptr);
+  forgetting.forget({"complete-other", true}, [&](const auto& refusal) { forgotten = refusal; });
+  ledger_is_fast_again.set_value();
+  ASSERT_TRUE(life_->until([&] { return taken.has_value() && forgotten.has_value(); }));
+  ASSERT_TRUE(forgotten->has_value());
+  EXPECT_EQ((*forgotten)->code, "unknown_run");
+  EXPECT_TRUE(exists(layout_->state_file("complete-other")) &&
+              exists(layout_->journal("complete-other")));
+  EXPECT_EQ(life_->approve("complete-other"), std::nullopt);
+  expect_end("complete-other", WireStatus::completed);
+}
+
 TEST_F(ConductorTest, CancellationThatMeetsALaunchThatFailsIsCarriedOut) {
   life_->execute("/dev/null");
   const RunPtr run = life_->accept("complete");
