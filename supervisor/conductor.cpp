@@ -215,8 +215,8 @@ void Conductor::try_again(Aside one) {
 void Conductor::try_held_again() {
   const auto now = BootClock::now();
   for (Aside& one : std::exchange(held_aside_, {})) {
-    if (one.run->forgotten) continue;
-    if (one.due > now || !may_start()) {
+    if (one.run->forgotten && !one.run->leaving) continue;
+    if (one.due > now || !may_start() || one.run->leaving) {
       held_aside_.push_back(std::move(one));
     } else if (one.order) {
       one.run->state = RunState::ending;

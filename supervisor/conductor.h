@@ -96,6 +96,8 @@ class Conductor {
     BootClock::time_point due;  // of one that is held meanwhile
   };
 
+  using Unsettled = std::pair<RunPtr, BootClock::time_point>;
+
   // conductor.cpp: slots and launches
   void fill_slots();
   [[nodiscard]] bool may_start() const { return !holding_ && !recovering_ && !backing_off_; }
@@ -132,6 +134,7 @@ class Conductor {
   void close_when_durable(const RunPtr& run, Burst::Closing how);
   void wait_for_reads(const RunPtr& run);
   void end_later(const RunPtr& run);
+  void settle_later(const RunPtr& run, BootClock::time_point due);
   void settle_again();
   void wait_for_disk(const RunPtr& run);
   void conclude(const RunPtr& run);
@@ -158,7 +161,7 @@ class Conductor {
   std::unordered_set<RunPtr> live_;  // with a burst, or about to have one
   std::vector<RunPtr> lingering_;    // guardian gone, lock still held
   // Without a worker, and not settled; when each is tried again.
-  std::vector<std::pair<RunPtr, BootClock::time_point>> unsettled_;
+  std::vector<Unsettled> unsettled_;
   std::deque<Project> projects_;
   std::size_t projecting_ = 0;
   std::string boot_id_;

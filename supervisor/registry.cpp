@@ -130,6 +130,7 @@ Registry::Forgotten Registry::forget(const std::string& id) {
     forgotten.run = run;
     forgotten.delivery = run->delivery;
     run->forgotten = true;
+    run->leaving = true;
     run->delivery.visible = false;
     run->delivery.announce = false;
     run->delivery.queue = RelayQueue::none;
@@ -142,11 +143,17 @@ Registry::Forgotten Registry::forget(const std::string& id) {
   return forgotten;
 }
 
+void Registry::forgotten(const std::string& id) {
+  const auto gone = leaving_.extract(id);
+  if (!gone.empty() && gone.mapped().run) gone.mapped().run->leaving = false;
+}
+
 void Registry::put_back(Forgotten forgotten) {
   if (forgotten.run) leaving_.erase(forgotten.run->id);
   if (forgotten.finished) leaving_.erase(forgotten.finished->id);
   if (forgotten.run) {
     forgotten.run->forgotten = false;
+    forgotten.run->leaving = false;
     forgotten.run->delivery = forgotten.delivery;
     forgotten.run->delivery.queue = RelayQueue::none;
     forgotten.run->delivery.announce = false;

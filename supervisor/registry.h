@@ -107,7 +107,7 @@ class Registry {
   // until either of the next two is called.
   Forgotten forget(const std::string& id);
   // The ledger has forgotten it, too.
-  void forgotten(const std::string& id) { leaving_.erase(id); }
+  void forgotten(const std::string& id);
   // As it was before; the relay has to be told of it anew.
   void put_back(Forgotten forgotten);
 

@@ -118,6 +118,7 @@ struct Run {
   std::shared_ptr<Burst> launching;  // of the worker that is being made right now
   bool project_due = false;          // worker mode `project` is to end it
   bool forgotten = false;            // and nothing may begin for it any more
+  bool leaving = false;              // the same, but the ledger may refuse to forget it
   bool file_late = false;            // it is over, and its state file does not show it
   std::unique_ptr<ipc::Exit> exit;   // of a run that was killed: for who asked
 

@@ -231,7 +231,7 @@ void Conductor::wait_for_lock(const RunPtr& run) {
 
 // What cannot be read may be its end, and nothing is decided without it.
 void Conductor::wait_for_reads(const RunPtr& run) {
-  unsettled_.emplace_back(run, BootClock::now());
+  settle_later(run, BootClock::now());
   free_slot(*run);
   if (run->burst->failed_reads < kMostFailedReads || run->state == RunState::held) return;
   log::error("Run {} is held until its journal can be read", run->id);
@@ -244,18 +244,27 @@ void Conductor::end_later(const RunPtr& run) {
   constexpr std::uint32_t kMostDoublings = 5;
   const auto wait =
       kEndAgain * (1U << std::min(run->failed_projects - kMaxFailedProjects, kMostDoublings));
-  unsettled_.emplace_back(run, BootClock::now() + wait);
+  settle_later(run, BootClock::now() + wait);
   log::error("Run {} is held until its end can be written down", run->id);
   show_held(run);
 }
 
+// The pulse may meet a live one, too: it is listed once.
+void Conductor::settle_later(const RunPtr& run, BootClock::time_point due) {
+  const auto listed = std::ranges::find(unsettled_, run, &Unsettled::first);
+  if (listed == unsettled_.end()) {
+    unsettled_.emplace_back(run, due);
+  } else {
+    listed->second = due;
+  }
+}
+
 void Conductor::settle_again() {
   const auto now = BootClock::now();
-  for (auto& [run, due] : std::exchange(unsettled_, {})) {
-    if (run->burst == nullptr) continue;  // it was forgotten
-    if (due > now) {
-      unsettled_.emplace_back(std::move(run), due);
-    } else {
+  for (const auto& [run, due] : std::exchange(unsettled_, {})) {
+    if (due > now || run->leaving) {
+      settle_later(run, due);
+    } else if (run->burst != nullptr) {  // it was not forgotten
       settle(run);
     }
   }
