@@ -40,6 +40,7 @@ Conductor::Conductor(Parts parts, std::size_t slots, Hooks hooks)
                      [this](const RunPtr& run) { files_made(run); }),
       paused_watch_(parts_.layout),
       boot_id_(ipc::boot_id()),
+      strange_children_(may_have_strange_children()),
       pulse_(parts_.executor),
       linger_(parts_.executor),
       retry_(parts_.executor),
@@ -379,7 +380,7 @@ void Conductor::arm_pulse() {
 
 // What no ring and no exit told: a missed doorbell, a silent engine, an orphan.
 void Conductor::pulse() {
-  sweep_orphans(parts_.children);
+  end_orphans();
   const std::vector<RunPtr> runs(live_.begin(), live_.end());
   for (const RunPtr& run : runs) check(run);
   settle_again();

@@ -127,6 +127,7 @@ class Conductor {
 
   // settle.cpp: after a worker
   void settle(const RunPtr& run);
+  void end_orphans(pid_t session = 0);
   void act(const RunPtr& run, Action action);
   void go_on(const RunPtr& run);
   void adopt(const RunPtr& run);
@@ -165,6 +166,7 @@ class Conductor {
   std::deque<Project> projects_;
   std::size_t projecting_ = 0;
   std::string boot_id_;
+  bool strange_children_;
   Timer pulse_;
   Timer linger_;
   Timer retry_;

@@ -137,26 +137,38 @@ std::size_t end_trees(const Roots& roots) {
                     [](const Process& process) { return signal_exactly(process, SIGKILL); }));
 }
 
-bool carries_marker(pid_t pid, const std::unordered_set<std::string>& journals) {
+// The journal of the run whose mark a process carries; empty when it carries none.
+std::string marker_of(pid_t pid) {
   const std::string environment =
       ipc::text_of_file("/proc/" + std::to_string(pid) + "/environ", kProcFileLimit);
   const std::string name = std::string(kRunMarker) + "=";
   std::string_view rest = environment;
   while (!rest.empty()) {
     const std::string_view variable = rest.substr(0, rest.find('\0'));
-    if (variable.starts_with(name)) {
-      return journals.contains(std::string(variable.substr(name.size())));
-    }
+    if (variable.starts_with(name)) return std::string(variable.substr(name.size()));
     rest.remove_prefix(std::min(rest.size(), variable.size() + 1));
   }
-  return false;
+  return {};
 }
+
+bool is_a_runs(pid_t child, const OrphanSigns& signs) {
+  if (!signs.needed) return true;
+  if (signs.session != 0 && ::getsid(child) == signs.session) return true;
+  return marker_of(child).starts_with(signs.journals + "/");
+}
+
+bool had_children = false;
 
 }  // namespace
 
-void become_subreaper() { ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+void become_subreaper() {
+  had_children = !own_children().empty();
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
 
-std::size_t sweep_orphans(const ChildTable& known) {
+bool may_have_strange_children() { return had_children || ::getpid() == 1; }
+
+std::size_t sweep_orphans(const ChildTable& known, const OrphanSigns& signs) {
   Roots living;
   std::size_t met = 0;
   {
@@ -164,7 +176,9 @@ std::size_t sweep_orphans(const ChildTable& known) {
     for (const pid_t child : own_children()) {
       if (known.contains(child)) continue;
       ++met;
-      if (::waitpid(child, nullptr, WNOHANG) == 0) living.emplace(child, 0);
+      if (::waitpid(child, nullptr, WNOHANG) == 0 && is_a_runs(child, signs)) {
+        living.emplace(child, 0);
+      }
     }
   }
   if (living.empty()) return met;
@@ -182,7 +196,7 @@ std::size_t end_marked_processes(const std::unordered_set<std::string>& journals
   for (const pid_t pid : numbers_in("/proc")) {
     // The start time first: what has the marker then, and this start later, is one process.
     const auto start = ipc::start_time(pid);
-    if (start && pid != self && pid != 1 && carries_marker(pid, journals)) {
+    if (start && pid != self && pid != 1 && journals.contains(marker_of(pid))) {
       roots.emplace(pid, *start);
     }
   }

@@ -16,12 +16,23 @@ namespace charter::supervisor {
 // used in another project too.
 inline constexpr const char* kRunMarker = "CHARTER_RUN_JOURNAL";
 
-// Makes this process the parent of what dead runs leave behind.
+// Makes this process the parent of what dead runs leave behind. Before it makes any child.
 void become_subreaper();
 
-// Reaps what has ended and kills, with everything below it, whatever child is not in `known`.
-// Returns how many such children were met. Cheap when there are none.
-std::size_t sweep_orphans(const ChildTable& known);
+// Whether it has got, or may be given, children that no run of ours has made: whoever executed this
+// program had some, or it is the init of a container.
+[[nodiscard]] bool may_have_strange_children();
+
+struct OrphanSigns {
+  bool needed = false;   // else every unknown child is an orphan of a run's
+  std::string journals;  // the directory that a mark names
+  pid_t session = 0;     // of a guardian that has just ended; 0: none has
+};
+
+// Reaps what has ended and kills, with everything below it, whatever child is not in `known`, and
+// bears one of the signs where one is needed. Returns how many children were met that are not in
+// `known`. Cheap when there are none.
+std::size_t sweep_orphans(const ChildTable& known, const OrphanSigns& signs);
 
 // Kills, with everything below them, the processes whose environment says that they belong to the
 // run of one of `journals`. No worker of these runs may live. Returns how many were signalled.

@@ -47,10 +47,15 @@ void Conductor::worker_ended(const RunPtr& run, std::optional<int> status) {
   parts_.tailer.read(run);
   if (status && !ended_well(*burst)) {
     log::warning("The worker of run {} ended with {}", run->id, describe_exit(*status));
-    sweep_orphans(parts_.children);
+    end_orphans(burst->guardian ? burst->guardian->pid() : 0);
   }
   settle(run);
   if (burst->projecting) start_projects();
+}
+
+// `session`: of a guardian that has just ended.
+void Conductor::end_orphans(pid_t session) {
+  sweep_orphans(parts_.children, {strange_children_, parts_.layout.journals_dir(), session});
 }
 
 Facts Conductor::facts_of(const Run& run) const {

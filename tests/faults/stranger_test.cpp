@@ -236,6 +236,37 @@ TEST_F(Stranger, RestoredBackupStartsAndEndsNothingUntilSomebodyAdoptsIt) {
   EXPECT_TRUE(eventually(kSoon, [&] { return !alive(guardian); }));
 }
 
+// What a start script leaves running beside the daemon, and what that leaves behind.
+TEST(StrangeChildren, OfWhoeverExecutedTheDaemonAreLeftAlone) {
+  DaemonOptions options;
+  std::string beside;
+  std::string late;
+  options.prepare = [&](const ProjectFixture& project, DaemonOptions& made) {
+    beside = project.scratch("beside");
+    late = project.scratch("late");
+    made.command = {"/bin/sh", "-c",
+                    "(sleep 2; sleep 1000 & echo $! > " + late + ") & sleep 1000 & echo $! > " +
+                        beside + "; exec \"$@\"",
+                    "sh", daemon_binary()};
+  };
+  Started scene(std::move(options));
+  const std::string release = scene.project.scratch("release");
+  scene.project.add_workflow("plan", shell_step("one", "(setsid sleep 1000 &) ; touch '" + release +
+                                                           "'; while :; do sleep 0.02; done"));
+  ASSERT_TRUE(scene.run("r1", "plan").ok);
+  ASSERT_TRUE(eventually(kRunTime, [&] { return !lines_of(late).empty() && exists(release); }));
+  const pid_t guardian = guardian_of(scene.daemon.socket(), "r1");
+  ASSERT_GT(guardian, 1);
+  kill(guardian, SIGKILL);
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunFailedEvent");
+  EXPECT_TRUE(eventually(kSoon, [&] { return scene.project.processes_of("r1").empty(); }));
+  for (const std::string& file : {beside, late}) {
+    const auto pid = static_cast<pid_t>(std::stoi(lines_of(file).at(0)));
+    EXPECT_THAT(children_of(scene.daemon.pid()), ::testing::Contains(pid)) << file;
+    EXPECT_TRUE(throughout(kAWhile, [&] { return alive(pid); })) << file;
+  }
+}
+
 // As at a shutdown: everything is sent TERM at once, steps, engines, guardians and daemon alike, in
 // whatever order.
 TEST_F(Stranger, TermToEverythingInterruptsRunsAndFailsNoStep) {
