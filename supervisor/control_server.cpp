@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "ipc/json_object.h"
 #include "ipc/peer.h"
 #include "supervisor/accept_pause.h"
 #include "supervisor/log.h"
@@ -21,11 +23,17 @@ constexpr std::size_t kMaxSessions = 2048;
 constexpr int kAcceptAtOnce = 64;  // then others get the loop
 constexpr std::size_t kBudgetBeyondOne = 16U << 20;
 
-// Clients leave half of the descriptors to runs and to the gateway.
+// Clients leave half of the descriptors to runs and to the gateway. Who follows a run takes two.
 std::size_t most_sessions() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMaxSessions;
-  return std::min<std::size_t>(kMaxSessions, static_cast<std::size_t>(limit.rlim_cur) / 2);
+  return std::min<std::size_t>(kMaxSessions, static_cast<std::size_t>(limit.rlim_cur) / 4);
+}
+
+void refuse_crowd(int socket) {
+  const std::string answer =
+      ipc::JsonObject().flag("ok", false).text("error", "Too many connections").str() + "\n";
+  (void)::send(socket, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 }  // namespace
@@ -108,6 +116,10 @@ bool ControlServer::accept_one() {
   }
   if (sessions_.size() >= max_sessions_) make_room();
   drop_finished();
+  if (sessions_.size() >= max_sessions_) {
+    refuse_crowd(socket.get());
+    return true;
+  }
   const auto session = std::make_shared<ControlSession>(
       executor_, std::move(socket), peer->uid, limits_, budget_, handler_,
       [this](ControlSession* closed) { sessions_.erase(closed); });

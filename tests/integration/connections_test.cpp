@@ -1,6 +1,7 @@
 // The hand-off socket under more connections than anybody needs.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,23 +18,27 @@
 namespace charter::tests {
 namespace {
 
-// Connections that begin a request and never end it.
+// Connections that begin a request and never end it, or whose answer never ends.
 class Stalled {
  public:
   Stalled() = default;
   Stalled(const Stalled&) = delete;
   Stalled& operator=(const Stalled&) = delete;
-  ~Stalled() {
+  ~Stalled() { end(); }
+  void end() {
     for (const int fd : open_) ::close(fd);
+    open_.clear();
   }
 
-  [[nodiscard]] bool add(const std::string& socket, std::size_t count) {
+  // `begin`: what each says.
+  [[nodiscard]] bool add(const std::string& socket, std::size_t count,
+                         const std::string& begin = "{") {
     for (std::size_t made = 0; made < count; ++made) {
       const int fd = connect_to(socket);
       if (fd < 0) return false;
       open_.push_back(fd);
       // The daemon may have closed it already to make room, which is its right.
-      if (::write(fd, "{", 1) < 0 && errno != EPIPE) return false;
+      if (::send(fd, begin.data(), begin.size(), MSG_NOSIGNAL) < 0 && errno != EPIPE) return false;
     }
     return true;
   }
@@ -116,6 +121,42 @@ TEST(Connections, WithoutDescriptorsForThemRunsGoOnAndNothingSpins) {
   EXPECT_LE(descriptors_of(scene.daemon.pid()).size(), 96U);
   EXPECT_LT(busy_at_rest(scene.daemon.pid()), milliseconds(200));
   EXPECT_LT(count_of(scene.daemon.log(), "Cannot accept"), 50U);
+}
+
+// None of them is unfinished, so none gives way.
+TEST(Connections, OfThoseWhoFollowARunLeaveHalfOfTheDescriptorsToRuns) {
+  constexpr std::size_t kMost = 96;
+  DaemonOptions few;
+  const auto limit = std::to_string(kMost);
+  few.command = {"prlimit", "--nofile=" + limit + ":" + limit, daemon_binary()};
+  Started scene(std::move(few));
+  ASSERT_TRUE(scene.gateway.wait_for("worker.register"));
+  const std::string release = scene.project.scratch("release");
+  scene.project.add_workflow("hold", hold_step("wait", release));
+  scene.gateway.send(
+      {{"type", "run.start"}, {"command_id", "c0"}, {"workflow_id", "hold"}, {"run_id", "r0"}});
+  ASSERT_TRUE(scene.gateway.wait_for_event("r0", "StepStartEvent"));
+  const std::size_t before = descriptors_of(scene.daemon.pid()).size();
+  Stalled followers;
+  const std::string follow =
+      R"({"type":"control","version":1,"op":"events","run_id":"r0","follow":true})";
+  ASSERT_TRUE(followers.add(scene.daemon.socket(), kMost, follow + "\n"));
+  for (int times = 0; times < 20; ++times) {
+    const auto refused = charter_daemon(scene.project, {"status"});
+    EXPECT_NE(refused.code, 0) << refused.out;
+    EXPECT_NE(refused.err.find("Too many connections"), std::string::npos) << refused.err;
+  }
+  EXPECT_LE(descriptors_of(scene.daemon.pid()).size(), before + kMost / 2);
+  // By the gateway, whose runs need some.
+  scene.gateway.send(
+      {{"type", "run.start"}, {"command_id", "c1"}, {"workflow_id", "hold"}, {"run_id", "r1"}});
+  EXPECT_TRUE(scene.gateway.wait_for_event("r1", "StepStartEvent")) << scene.daemon.log();
+  followers.end();
+  EXPECT_TRUE(eventually(kSoon, [&] { return scene.run("r2", "hold").ok; }));
+  write_file(release, "");
+  for (const char* run : {"r0", "r1", "r2"}) {
+    EXPECT_EQ(scene.gateway.wait_for_end(run), "RunCompleteEvent");
+  }
 }
 
 }  // namespace
