@@ -349,6 +349,9 @@ void Supervisor::adopt(std::function<void(const CommandRefusal&)> done) {
       intake_.accept_again();
       conductor_.set_holding(false);
       look_after_old_runs();
+      registry_.each([this](const RunPtr& run) {
+        if (run->state == RunState::finished && run->file_late) late_files_.expect(run);
+      });
       done(std::nullopt);
     });
   });
