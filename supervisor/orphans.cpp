@@ -189,14 +189,23 @@ std::size_t sweep_orphans(const ChildTable& known, const OrphanSigns& signs) {
   return met;
 }
 
-std::size_t end_marked_processes(const std::unordered_set<std::string>& journals) {
-  if (journals.empty()) return 0;
+std::size_t end_processes_of(const DeadRuns& runs) {
+  if (runs.empty()) return 0;
   Roots roots;
   const pid_t self = ::getpid();
+  for (const auto& [journal, summary] : runs) {
+    // Numbers of another namespace are others' here.
+    if (!summary->opened || summary->opened->pid_namespace != ipc::pid_namespace()) continue;
+    for (const ipc::StepProcess& process : summary->processes) {
+      if (ipc::start_time(process.session) == process.start) {
+        roots.emplace(process.session, process.start);
+      }
+    }
+  }
   for (const pid_t pid : numbers_in("/proc")) {
     // The start time first: what has the marker then, and this start later, is one process.
     const auto start = ipc::start_time(pid);
-    if (start && pid != self && pid != 1 && journals.contains(marker_of(pid))) {
+    if (start && pid != self && pid != 1 && runs.contains(marker_of(pid))) {
       roots.emplace(pid, *start);
     }
   }

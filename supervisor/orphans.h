@@ -1,13 +1,15 @@
 // Ends processes of runs that have no worker any more: children this process never made (it is a
-// subreaper), and after a restart whatever carries a dead run's marker in its environment.
+// subreaper), and after a restart whatever carries a dead run's marker in its environment or is
+// named by its journal.
 #pragma once
 
 #include <sys/types.h>
 
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
+#include "ipc/journal.h"
 #include "supervisor/child_table.h"
 
 namespace charter::supervisor {
@@ -34,8 +36,13 @@ struct OrphanSigns {
 // `known`. Cheap when there are none.
 std::size_t sweep_orphans(const ChildTable& known, const OrphanSigns& signs);
 
-// Kills, with everything below them, the processes whose environment says that they belong to the
-// run of one of `journals`. No worker of these runs may live. Returns how many were signalled.
-std::size_t end_marked_processes(const std::unordered_set<std::string>& journals);
+// Runs without a living worker, by the paths of their journals, and what these say.
+using DeadRuns = std::unordered_map<std::string, const ipc::JournalSummary*>;
+
+// Kills, with everything below them, the processes whose environment says that they belong to one
+// of the runs, and those which its journal names, as it does with an interpreter that was there
+// before the run and bears no mark. The journals must be of this boot. Returns how many were
+// signalled.
+std::size_t end_processes_of(const DeadRuns& runs);
 
 }  // namespace charter::supervisor

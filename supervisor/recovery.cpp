@@ -250,16 +250,16 @@ ipc::Result<void> Recovery::take_unknown_journals() {
 void Recovery::act(Conductor& conductor) {
   // Nothing of an earlier boot is alive, and what carries the mark of a copy's run may belong to
   // the original.
-  std::unordered_set<std::string> dead;
+  DeadRuns dead;
   for (const Found& one : found_) {
     if (one.run->burst == nullptr || conductor.holding()) continue;
     const ipc::JournalSummary& summary = one.run->burst->summary;
     const bool this_boot = !summary.opened || summary.opened->boot_id == boot_id_;
     if (this_boot && leaves_processes(decide(one.facts, summary))) {
-      dead.insert(layout_.journal(one.run->id));
+      dead.emplace(layout_.journal(one.run->id), &summary);
     }
   }
-  if (const std::size_t ended = end_marked_processes(dead); ended > 0) {
+  if (const std::size_t ended = end_processes_of(dead); ended > 0) {
     log::info("Ended {} processes of runs whose workers are gone", ended);
   }
   for (const Found& one : found_) {

@@ -103,7 +103,7 @@ void Conductor::settle(const RunPtr& run) {
   const auto& opened = burst.summary.opened;
   const bool this_boot = !opened || opened->boot_id == boot_id_;
   if (leaves_processes(action) && this_boot) {
-    end_marked_processes({parts_.layout.journal(run->id)});
+    end_processes_of({{parts_.layout.journal(run->id), &burst.summary}});
   }
   act(run, action);
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <sstream>
 
@@ -130,6 +131,17 @@ class DriverEnd : public DriverDeath {
     if (whole) kill(guardian_, SIGKILL);
     if (GetParam().daemon_down) scene->daemon.start();
   }
+  // Alone: what is below it stays.
+  void lose_worker_alone() {
+    if (GetParam().daemon_down) scene->daemon.kill();
+    if (GetParam().guardian) {
+      ASSERT_TRUE(kill_worker(guardian_, engine_));
+    } else {
+      kill(engine_, SIGKILL);
+    }
+    ASSERT_TRUE(eventually(kSoon, [&] { return !alive(engine_); }));
+    if (GetParam().daemon_down) scene->daemon.start();
+  }
   void expect_one_end(const std::vector<std::string>& kinds, const std::string& status) {
     EXPECT_EQ(scene->gateway.wait_for_end("r1"), kinds.back());
     EXPECT_TRUE(reaches_state(socket(), "r1", "finished"));
@@ -172,6 +184,24 @@ TEST_P(DriverEnd, ComesWithoutTheFailedStepBeingDoneAgain) {
   lose_worker([](pid_t engine) { kill(engine, SIGKILL); });
   fs::remove(stall(last));
   expect_one_end({"StepStartEvent", "StepFailedEvent", last}, "failed");
+}
+
+// An interpreter that was there before the run bears no mark of it, and one that hangs in its
+// driver does not see that the engine is gone.
+TEST_P(DriverEnd, TakesAHangingInterpreterAlong) {
+  const std::string last = "RunCompleteEvent";
+  let_nursery_begin(scene->project, true);
+  begin(last, "true");
+  ASSERT_TRUE(eventually(kRunTime, [&] {
+    return read_file(held("r1.json")).find("\"completed\"") != std::string::npos;
+  }));
+  const auto below = descendants_of(engine_of(socket(), "r1"));
+  ASSERT_FALSE(below.empty());
+  lose_worker_alone();
+  EXPECT_TRUE(eventually(
+      kSoon, [&] { return std::ranges::none_of(below, [](pid_t pid) { return alive(pid); }); }));
+  fs::remove(stall(last));
+  EXPECT_EQ(scene->gateway.wait_for_end("r1"), last);
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, DriverEnd,
