@@ -11,6 +11,7 @@ namespace charter::tests {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 enum Exit { kFine, kRunFailed, kUsage, kNoDaemon, kUnknownRun, kRefused };
 
@@ -41,12 +42,14 @@ TEST_F(OddFiles, PipeAmongTheStateFilesHoldsUpNobody) {
   ASSERT_EQ(charter({"run", "ask", "--run-id", "r1"}).code, kFine);
 }
 
-// As where the file is missing: what the run has come to is not known any more.
+// As where the file is missing: what the run has come to is not known any more, and it ends.
 TEST_F(OddFiles, PipeInPlaceOfAPausedRunsStateFileHoldsUpNoWorker) {
   pause_run("r1");
   put_pipe(scene.project.state_file("r1"));
   EXPECT_EQ(charter({"resume", "r1", "--approve"}).code, kFine);
-  EXPECT_TRUE(reaches_state(scene.daemon.socket(), "r1", "held"));
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunFailedEvent");
+  EXPECT_THAT(text_of(scene.gateway.events("r1").back(), "error"),
+              StartsWith("worker died: three times"));
   EXPECT_TRUE(eventually(kSoon, [this] { return scene.project.processes_of("r1").empty(); }));
   EXPECT_THAT(read_file(scene.project / ".charter/daemon/workers.log"),
               HasSubstr("r1.json: not a regular file"));
