@@ -72,7 +72,8 @@ Backoff::Milliseconds Backoff::next_after_refusal(Clock::time_point now) {
 Backoff::Milliseconds Backoff::next_after(Milliseconds retry_after, Clock::time_point now) {
   // The jitter goes on top, or all who were told the same would come in the same instant.
   const Milliseconds asked = std::clamp(retry_after, Milliseconds(0), kLongestRetryAfter);
-  return asked + between(Milliseconds(0), range(now));
+  const Milliseconds high = range(now);
+  return asked + between(std::max(Milliseconds(0), high / 2 - asked), high);
 }
 
 void Backoff::progress() {

@@ -30,7 +30,7 @@ class Backoff {
   // As next(), for a gateway that answered and said no: such an answer rarely changes within
   // moments, so half the range is kept as a floor.
   [[nodiscard]] Milliseconds next_after_refusal(Clock::time_point now);
-  // As next(), but not before what the gateway asked for.
+  // As next_after_refusal(), but not before what the gateway asked for.
   [[nodiscard]] Milliseconds next_after(Milliseconds retry_after, Clock::time_point now);
   // Something was confirmed on a connection that stood: the next failure is a first one.
   void progress();

@@ -137,6 +137,18 @@ TEST(Backoff, RetryAfterIsKeptAndSpread) {
             Backoff::kLongestRetryAfter + Backoff::kLongestWait);
 }
 
+// A gateway that asks for no wait at all has said no like any other.
+TEST(Backoff, RetryAfterOfZeroIsNoTighterThanNone) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    Backoff backoff(kDelay, seed);
+    for (Clock::time_point now = kStart; now - kStart < seconds(60);) {
+      const auto wait = backoff.next_after(seconds(0), now);
+      ASSERT_GE(wait, kDelay);
+      now += wait;
+    }
+  }
+}
+
 TEST(Backoff, DelayOfZeroStillPausesNowAndThen) {
   Backoff backoff(milliseconds(0), 11);
   Clock::time_point now = kStart;
