@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kSample = 40;
 constexpr int kMany = 400;
-constexpr int kAtOnce = 4;
+constexpr int kAtOnce = 2;      // more only wait for one another where processors are few
 constexpr int kNumbers = 1000;  // of which the kernel gives out those from 300 on
 
 std::vector<std::string> in_namespace(std::vector<std::string> command) {
