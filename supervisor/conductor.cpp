@@ -40,7 +40,6 @@ Conductor::Conductor(Parts parts, std::size_t slots, Hooks hooks)
                      [this](const RunPtr& run) { files_made(run); }),
       paused_watch_(parts_.layout),
       boot_id_(ipc::boot_id()),
-      strange_children_(may_have_strange_children()),
       pulse_(parts_.executor),
       linger_(parts_.executor),
       retry_(parts_.executor),

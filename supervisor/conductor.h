@@ -166,7 +166,6 @@ class Conductor {
   std::deque<Project> projects_;
   std::size_t projecting_ = 0;
   std::string boot_id_;
-  bool strange_children_;
   Timer pulse_;
   Timer linger_;
   Timer retry_;

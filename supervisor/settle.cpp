@@ -55,7 +55,8 @@ void Conductor::worker_ended(const RunPtr& run, std::optional<int> status) {
 
 // `session`: of a guardian that has just ended.
 void Conductor::end_orphans(pid_t session) {
-  sweep_orphans(parts_.children, {strange_children_, parts_.layout.journals_dir(), session});
+  sweep_orphans(parts_.children,
+                {may_have_strange_children(), parts_.layout.journals_dir(), session});
 }
 
 Facts Conductor::facts_of(const Run& run) const {

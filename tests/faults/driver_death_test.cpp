@@ -52,6 +52,17 @@ class DriverDeath : public ::testing::TestWithParam<Death> {
     }
     return kinds;
   }
+  // Whoever is to die, alone: what is below stays.
+  void lose(pid_t guardian, pid_t engine) {
+    if (GetParam().daemon_down) scene->daemon.kill();
+    if (GetParam().guardian && GetParam().engine) {
+      ASSERT_TRUE(kill_worker(guardian, engine));
+    } else {
+      kill(GetParam().guardian ? guardian : engine, SIGKILL);
+    }
+    ASSERT_TRUE(eventually(kSoon, [&] { return !alive(engine); }));
+    if (GetParam().daemon_down) scene->daemon.start();
+  }
   std::optional<Started> scene;
 };
 
@@ -64,16 +75,7 @@ TEST_P(DriverDeath, IsToldToTheDriver) {
   const pid_t engine = engine_of(scene->daemon.socket(), "r1");
   ASSERT_GT(guardian, 0);
   ASSERT_GT(engine, 0);
-  if (GetParam().daemon_down) scene->daemon.kill();
-  if (GetParam().guardian && GetParam().engine) {
-    ASSERT_TRUE(kill_worker(guardian, engine));
-  } else {
-    kill(GetParam().guardian ? guardian : engine, SIGKILL);
-  }
-  if (GetParam().daemon_down) {
-    EXPECT_TRUE(eventually(kSoon, [&] { return !alive(engine); }));
-    scene->daemon.start();
-  }
+  ASSERT_NO_FATAL_FAILURE(lose(guardian, engine));
 
   EXPECT_EQ(scene->gateway.wait_for_end("r1"), "RunFailedEvent");
   EXPECT_EQ(scene->gateway.order_faults("r1"), "");
@@ -131,17 +133,7 @@ class DriverEnd : public DriverDeath {
     if (whole) kill(guardian_, SIGKILL);
     if (GetParam().daemon_down) scene->daemon.start();
   }
-  // Alone: what is below it stays.
-  void lose_worker_alone() {
-    if (GetParam().daemon_down) scene->daemon.kill();
-    if (GetParam().guardian) {
-      ASSERT_TRUE(kill_worker(guardian_, engine_));
-    } else {
-      kill(engine_, SIGKILL);
-    }
-    ASSERT_TRUE(eventually(kSoon, [&] { return !alive(engine_); }));
-    if (GetParam().daemon_down) scene->daemon.start();
-  }
+  void lose_worker_alone() { lose(guardian_, engine_); }
   void expect_one_end(const std::vector<std::string>& kinds, const std::string& status) {
     EXPECT_EQ(scene->gateway.wait_for_end("r1"), kinds.back());
     EXPECT_TRUE(reaches_state(socket(), "r1", "finished"));

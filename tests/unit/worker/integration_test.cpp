@@ -48,6 +48,18 @@ class IntegrationTest : public ::testing::Test {
     EXPECT_EQ(worker.wait(), 0);
     return frames_of(project_, "r1");
   }
+  // One step of a program that gets `secret` as $TOKEN.
+  std::vector<ipc::JournalFrame> run_with_token(const std::string& execute,
+                                                const std::string& secret) {
+    ::setenv("CHARTER_TEST_SECRET", secret.c_str(), 1);
+    std::string capability = program(execute);
+    capability.replace(capability.find("\"env_secret_refs\": null"), 23,
+                       R"("env_secret_refs": {"TOKEN": "env://CHARTER_TEST_SECRET"})");
+    auto frames =
+        run(R"([{"id": "s", "type": "step", "uses": "i"}])", R"({"i": )" + capability + "}");
+    ::unsetenv("CHARTER_TEST_SECRET");
+    return frames;
+  }
   static std::string error_of(const std::vector<ipc::JournalFrame>& frames) {
     const Value event = json(last_event(frames, "RunFailed"));
     return event.as_object().find("error")->as_string();
@@ -297,13 +309,7 @@ TEST_F(IntegrationTest, WhatCannotBeStartedOrBoundFailsTheRun) {
 }
 
 TEST_F(IntegrationTest, SecretsReachItAndNobodyElse) {
-  ::setenv("CHARTER_TEST_SECRET", "hunter2!", 1);
-  std::string capability = program("fault \"{\\\"m\\\":\\\"bad $TOKEN\\\"}\"");
-  capability.replace(capability.find("\"env_secret_refs\": null"), 23,
-                     R"("env_secret_refs": {"TOKEN": "env://CHARTER_TEST_SECRET"})");
-  const auto frames =
-      run(R"([{"id": "s", "type": "step", "uses": "i"}])", R"({"i": )" + capability + "}");
-  ::unsetenv("CHARTER_TEST_SECRET");
+  const auto frames = run_with_token("fault \"{\\\"m\\\":\\\"bad $TOKEN\\\"}\"", "hunter2!");
   EXPECT_EQ(error_of(frames),
             "Integration for capability 'i' returned error for 'execute': "
             "{'m': 'bad <redacted: sensitive>'}");
@@ -318,13 +324,7 @@ TEST_F(IntegrationTest, SecretsAreKeptOutOfErrorsHoweverTheyAreEscaped) {
   error.set("message", Value("it's " + secret + " in " + dump(Value(secret), kWire)));
   error.set("args", Value(Array{Value(repr(Value(secret))), Value(secret.substr(0, 4))}));
   write_text(project_.path("error"), dump(Value(error)));
-  ::setenv("CHARTER_TEST_SECRET", secret.c_str(), 1);
-  std::string capability = program("fault \"$(cat error)\"");
-  capability.replace(capability.find("\"env_secret_refs\": null"), 23,
-                     R"("env_secret_refs": {"TOKEN": "env://CHARTER_TEST_SECRET"})");
-  const auto frames =
-      run(R"([{"id": "s", "type": "step", "uses": "i"}])", R"({"i": )" + capability + "}");
-  ::unsetenv("CHARTER_TEST_SECRET");
+  const auto frames = run_with_token("fault \"$(cat error)\"", secret);
   EXPECT_EQ(error_of(frames),
             "Integration for capability 'i' returned error for 'execute': {'message': 'it\\'s "
             "<redacted: sensitive> in \"<redacted: sensitive>\"', 'args': "
