@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <iterator>
 #include <regex>
 #include <sstream>
@@ -17,12 +18,15 @@ using ::testing::Not;
 
 constexpr const char* kExposureMax = "30";  // tenths
 
-// The line that starts the daemon, without its key.
-std::string exec_start(const std::string& unit) {
+// The first line of that key, without it.
+std::string value_of(const std::string& unit, const std::string& key) {
   std::smatch found;
-  return std::regex_search(unit, found, std::regex("(^|\n)ExecStart=([^\n]+)")) ? found[2].str()
-                                                                                : std::string();
+  return std::regex_search(unit, found, std::regex("(^|\n)" + key + "=([^\n]+)")) ? found[2].str()
+                                                                                  : std::string();
 }
+
+// The line that starts the daemon.
+std::string exec_start(const std::string& unit) { return value_of(unit, "ExecStart"); }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const auto at = text.find(from);
@@ -106,6 +110,11 @@ TEST_P(UnitFiles, SocketIsWhereTheDaemonOfTheInstanceWouldMakeIt) {
               HasSubstr("\nListenStream=" + project.socket() + "\n"));
 }
 
+// A start reads what all undelivered runs have left; one that was killed for it would begin anew.
+TEST_P(UnitFiles, StartIsNotCutShort) {
+  EXPECT_EQ(value_of(built("charter-daemon@.service"), "TimeoutStartSec"), "infinity");
+}
+
 class SystemUnit : public UnitFiles {
  protected:
   [[nodiscard]] Finished exposure() const {
@@ -132,6 +141,20 @@ TEST_P(SystemUnit, WithTheDropInGivesStepsBackWhatSudoNeeds) {
   for (const char* line : {"NoNewPrivileges=", "RestrictSUIDSGID=", "LockPersonality=",
                            "SystemCallArchitectures=", "RestrictRealtime=", "PrivateDevices="}) {
     EXPECT_THAT(end.out, HasSubstr(std::string("✗ ") + line));
+  }
+}
+
+// systemd makes missing parents of a socket as root.
+TEST_P(SystemUnit, SocketFindsItsDirectoryMadeByTheDaemonsUser) {
+  const std::string unit = built("charter-daemon@.socket");
+  EXPECT_EQ(value_of(unit, "User"), value_of(built("charter-daemon@.service"), "User"));
+  EXPECT_EQ(value_of(unit, "User"), value_of(unit, "SocketUser"));
+  const TempDir project{"charter-fresh"};
+  ChildSpec spec;
+  spec.argv = words_of(replaced(value_of(unit, "ExecStartPre"), "%f", project.path()));
+  for (const char* when : {"new", "there"}) {
+    EXPECT_EQ(run_to_end(spec).code, 0) << when;
+    EXPECT_TRUE(std::filesystem::is_directory(project / ".charter")) << when;
   }
 }
 
