@@ -43,8 +43,25 @@ Action decide_fruitless(const Facts& facts, const ipc::JournalSummary& journal) 
 }  // namespace
 
 bool leaves_processes(Action action) {
-  return action == Action::project_lost || action == Action::project_stalled ||
-         action == Action::go_on;
+  switch (action) {
+    case Action::project_lost:
+    case Action::project_starts:
+    case Action::project_stalled:
+    case Action::project_cancel:
+    case Action::go_on:
+    case Action::start_again:
+    case Action::repeat_decision:
+      return true;
+    case Action::queue:
+    case Action::adopt:
+    case Action::unreachable:
+    case Action::pause:
+    case Action::finish:
+    case Action::kill:
+    case Action::hold:
+      return false;
+  }
+  return false;
 }
 
 Action decide(const Facts& facts, const ipc::JournalSummary& journal) {

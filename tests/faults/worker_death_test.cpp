@@ -167,6 +167,32 @@ TEST(WorkerDeathBeforeItsFirstStep, EndsTheRunOnceWithItsCause) {
   }
 }
 
+// A cancellation that was under way is completed; so is the end of what it was to end.
+TEST(WorkerDeathInACancellation, LeavesNoStepBehind) {
+  DaemonOptions options;
+  options.arguments = {"--kill-grace", "60"};
+  Started scene(options);
+  const auto asked = scene.project.scratch("asked");
+  scene.project.add_workflow(
+      "deaf", shell_step("wait",
+                         "setsid sh -c \"trap '' TERM; sleep 1000 & wait; sleep 1000\" &\n"
+                         "trap 'echo > " +
+                             asked + "' TERM; while :; do sleep 0.05; done"));
+  ASSERT_TRUE(scene.run("r1", "deaf").ok);
+  ASSERT_TRUE(eventually(kSoon, [&] { return scene.project.processes_of("r1").size() >= 4; }));
+  const pid_t guardian = guardian_of(scene.daemon.socket(), "r1");
+  const pid_t engine = engine_of(scene.daemon.socket(), "r1");
+  scene.gateway.send({{"type", "run.cancel"}, {"run_id", "r1"}, {"note", "enough"}});
+  ASSERT_TRUE(eventually(kSoon, [&] { return exists(asked); }));
+  scene.daemon.kill();
+  ASSERT_TRUE(kill_worker(guardian, engine));
+  EXPECT_FALSE(scene.project.processes_of("r1").empty()) << "nobody is left to end them";
+  scene.daemon.start();
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCancelledEvent");
+  EXPECT_EQ(scene.gateway.order_faults("r1"), "");
+  EXPECT_TRUE(eventually(kSoon, [&] { return scene.project.processes_of("r1").empty(); }));
+}
+
 TEST(WorkerDeathInAQueue, FreesTheSlot) {
   DaemonOptions options;
   options.arguments = {"--max-runs", "1"};

@@ -193,5 +193,18 @@ TEST(DecideTest, OnlyAnAccidentIsGoneOnAfter) {
   EXPECT_EQ(decide(known, journal(Last::step_open)), Action::project_cancel);
 }
 
+// Whatever ends or replaces a worker that died; a scan for those that ended by themselves would
+// come with every run's end.
+TEST(DecideTest, WhatADeadWorkerMayHaveLeftIsLookedFor) {
+  for (const Action action :
+       {Action::project_lost, Action::project_starts, Action::project_stalled,
+        Action::project_cancel, Action::go_on, Action::start_again, Action::repeat_decision}) {
+    EXPECT_TRUE(leaves_processes(action)) << static_cast<int>(action);
+  }
+  for (const Action action : {Action::adopt, Action::unreachable, Action::kill, Action::finish}) {
+    EXPECT_FALSE(leaves_processes(action)) << static_cast<int>(action);
+  }
+}
+
 }  // namespace
 }  // namespace charter::supervisor
