@@ -144,6 +144,20 @@ ipc::Result<ipc::UniqueFd> Spares::publish(const std::string& target, std::strin
   return exchange(target, bytes, durable);
 }
 
+ipc::Result<void> Spares::replace(const std::string& target, std::string_view bytes) {
+  auto fresh = make();
+  if (!fresh) return fresh.error();
+  auto put = fill(fresh->file.get(), bytes, true, target);
+  if (put && ::rename(fresh->path.c_str(), target.c_str()) != 0) {
+    put = ipc::errno_error("replace " + target);
+  }
+  if (!put) {
+    (void)::unlink(fresh->path.c_str());
+    return put;
+  }
+  return settle(target, true);
+}
+
 // A file that has a name only once it is whole.
 ipc::Result<ipc::UniqueFd> Spares::create(const std::string& target, std::string_view bytes,
                                           bool durable) {

@@ -30,6 +30,10 @@ class Spares {
   ipc::Result<ipc::UniqueFd> publish(const std::string& target, std::string_view bytes,
                                      bool durable);
 
+  // The same, durable, for a file that may be read at any time and for as long as one likes: what
+  // it was until now is never written into again.
+  ipc::Result<void> replace(const std::string& target, std::string_view bytes);
+
  private:
   struct Spare {
     std::string path;
