@@ -21,11 +21,13 @@ std::string note_json(const ipc::Command& command) {
          ",\"uid\":" + std::to_string(command.asker_uid) + "}";
 }
 
-// Replaced whole, because the guardian's successor may be reading the one before.
+// Replaced whole, because the guardian's successor may be reading the one before. Whatever the
+// run's own programs have put in its way is not waited for.
 ipc::Result<void> write_note(const std::string& path, const std::string& json) {
   const std::string unfinished = path + ".new";
+  (void)::unlink(unfinished.c_str());
   const ipc::UniqueFd file(
-      ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+      ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file) return ipc::errno_error("create " + unfinished);
   if (::write(file.get(), json.data(), json.size()) != static_cast<ssize_t>(json.size()) ||
       ::fdatasync(file.get()) != 0) {

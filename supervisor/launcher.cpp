@@ -212,8 +212,9 @@ ipc::Result<void> Launcher::spawn_worker(const RunPtr& run, const ipc::Job& job,
   auto memory = ipc::memory_file(ipc::encode(job));
   if (!memory) return memory.error();
   const std::string path = layout_.journal(run->id);
-  auto reading = std::make_shared<ipc::UniqueFd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!*reading) return ipc::errno_error("open " + path);
+  auto opened = ipc::open_regular(path, O_RDONLY);
+  if (!opened) return opened.error();
+  auto reading = std::make_shared<ipc::UniqueFd>(std::move(*opened));
 
   const bool projecting = job.cause == "project";
   run->launching = std::make_shared<Burst>(std::move(reading), run->progress.end);

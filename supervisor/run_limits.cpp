@@ -189,7 +189,8 @@ std::vector<std::string> RunLimits::sweep(int patience_ms) const {
   }
   if (text == ipc::text_of_file(record, kMostFileBytes)) return left;
   const std::string fresh = record + ".new";
-  const ipc::UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  (void)::unlink(fresh.c_str());
+  const ipc::UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   const bool written =
       file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
   if (!written || ::rename(fresh.c_str(), record.c_str()) != 0) {

@@ -17,6 +17,7 @@
 #include "ipc/json_scan.h"
 #include "ipc/open_directory.h"
 #include "ipc/peer.h"
+#include "ipc/regular_file.h"
 #include "ipc/text_file.h"
 #include "supervisor/burst.h"
 #include "supervisor/log.h"
@@ -173,11 +174,13 @@ void StateMender::mend(const RunPtr& run) {
 void StateMender::finish() {
   if (std::exchange(finished_, true)) return;
   if (mended_ > 0) log::info("State files made good after a loss of power: {}", mended_);
-  const ipc::UniqueFd file(
-      ::open(layout_.boot_record().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  const bool written = file && ::write(file.get(), boot_id_.data(), boot_id_.size()) ==
+  const auto file = ipc::open_regular(layout_.boot_record(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  const bool written = file && ::write(file->get(), boot_id_.data(), boot_id_.size()) ==
                                    static_cast<ssize_t>(boot_id_.size());
-  if (!written) log::warning("{}", ipc::errno_error("write " + layout_.boot_record()).message());
+  if (!written) {
+    const auto error = file ? ipc::errno_error("write " + layout_.boot_record()) : file.error();
+    log::warning("{}", error.message());
+  }
   done_();
 }
 

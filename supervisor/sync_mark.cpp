@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "ipc/regular_file.h"
 #include "ipc/text_file.h"
 
 namespace charter::supervisor {
@@ -15,7 +17,9 @@ constexpr std::size_t kMaxBytes = 16U << 20;  // ids of a hundred thousand runs
 }  // namespace
 
 void SyncMark::set(std::string_view names) {
-  if (!file_) file_.reset(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!file_) {
+    if (auto file = ipc::open_regular(path_, O_WRONLY | O_CREAT, 0600)) file_ = std::move(*file);
+  }
   if (!file_) return;
   std::string text(names);
   text.push_back('\0');

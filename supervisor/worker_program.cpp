@@ -9,6 +9,7 @@
 #include <initializer_list>
 
 #include "ipc/clean_world.h"
+#include "ipc/regular_file.h"
 
 namespace charter::supervisor {
 namespace {
@@ -37,11 +38,11 @@ ipc::Result<ipc::UniqueFd> open_program() {
 std::string log_of(const ipc::Layout& layout) { return layout.data_dir() + "/workers.log"; }
 
 ipc::Result<ipc::UniqueFd> open_log(const std::string& path) {
-  ipc::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!file) return ipc::errno_error("open " + path);
+  auto file = ipc::open_regular(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+  if (!file) return file;
   struct stat info = {};
-  if (::fstat(file.get(), &info) == 0 && info.st_size > kLogKept) {
-    [[maybe_unused]] const int cut = ::ftruncate(file.get(), 0);
+  if (::fstat(file->get(), &info) == 0 && info.st_size > kLogKept) {
+    [[maybe_unused]] const int cut = ::ftruncate(file->get(), 0);
   }
   return file;
 }

@@ -55,5 +55,31 @@ TEST_F(OddFiles, PipeInPlaceOfAPausedRunsStateFileHoldsUpNoWorker) {
               HasSubstr("r1.json: not a regular file"));
 }
 
+// The name is known to every step of the run.
+TEST_F(OddFiles, PipeInPlaceOfAKillsNoteHoldsUpNobody) {
+  scene.project.add_workflow("wait", shell_step("pipe",
+                                                "mkfifo ${CHARTER_RUN_JOURNAL%.cj}.kill.new\n"
+                                                "sleep 1000"));
+  ASSERT_EQ(charter({"run", "wait", "--run-id", "r1"}).code, kFine);
+  const auto pipe = scene.project / ".charter/daemon/journals/r1.kill.new";
+  ASSERT_TRUE(eventually(kSoon, [&] { return exists(pipe); })) << pipe;
+  EXPECT_EQ(charter({"kill", "r1", "--note", "enough", "--grace", "0"}).code, kFine);
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCancelledEvent");
+  EXPECT_THAT(text_of(scene.gateway.events("r1").back(), "note"), StartsWith("enough"));
+}
+
+// A step's large output is put into a file of its own, whose number is the next of an event.
+TEST_F(OddFiles, PipeInPlaceOfALargeOutputHoldsUpNoWorker) {
+  scene.project.add_workflow(
+      "large", shell_step("pipe",
+                          "blobs=${CHARTER_RUN_JOURNAL%.cj}.blobs\nmkdir -p $blobs\n"
+                          "for n in 1 2 3 4 5 6 7 8 9; do mkfifo $blobs/$n.json; done") +
+                   shell_step("large", "head -c 2000000 /dev/zero | tr '\\0' x",
+                              "outputs: {stdout: string}"));
+  ASSERT_EQ(charter({"run", "large", "--run-id", "r1"}).code, kFine);
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunFailedEvent");
+  EXPECT_THAT(text_of(scene.gateway.events("r1").back(), "error"), HasSubstr(".json: "));
+}
+
 }  // namespace
 }  // namespace charter::tests

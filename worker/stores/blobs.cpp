@@ -7,7 +7,7 @@
 
 #include "ipc/job.h"
 #include "ipc/layout.h"
-#include "ipc/unique_fd.h"
+#include "ipc/regular_file.h"
 #include "worker/stores/directories.h"
 
 namespace charter::worker {
@@ -15,11 +15,10 @@ namespace {
 
 ipc::Result<void> write_durably(const std::string& path, std::string_view bytes) {
   // A file of this name is what a burst that died before its checkpoint has left.
-  const ipc::UniqueFd file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) return ipc::errno_error("create " + path);
-  if (!ipc::write_all(file.get(), bytes)) return ipc::errno_error("write " + path);
-  if (::fdatasync(file.get()) != 0) return ipc::errno_error("sync " + path);
+  const auto file = ipc::open_regular(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+  if (!file) return file.error();
+  if (!ipc::write_all(file->get(), bytes)) return ipc::errno_error("write " + path);
+  if (::fdatasync(file->get()) != 0) return ipc::errno_error("sync " + path);
   return {};
 }
 
