@@ -162,6 +162,7 @@ void Burst::decide(GateRecord decision, bool recorded) {
   }
   const std::size_t next = place_of(*gate) + 1;
   decision.step_id = gate->id;
+  if (decision.note) decision.note = cut_text(std::move(*decision.note));  // as its event has it
   const std::int64_t now = ipc::now_us();
   if (!recorded) decision.decided_at = ipc::file_time(now);
   state_.decide(decision);
@@ -321,10 +322,10 @@ void Burst::keep_loaded_secrets() {
 }
 
 MaskedText Burst::masked(const std::string& text) const {
-  MaskedText shown{mask(text, secrets()), false};
+  std::string shown = mask(text, secrets());
   // Also what was replaced before a repr() was made of it.
-  shown.redacted = shown.text.find(kRedacted) != std::string::npos;
-  return shown;
+  const bool redacted = shown.find(kRedacted) != std::string::npos;
+  return {cut_text(std::move(shown)), redacted};
 }
 
 void Burst::clear_up() {
