@@ -133,9 +133,21 @@ bool Burst::set_up() {
       state_, environment_,
       [this](const std::string& uses, pid_t pid) { process_begun(uses, pid); });
   attention_.check();
-  if (done) done = need_stores();
-  if (done) done = capabilities_.bind(workflow_);
+  if (done) done = can_execute();
   if (!done) fail(groups_.explained(done.error().message(), "an integration's setup"));
+  return static_cast<bool>(done);
+}
+
+ipc::Result<void> Burst::can_execute() const {
+  auto done = need_stores();
+  return done ? capabilities_.bind(workflow_) : done;
+}
+
+// The driver's state may have steps of its own. False when the run has failed.
+bool Burst::take_set_up() {
+  if (!take_from_driver()) return false;
+  const auto done = can_execute();
+  if (!done) fail(done.error().message());
   return static_cast<bool>(done);
 }
 
@@ -154,7 +166,7 @@ void Burst::decide(GateRecord decision, bool recorded) {
     return;
   }
   if (decision.approved && !set_up()) return;
-  if (!take_from_driver()) return;
+  if (!(decision.approved ? take_set_up() : take_from_driver())) return;
   const Step* gate = paused_step(StepType::gate);
   if (gate == nullptr) {
     fail("Current step '" + str(state_.current_step()) + "' is not a gate step");
@@ -162,6 +174,7 @@ void Burst::decide(GateRecord decision, bool recorded) {
   }
   const std::size_t next = place_of(*gate) + 1;
   decision.step_id = gate->id;
+  if (decision.note) decision.note = cut_text(std::move(*decision.note));  // as its event has it
   const std::int64_t now = ipc::now_us();
   if (!recorded) decision.decided_at = ipc::file_time(now);
   state_.decide(decision);
@@ -186,7 +199,7 @@ void Burst::decide(GateRecord decision, bool recorded) {
 
 void Burst::answer(const std::string& submission) {
   if (!find_drivers()) return;
-  if (drivers_ && (!set_up() || !take_from_driver())) return;
+  if (drivers_ && (!set_up() || !take_set_up())) return;
   const Step* form = paused_step(StepType::input);
   const auto payload = parse_json(submission);
   const bool readable = form != nullptr && payload && payload->is_object();
@@ -321,10 +334,10 @@ void Burst::keep_loaded_secrets() {
 }
 
 MaskedText Burst::masked(const std::string& text) const {
-  MaskedText shown{mask(text, secrets()), false};
+  std::string shown = mask(text, secrets());
   // Also what was replaced before a repr() was made of it.
-  shown.redacted = shown.text.find(kRedacted) != std::string::npos;
-  return shown;
+  const bool redacted = shown.find(kRedacted) != std::string::npos;
+  return {cut_text(std::move(shown)), redacted};
 }
 
 void Burst::clear_up() {

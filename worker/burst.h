@@ -90,6 +90,8 @@ class Burst : private Chores {
   ipc::Result<Object> ask_driver(PythonHost& host, std::string_view method,
                                  const std::string& params, std::int64_t deadline_ms);
   [[nodiscard]] ipc::Result<void> need_stores() const;
+  [[nodiscard]] ipc::Result<void> can_execute() const;
+  bool take_set_up();
   ipc::Result<void> save_to_driver();
   bool keep_state();
   bool accepted();

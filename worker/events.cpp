@@ -13,6 +13,13 @@ std::string wire_or_null(const std::optional<std::string>& text) {
   return text ? wire(*text) : "null";
 }
 
+// A text for people: a frame, and a gateway's message, hold only so much.
+std::string wire_text(std::string_view text) { return wire(cut_text(std::string(text))); }
+
+std::string wire_note(const std::optional<std::string>& note) {
+  return note ? wire_text(*note) : "null";
+}
+
 // Builds one event's object, field by field.
 class Draft {
  public:
@@ -30,7 +37,7 @@ class Draft {
     event_.json += json;
     return *this;
   }
-  Draft& text(std::string_view name, std::string_view value) { return raw(name, wire(value)); }
+  Draft& text(std::string_view name, std::string_view value) { return raw(name, wire_text(value)); }
   Draft& number(std::string_view name, long long value) { return raw(name, std::to_string(value)); }
   Draft& masked(std::string_view name, const MaskedText& value) {
     event_.sensitive = event_.sensitive || value.redacted;
@@ -141,12 +148,12 @@ EventDraft gate_decision(const Value& step_id, bool approved,
                          const std::optional<std::string>& note) {
   return Draft("GateDecisionEvent", step_id)
       .raw("approved", approved ? "true" : "false")
-      .raw("note", wire_or_null(note))
+      .raw("note", wire_note(note))
       .finish();
 }
 
 EventDraft run_cancelled(const Value& step_id, const std::optional<std::string>& note) {
-  return Draft("RunCancelledEvent", step_id).raw("note", wire_or_null(note)).finish();
+  return Draft("RunCancelledEvent", step_id).raw("note", wire_note(note)).finish();
 }
 
 EventDraft run_failed(const MaskedText& error) {

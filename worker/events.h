@@ -33,7 +33,8 @@ struct EventDraft {
   bool sensitive = false;
 };
 
-// A text for people, in which sensitive values have been replaced.
+// A text for people, in which sensitive values have been replaced. Events shorten those that are
+// too long (steps/audit.h), as they do `show`, `message` and `note`.
 struct MaskedText {
   std::string text;
   bool redacted = false;

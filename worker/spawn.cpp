@@ -26,28 +26,36 @@ constexpr int kFailedToExec = 127;
 alignas(64) std::array<std::byte, kStackBytes> g_stack;  // touched by one child at a time
 
 StepLimits g_limits;
-std::array<char, 8> g_oom_score{};  // as the kernel reads it
-std::size_t g_oom_score_size = 0;
 
-int own_oom_score() {
-  const ipc::UniqueFd file(::open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC));
-  std::array<char, 16> text{};
-  const ssize_t got = file ? ::read(file.get(), text.data(), text.size()) : 0;
-  int score = 0;
-  (void)std::from_chars(text.data(), text.data() + std::max<ssize_t>(got, 0), score);
-  return score;
-}
+// What the kernel goes by when memory runs out. Behind Landlock a process may not write its own,
+// so a child inherits it, from a file that its parent has had open since before.
+struct OomScores {
+  ipc::UniqueFd file;
+  std::string own;
+  std::string childrens;  // empty: as its own
+};
+OomScores g_oom;
 
 // Where it is refused, the limit itself still holds.
-__attribute__((no_sanitize("address", "undefined"))) void raise_oom_score(const char* path) {
-  const int file = ::open(path, O_WRONLY | O_CLOEXEC);
-  if (file < 0) return;
-  [[maybe_unused]] const ssize_t put = ::write(file, g_oom_score.data(), g_oom_score_size);
-  ::close(file);
+void put_oom_score(int file, const std::string& score) {
+  [[maybe_unused]] const ssize_t put = ::write(file, score.data(), score.size());
+}
+
+void learn_oom_scores(int above) {
+  constexpr int kMostScore = 1000;
+  g_oom = {};
+  if (above <= 0) return;
+  g_oom.file.reset(::open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC));
+  std::array<char, 16> text{};
+  const ssize_t got = g_oom.file ? ::read(g_oom.file.get(), text.data(), text.size()) : 0;
+  if (got <= 0) return;
+  int own = 0;
+  (void)std::from_chars(text.data(), text.data() + got, own);
+  g_oom.own = std::to_string(own);
+  g_oom.childrens = std::to_string(std::min(own + above, kMostScore));
 }
 
 __attribute__((no_sanitize("address", "undefined"))) void take_limits() {
-  if (g_oom_score_size > 0) raise_oom_score("/proc/self/oom_score_adj");
   if (g_limits.data_bytes == 0) return;
   const rlimit limit{g_limits.data_bytes, g_limits.data_bytes};
   (void)::setrlimit(RLIMIT_DATA, &limit);
@@ -105,6 +113,17 @@ __attribute__((no_sanitize("address", "undefined"))) int become(void* argument) 
   fail(plan, SpawnFailure::Stage::exec, first != 0 ? first : errno);
 }
 
+pid_t begin(Plan& plan) {
+  const bool likelier = !g_oom.childrens.empty();
+  if (likelier) put_oom_score(g_oom.file.get(), g_oom.childrens);
+  const pid_t child =
+      ::clone(&become, g_stack.data() + g_stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, &plan);
+  const int code = errno;
+  if (likelier) put_oom_score(g_oom.file.get(), g_oom.own);
+  errno = code;
+  return child;
+}
+
 }  // namespace
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
@@ -133,8 +152,7 @@ std::variant<pid_t, SpawnFailure> spawn(const SpawnRequest& request) {
   plan.output = request.output;
   plan.errors = request.errors;
   plan.confinement = children_confinement();
-  const pid_t child =
-      ::clone(&become, g_stack.data() + g_stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, &plan);
+  const pid_t child = begin(plan);
   if (child < 0) return SpawnFailure{SpawnFailure::Stage::fork, errno};
   // A failed child is reaped like any other that ends.
   if (plan.failed) return SpawnFailure{plan.stage, plan.code};
@@ -142,17 +160,14 @@ std::variant<pid_t, SpawnFailure> spawn(const SpawnRequest& request) {
 }
 
 void limit_steps(const StepLimits& limits, pid_t also) {
-  constexpr int kMostScore = 1000;
   g_limits = limits;
-  g_oom_score_size = 0;
-  if (limits.oom_score > 0) {
-    const std::string score =
-        std::to_string(std::min(own_oom_score() + limits.oom_score, kMostScore));
-    g_oom_score_size = score.copy(g_oom_score.data(), g_oom_score.size());
-  }
+  learn_oom_scores(limits.oom_score);
   if (also <= 0) return;
-  const std::string path = "/proc/" + std::to_string(also) + "/oom_score_adj";
-  if (g_oom_score_size > 0) raise_oom_score(path.c_str());
+  if (!g_oom.childrens.empty()) {
+    const std::string path = "/proc/" + std::to_string(also) + "/oom_score_adj";
+    const ipc::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (file) put_oom_score(file.get(), g_oom.childrens);
+  }
   if (limits.data_bytes == 0) return;
   const rlimit limit{limits.data_bytes, limits.data_bytes};
   (void)::prlimit(also, RLIMIT_DATA, &limit, nullptr);

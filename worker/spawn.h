@@ -39,7 +39,8 @@ struct SpawnFailure {
 // its failure there.
 [[nodiscard]] std::variant<pid_t, SpawnFailure> spawn(const SpawnRequest& request);
 
-// What each process has that spawn() begins from now on, and at once `also`, unless that is 0.
+// What each process has that spawn() begins from now on, and at once `also`, unless that is 0. To
+// be called before the caller itself is confined.
 struct StepLimits {
   int oom_score = 0;             // above the engine's; 0: the same
   std::uint64_t data_bytes = 0;  // of memory it may write to itself (RLIMIT_DATA); 0: no limit

@@ -7,8 +7,8 @@
 #include "worker/json/spellings.h"
 #include "worker/steps/audit.h"
 #include "worker/steps/inputs.h"
-#include "worker/steps/output_mask.h"
 #include "worker/steps/outputs.h"
+#include "worker/steps/secret_index.h"
 
 namespace charter::worker {
 namespace {
@@ -40,6 +40,31 @@ void collect(const Value& value, std::vector<std::string>& secrets) {
   }
 }
 
+std::string mask(std::string_view text, const SecretIndex& secrets) {
+  std::string masked;
+  std::size_t shown = 0;  // up to here everything is in `masked`
+  for (const auto& span : secrets.find(text)) {
+    masked.append(text, shown, span.begin - shown).append(kRedacted);
+    shown = span.end;
+  }
+  return masked.append(text, shown);
+}
+
+Value mask(const Value& value, const SecretIndex& secrets) {
+  if (value.is_string()) return Value(mask(value.as_string(), secrets));
+  if (value.is_array()) {
+    Array items;
+    for (const Value& item : value.as_array()) items.push_back(mask(item, secrets));
+    return Value(std::move(items));
+  }
+  if (!value.is_object()) return value;
+  Object members;
+  for (const auto& [name, member] : value.as_object()) {
+    members.set(mask(name, secrets), mask(member, secrets));
+  }
+  return Value(std::move(members));
+}
+
 }  // namespace
 
 std::vector<std::string> sensitive_texts(const Workflow& workflow, const RunState& state,
@@ -63,28 +88,11 @@ std::vector<std::string> sensitive_texts(const Workflow& workflow, const RunStat
 }
 
 std::string mask(std::string_view text, const std::vector<std::string>& secrets) {
-  std::string masked;
-  std::size_t shown = 0;  // up to here everything is in `masked`
-  for (const auto& span : OutputMask::find(secrets, text)) {
-    masked.append(text, shown, span.begin - shown).append(kRedacted);
-    shown = span.end;
-  }
-  return masked.append(text, shown);
+  return mask(text, SecretIndex(secrets));
 }
 
 Value mask(const Value& value, const std::vector<std::string>& secrets) {
-  if (value.is_string()) return Value(mask(value.as_string(), secrets));
-  if (value.is_array()) {
-    Array items;
-    for (const Value& item : value.as_array()) items.push_back(mask(item, secrets));
-    return Value(std::move(items));
-  }
-  if (!value.is_object()) return value;
-  Object members;
-  for (const auto& [name, member] : value.as_object()) {
-    members.set(mask(name, secrets), mask(member, secrets));
-  }
-  return Value(std::move(members));
+  return mask(value, SecretIndex(secrets));
 }
 
 }  // namespace charter::worker

@@ -245,6 +245,41 @@ TEST(Burst, TooMuchOutputFailsTheStep) {
   EXPECT_THAT(last_event(frames, "RunFailed"), HasSubstr("Step 's' printed more than 64 MiB"));
 }
 
+// In JSON each zero takes six bytes, more than a frame holds and any gateway takes.
+TEST(Burst, WhatAFailedStepPrintedFitsIntoItsEvents) {
+  const Project project;
+  const std::string retry = R"("retry": {"attempts": 2, "delay_seconds": 0})";
+  const auto frames = run_to_end(
+      project,
+      project.job("r1", "[" + shell("s", "head -c 50000000 /dev/zero; exit 3", retry) + "]"));
+  EXPECT_EQ(kinds(frames), "StepStart StepRetry StepFailed RunFailed");
+  for (const char* kind : {"StepRetry", "StepFailed", "RunFailed"}) {
+    const std::string event = last_event(frames, kind);
+    EXPECT_LT(event.size(), (1U << 20) + 1000U) << kind;
+    EXPECT_THAT(event, HasSubstr("Shell step 's' failed with exit code 3: \\u0000")) << kind;
+    EXPECT_THAT(event, HasSubstr("\\u0000<truncated: 47.5MB>\\u0000")) << kind;
+  }
+  EXPECT_EQ(*project.state("r1").as_object().find("error"),
+            *json(last_event(frames, "RunFailed")).as_object().find("error"));
+}
+
+TEST(Burst, SecretsThatACutWouldHaveDividedAreMasked) {
+  const Project project;
+  const std::string secret = "correct horse battery staple";
+  const auto frames = run_to_end(
+      project, project.job("r1",
+                           "[" +
+                               shell("s", "yes \"$S\" | head -c 3000000; exit 1",
+                                     R"("inputs": {"S": {"from": "s", "sensitive": true}})") +
+                               "]",
+                           R"({"s": ")" + secret + "\"}"));
+  const std::string error =
+      json(last_event(frames, "RunFailed")).as_object().find("error")->as_string();
+  EXPECT_THAT(error, HasSubstr("<truncated: "));
+  EXPECT_THAT(error, HasSubstr("<redacted: sensitive>\n"));
+  for (const char* word : {"correct horse", "battery"}) EXPECT_THAT(error, Not(HasSubstr(word)));
+}
+
 TEST(Burst, LargeOutputsGoIntoABlob) {
   const Project project;
   const auto frames =

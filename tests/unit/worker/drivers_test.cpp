@@ -257,6 +257,36 @@ TEST_F(DriversTest, AfterAPauseTheStateIsWhatTheDriverHolds) {
   EXPECT_THAT(notes(), StartsWith("bind x://pass-word\nload\nload\nsave running g"));
 }
 
+// Nothing that was set up is for steps that the driver alone has.
+TEST_F(DriversTest, StepsThatOnlyTheDriverHasNeedWhatTheyUse) {
+  const std::string shell = R"("type": "shell", "run": "echo $n")";
+  const std::pair<const char*, const char*> cases[] = {
+      {R"("type": "step", "uses": "nope")",
+       "Step 'b': integration 'nope' is not registered. Available: []"},
+      {R"("type": "step")",
+       "Step 'b': no integration declared. Every regular step must define 'uses'."}};
+  for (const auto& [step, error] : cases) {
+    for (const char* kind : {"approve", "refuse"}) {
+      fs::remove(project_.layout().journal("r1"));
+      run(job({kShell, kGate, kAfter}));
+      std::string text = read_text(project_.path("held/r1"));
+      ASSERT_NE(text.find(shell), std::string::npos) << text;
+      text.replace(text.find(shell), shell.size(), step);
+      write_text(project_.path("held/r1"), text);
+      ipc::Job decision = approval();
+      decision.command->kind = kind;
+      const auto frames = run(decision);
+      if (decision.command->kind == "refuse") {
+        EXPECT_THAT(kinds(frames), EndsWith("GatePending GateDecision RunCancelled"));
+        continue;
+      }
+      EXPECT_THAT(kinds(frames), EndsWith("GatePending RunFailed")) << step;
+      EXPECT_EQ(DriversTest::text(last_event(frames, "RunFailed"), "error"), error);
+      EXPECT_EQ(held("status"), "failed");
+    }
+  }
+}
+
 // The latest frames say what the burst really began from.
 TEST_F(DriversTest, WhatTheDriverHeldIsInTheJournalForRecovery) {
   run(job({kShell, kGate, kAfter}));

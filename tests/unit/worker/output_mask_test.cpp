@@ -1,6 +1,7 @@
 // Sensitive texts in a stream: masked wherever the stream is cut, and nothing else is touched.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <random>
 
 #include "worker/steps/output_mask.h"
@@ -109,14 +110,39 @@ TEST(OutputMask, AgreesWithTheSlowWayOnRandomTexts) {
   for (int round = 0; round < 3000; ++round) {
     const int letters = 2 + round % 3;
     Texts secrets;
-    for (unsigned i = 0; i < 1 + random() % 4; ++i)
-      secrets.push_back(text_of(4 + random() % 8, letters));
+    const unsigned count = 1 + static_cast<unsigned>(random() % (round % 5 == 0 ? 40 : 4));
+    const std::size_t least = round % 7 == 0 ? 1 : 4;
+    for (unsigned i = 0; i < count; ++i) secrets.push_back(text_of(least + random() % 8, letters));
     // The text ends with what begins no secret, so that nothing is masked for being one's
     // beginning.
     const std::string text = text_of(random() % 200, letters) + "|";
     const std::vector<std::size_t> chunks{1 + random() % 9, 1 + random() % 30, 1 + random() % 3};
     ASSERT_EQ(masked(secrets, text, chunks), expected(secrets, text)) << text;
   }
+}
+
+// Each of them looked for by itself would take minutes.
+TEST(OutputMask, ManySecretsCostHardlyMoreThanFew) {
+  constexpr std::chrono::seconds kSoon{10};
+  Texts secrets;
+  std::string text;
+  for (int number = 0; number < 50'000; ++number) {
+    secrets.push_back("customer-" + std::to_string(number) + "@example.org");
+  }
+  while (text.size() < 4'000'000) text += "customer-service@example.org has nothing to say\n";
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(masked(secrets, text + secrets[77] + "\n", {65'536}), text + kMark + "\n");
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, kSoon);
+}
+
+// A text that is held back for long is not looked through at every chunk again.
+TEST(OutputMask, LongSecretThatRepeatsItselfIsMaskedInOneGo) {
+  constexpr std::chrono::seconds kSoon{10};
+  const std::string secret(2'000'000, 'x');
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(masked({secret}, "say " + secret + "\n", {4'096}), "say " + kMark + "\n");
+  EXPECT_EQ(masked({secret}, "say " + secret.substr(1), {4'096}), "say " + kMark);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, kSoon);
 }
 
 }  // namespace

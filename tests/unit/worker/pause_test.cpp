@@ -144,6 +144,27 @@ TEST(Gate, ThatShowsWhatDoesNotExistFailsTheRun) {
                         "resolved: 'nope' is not defined in variables or step outputs"));
 }
 
+TEST(Gate, ShowsAndNotesOnlyWhatAnEventHolds) {
+  const Project project;
+  const std::string steps = R"([{"id": "g", "type": "gate", "show": "{{ t }}{{ t }}|end",)"
+                            R"( "message": "{{ t }}{{ t }}"}])";
+  auto frames = run_to_end(
+      project, project.job("r1", steps, R"({"t": ")" + std::string(700'000, 'x') + "\"}"));
+  const std::string pending = last_event(frames, "GatePending");
+  EXPECT_LT(pending.size(), (2U << 20) + 1000U);
+  EXPECT_THAT(pending, HasSubstr(R"("show":"xx)"));
+  EXPECT_THAT(pending, HasSubstr(R"(xx|end","message":"xx)"));
+  frames = run_to_end(project, decision(project, "refuse", std::string(1'000'000, '"')));
+  EXPECT_EQ(kinds(frames), "GatePending GateDecision RunCancelled");
+  for (const char* kind : {"GateDecision", "RunCancelled"}) {
+    EXPECT_LT(last_event(frames, kind).size(), (1U << 20) + 1000U) << kind;
+  }
+  const Value state = project.state("r1");
+  const Value& gate = state.as_object().find("gate_history")->as_array().front();
+  EXPECT_EQ(*gate.as_object().find("note"),
+            *json(last_event(frames, "GateDecision")).as_object().find("note"));
+}
+
 TEST(Gate, EndsWhatStepsLeftRunning) {
   const Project project;
   (void)run_to_end(project, project.job("r1", R"([{"id": "a", "type": "shell", "run":)"

@@ -51,6 +51,9 @@ class Typed(WorkflowIntegration):
     def __init__(self, config, capability_id): self.config, self.id = config, capability_id
     async def execute(self, step, context): return [self.id, self.config.size, self.config.token]
 
+class Doubts(Typed):
+    async def setup(self, run_id): Config(token=self.config.token, other=self.config.token)
+
 class Tells(Typed):
     async def teardown(self): raise KeyError(self.config.token)
 
@@ -223,6 +226,32 @@ TEST_F(PythonTest, IsMadeOfItsConfiguration) {
             "Step 's': integration 'i' requires outputs to be declared.");
   EXPECT_EQ(failing(step, capability("Typed", "{}", R"({"/a/b": "env://PATH"})")),
             "Capability 'i': config secret ref path '/a/b' is missing.");
+}
+
+// Pydantic shows the first and the last bytes of a long value, in which no secret is found whole.
+TEST_F(PythonTest, NoPieceOfASecretIsInWhatPydanticSaysOfItsConfiguration) {
+  const std::string secret = "ghp_Sesame0Open1Sesame2Open3Sesame4Open5";
+  ::setenv("CHARTER_TEST_SECRET", secret.c_str(), 1);
+  const std::string step =
+      R"([{"id": "s", "type": "step", "uses": "i", "outputs": {"o": "array"}}])";
+  const std::string refs = R"({"/token": "env://CHARTER_TEST_SECRET"})";
+  for (const auto& [name, config] :
+       {std::pair{"Typed", R"({"token": null})"},
+        {"Doubts", R"({"size": 1, "token": null})"},
+        {"Typed", R"({"size": {"a": "a long text, input_type=str]"}, "token": null})"}}) {
+    const auto frames = run(step, capability(name, config, refs));
+    const std::string all =
+        error_of(frames) + read_text(project_.layout().state_file("r1")) + log();
+    EXPECT_THAT(error_of(frames), HasSubstr("input_value=<redacted: sensitive>, input_type=dict]"));
+    EXPECT_TRUE(bodies<ipc::Event>(frames).back().sensitive);
+    for (const char* piece : {"ghp_", "Sesame", "Open5"}) {
+      EXPECT_EQ(all.find(piece), std::string::npos) << name << config << all;
+    }
+    fs::remove(project_.layout().run_log("r1"));
+  }
+  ::unsetenv("CHARTER_TEST_SECRET");
+  EXPECT_THAT(failing(step, capability("Typed", R"({"token": "no-secret-at-all"})")),
+              HasSubstr("input_value={'token': 'no-secret-at-all'}, input_type=dict]"));
 }
 
 TEST_F(PythonTest, WhatCannotBeMadeFailsTheRun) {

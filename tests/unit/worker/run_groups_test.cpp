@@ -52,6 +52,21 @@ TEST_F(RunGroupsOf, ARunAreEnteredBeforeAnythingBegins) {
                 "\n");
 }
 
+// Behind Landlock no process may write its own score.
+TEST_F(RunGroupsOf, ASandboxedStepIsLikelierToBeEndedThanItsEngineToo) {
+  if (::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1U) < 1) GTEST_SKIP() << "no Landlock";
+  ipc::Job job = limited(
+      "cat /proc/self/oom_score_adj > first; cat /proc/$PPID/oom_score_adj > engine; "
+      "cat /proc/$$/oom_score_adj > second");
+  job.sandbox.level = 1;
+  EXPECT_EQ(error_of(job), "");
+  const std::string own = read_text("/proc/self/oom_score_adj");
+  const std::string raised = std::to_string(std::min(1000, std::stoi(own) + 500)) + "\n";
+  EXPECT_EQ(read_text(project.path("first")), raised);
+  EXPECT_EQ(read_text(project.path("second")), raised);
+  EXPECT_EQ(read_text(project.path("engine")), own);
+}
+
 TEST_F(RunGroupsOf, AStepThatFailsForWantOfMemorySaySoWithThePeak) {
   EXPECT_THAT(error_of(limited("echo 'oom_kill 4' > group/memory.events; exit 7")),
               StartsWith("out of memory: step 's' was ended by the kernel, limit 64 MiB, "

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/unit/worker/driver.h"
+#include "worker/json/unicode.h"
 #include "worker/steps/audit.h"
 #include "worker/steps/inputs.h"
 #include "worker/steps/masking.h"
@@ -149,6 +150,30 @@ TEST(Outputs, AreCheckedWithoutConversion) {
     EXPECT_EQ(check_outputs(step_with({{"o", type}}), deep, no_store).error().what,
               "Step 's': output 'o' is nested more than 900 deep");
   }
+}
+
+TEST(Audit, LongTextsLoseTheirMiddleByWhatTheyTakeOfAnEvent) {
+  const auto size = [](const std::string& text) { return dump(Value(text), kWire).size() - 2; };
+  const std::string fits(kMostTextBytes, 'x');
+  EXPECT_EQ(cut_text(fits), fits);
+  const std::string escaped = "begin " + std::string(kMostTextBytes - 100, '"') + " end";
+  const std::string zeros = "begin " + std::string(40'000'000, '\0') + " end";
+  std::string wide;
+  while (wide.size() <= kMostTextBytes) wide += "\U0001F600\u20AC";
+  wide = "begin " + wide + " end";
+  for (const std::string& text : {fits + "x", escaped, zeros, wide}) {
+    const std::string cut = cut_text(text);
+    EXPECT_LE(size(cut), kMostTextBytes);
+    EXPECT_GT(size(cut), kMostTextBytes - 200) << "no more goes than must";
+    EXPECT_EQ(cut.find("\uFFFD"), std::string::npos);
+    EXPECT_EQ(utf8_fault(cut), "");
+    EXPECT_EQ(cut_text(cut), cut);
+    EXPECT_EQ(cut.substr(0, 6), text.substr(0, 6));
+    EXPECT_EQ(cut.substr(cut.size() - 4), text.substr(text.size() - 4));
+  }
+  EXPECT_THAT(cut_text(zeros), ::testing::HasSubstr("<truncated: 38MB>"));
+  const std::string stray = cut_text(std::string(2'000'000, '\x80'));
+  EXPECT_LE(size(stray), kMostTextBytes);
 }
 
 TEST(Audit, MarksSizesAsTheReferenceDoes) {

@@ -38,6 +38,7 @@ import importlib
 import inspect
 import json
 import os
+import re
 import sys
 import traceback
 
@@ -290,13 +291,13 @@ class Dependencies:
             self._values[factory] = value
         return self._values[factory]
 
-    async def close(self):
+    async def close(self, shown):
         for generator in reversed(self._generators):
             try:
                 await generator.aclose()
             except Exception:
                 print("closing a dependency failed:", file=sys.stderr)
-                traceback.print_exc()
+                print(shown(traceback.format_exc()), end="", file=sys.stderr)
         self._generators.clear()
 
 
@@ -337,6 +338,11 @@ def text_of(error):
             return type(error).__name__
 
 
+# As pydantic shows what was wrong: shortened, so that it may hold pieces of a secret that nobody
+# recognizes.
+SHOWN_INPUT = re.compile(r"(?ms)\binput_value=.*?(?=, input_type=[^\n\]]*\]$)")
+
+
 def answer(number, **outcome):
     return json.dumps({"jsonrpc": "2.0", "id": number, **outcome})
 
@@ -356,6 +362,7 @@ class Bridge:
         self._search = []
         self._secrets = SecretBackends()
         self._run_id = None
+        self._secretive = False  # once it has been told a secret
         self._failed = False
         self._integrations = {}
         self._dependencies = Dependencies()
@@ -400,9 +407,15 @@ class Bridge:
         except Exception as error:
             self._failed = True
             if method in TRACED or method.startswith(("state_", "event_", "artifact_", "kv_")):
-                traceback.print_exc()  # the answer has its text alone
-            text = answer(number, error={"message": text_of(error)})
+                # The answer has its text alone.
+                print(self._shown(traceback.format_exc()), end="", file=sys.stderr)
+            text = answer(number, error={"message": self._shown(text_of(error))})
         self._send(text)
+
+    def _shown(self, text):
+        if not self._secretive:
+            return text
+        return SHOWN_INPUT.sub("input_value=<redacted: sensitive>", text)
 
     def _send(self, text):
         sys.stdout.flush()
@@ -429,6 +442,7 @@ class Bridge:
             self._sdk = load_toolchain("charter_integration_sdk")
             gc.enable()
             self._loader = Loader(self._sdk, self._search)
+        self._secretive = self._secretive or bool(secrets)
         for pointer, value in secrets.items():
             place(uses, config, pointer, value)
         integration = self._loader.load(uses, capability, dict(config))
@@ -523,7 +537,7 @@ class Bridge:
         return {}
 
     async def on_finish(self):
-        await self._dependencies.close()
+        await self._dependencies.close(self._shown)
         return {}
 
 
