@@ -7,17 +7,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <utility>
 
 #include "ipc/codec.h"
 #include "ipc/full_disk.h"
-#include "ipc/job.h"
 #include "ipc/journal.h"
 #include "ipc/layout.h"
 #include "ipc/open_directory.h"
-#include "ipc/regular_file.h"
+#include "supervisor/ledger_hold.h"
 #include "supervisor/place.h"
 
 namespace charter::supervisor {
@@ -138,31 +136,6 @@ ipc::Result<ipc::UniqueFd> fill_holes(const std::string& path, const ipc::Unique
   return file;
 }
 
-// Why the ledger is held; nothing when it is not.
-ipc::Result<std::string> read_holding(const std::string& path) {
-  constexpr std::size_t kLongest = 4096;
-  auto file = ipc::open_regular(path, O_RDONLY);
-  if (!file && file.error().code == std::errc::no_such_file_or_directory) return std::string();
-  if (!file) return file.error();
-  auto reason = ipc::read_all(file->get(), kLongest);
-  if (!reason) return reason.error();
-  while (!reason->empty() && reason->back() == '\n') reason->pop_back();
-  if (reason->empty()) return std::string("it was set to hold");
-  return reason;
-}
-
-ipc::Result<void> write_holding(const std::string& directory, const std::string& reason) {
-  const std::string path = directory + "/holding";
-  const ipc::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file) return ipc::errno_error("create " + path);
-  const std::string line = reason + "\n";
-  if (::write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
-    return ipc::errno_error("write " + path);
-  }
-  if (::fsync(file.get()) != 0) return ipc::errno_error("sync " + path);
-  return ipc::sync_directory(directory);
-}
-
 ipc::Result<ipc::UniqueFd> open_segment(const std::string& path) {
   ipc::UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (!file) return ipc::errno_error("open " + path);
@@ -196,7 +169,7 @@ std::string LedgerStore::path(std::uint64_t number, const char* suffix) const {
 }
 
 ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const ipc::Place& here,
-                                           Opened& opened) {
+                                           Opened& opened, const RunsLeft& runs_left) {
   auto segments = list_segments(directory);
   if (!segments) return segments.error();
   const auto base = std::find_if(segments->rbegin(), segments->rend(),
@@ -246,16 +219,21 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
   }
   opened.fresh = segments->empty();
   opened.damaged = opened.damaged || (!opened.fresh && first == 0);
-  auto holding = read_holding(directory + "/holding");
+  auto holding = read_hold(directory);
   if (!holding) return holding.error();
   opened.holding = std::move(*holding);
+  if (opened.fresh && opened.holding.empty()) {
+    const auto left = runs_left();
+    if (!left) return left.error();
+    if (*left) opened.holding = "the ledger is gone, and journals of its runs are there";
+  }
   if (opened.holding.empty() && opened.damaged) opened.holding = "the ledger is damaged";
   if (opened.holding.empty() && opened.state.place) {
     const std::string other = place_difference(*opened.state.place, here);
     if (!other.empty()) opened.holding = "the ledger is a copy: " + other;
   }
   if (!opened.holding.empty()) {
-    if (auto kept = write_holding(directory, opened.holding); !kept) return kept.error();
+    if (auto kept = write_hold(directory, opened.holding); !kept) return kept.error();
   }
 
   // Every start appends to a segment of its own, so nothing that was read is ever written again.
@@ -397,10 +375,6 @@ bool LedgerStore::wants_compaction() const {
          (added_bytes_ > kLeastForCompaction && added_bytes_ > kGrowthForCompaction * base_bytes_);
 }
 
-ipc::Result<void> LedgerStore::end_holding() {
-  const std::string marker = directory_ + "/holding";
-  if (::unlink(marker.c_str()) != 0 && errno != ENOENT) return ipc::errno_error("remove " + marker);
-  return ipc::sync_directory(directory_);
-}
+ipc::Result<void> LedgerStore::end_holding() { return end_hold(directory_); }
 
 }  // namespace charter::supervisor

@@ -29,15 +29,18 @@ class LedgerStore {
  public:
   struct Opened {
     LedgerState state;
-    bool fresh = false;    // there was no ledger
+    bool fresh = false;    // there was no ledger; it holds where it was lost
     bool damaged = false;  // in the middle: something that was promised may be missing
     std::string holding;   // why nothing may be started; empty for a ledger in good order
   };
 
+  // Whether there are runs that a ledger must have known. Asked where there is none: it was lost.
+  using RunsLeft = std::function<ipc::Result<bool>()>;
+
   // Reads what is there into `opened` and stands ready to append behind it. `directory` exists.
   // Errors: a segment of an unknown version, or what the file system says.
   static ipc::Result<LedgerStore> open(const std::string& directory, const ipc::Place& here,
-                                       Opened& opened);
+                                       Opened& opened, const RunsLeft& runs_left);
 
   // Appends encoded records with one write; with `durable`, syncs, and what was written before with
   // them. All or nothing: after an error none of them counts as written. A segment that cannot be

@@ -39,7 +39,7 @@ class LedgerStoreTest : public ::testing::Test {
 
   LedgerStore::Opened reopen() {
     LedgerStore::Opened opened;
-    auto store = LedgerStore::open(directory_, place_, opened);
+    auto store = LedgerStore::open(directory_, place_, opened, runs_left_);
     EXPECT_TRUE(store) << (store ? "" : store.error().message());
     if (store) store_.emplace(std::move(*store));
     return opened;
@@ -88,6 +88,7 @@ class LedgerStoreTest : public ::testing::Test {
 
   std::string directory_;
   ipc::Place place_;
+  LedgerStore::RunsLeft runs_left_ = [] { return false; };
   std::optional<LedgerStore> store_;
 };
 
@@ -99,6 +100,24 @@ TEST_F(LedgerStoreTest, FreshLedgerKnowsItsPlaceAndHoldsNothing) {
   EXPECT_FALSE(again.fresh);
   ASSERT_TRUE(again.state.place);
   EXPECT_EQ(again.state.place->inode, place_.inode);
+}
+
+// Killed right behind it, the next daemon finds a ledger, which knows nothing.
+TEST_F(LedgerStoreTest, LedgerThatIsGoneHoldsUntilSomeoneDecides) {
+  runs_left_ = [] { return true; };
+  EXPECT_NE(reopen().holding, "");
+  const auto again = reopen();
+  EXPECT_FALSE(again.fresh);
+  EXPECT_NE(again.holding, "");
+  ASSERT_TRUE(store_->end_holding());
+  EXPECT_EQ(reopen().holding, "");
+}
+
+TEST_F(LedgerStoreTest, LedgerIsNotBegunWhereItCannotBeToldWhetherItIsGone) {
+  runs_left_ = [] { return ipc::Result<bool>(ipc::plain_error("unreadable")); };
+  LedgerStore::Opened opened;
+  EXPECT_FALSE(LedgerStore::open(directory_, place_, opened, runs_left_));
+  EXPECT_TRUE(fs::is_empty(directory_));
 }
 
 TEST_F(LedgerStoreTest, WhatWasCommittedIsThereAfterEveryReopening) {
@@ -294,7 +313,7 @@ TEST_F(LedgerStoreTest, SegmentOfWhichOnlyTheSizeReachedTheDiskHeldNothing) {
   // Zeros with anything behind them are no such segment: it is refused, not passed over.
   std::ofstream(unsynced, std::ios::binary | std::ios::trunc) << std::string(70000, '\0') << 'x';
   LedgerStore::Opened opened;
-  EXPECT_FALSE(LedgerStore::open(directory_, place_, opened));
+  EXPECT_FALSE(LedgerStore::open(directory_, place_, opened, runs_left_));
 }
 
 // The records go into another segment; a snapshot takes the place of what the disk may have of this
@@ -353,7 +372,7 @@ TEST_F(LedgerStoreTest, CopyInAnotherDirectoryHolds) {
   const std::string copy = directory_ + "-copy";
   fs::copy(directory_, copy, fs::copy_options::recursive);
   LedgerStore::Opened opened;
-  ASSERT_TRUE(LedgerStore::open(copy, *place_of(copy), opened));
+  ASSERT_TRUE(LedgerStore::open(copy, *place_of(copy), opened, runs_left_));
   EXPECT_TRUE(opened.holding.starts_with("the ledger is a copy")) << opened.holding;
   EXPECT_TRUE(opened.state.runs.contains("run"));
   fs::remove_all(copy);
@@ -403,7 +422,7 @@ TEST_F(LedgerStoreTest, NewerVersionIsRefusedNamingBoth) {
   file.put('\x07');
   file.close();
   LedgerStore::Opened opened;
-  const auto store = LedgerStore::open(directory_, place_, opened);
+  const auto store = LedgerStore::open(directory_, place_, opened, runs_left_);
   ASSERT_FALSE(store);
   EXPECT_NE(store.error().message().find('7'), std::string::npos) << store.error().message();
   EXPECT_NE(store.error().message().find('1'), std::string::npos) << store.error().message();
@@ -418,7 +437,7 @@ TEST_F(LedgerStoreTest, RecordsOfALaterVersionAreRefusedNamingBothAndNothingIsWr
   const auto before = files(".more");
   --place_.version;
   LedgerStore::Opened opened;
-  const auto store = LedgerStore::open(directory_, place_, opened);
+  const auto store = LedgerStore::open(directory_, place_, opened, runs_left_);
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().message(), "the ledger is of version 2, this program knows version 1");
   EXPECT_EQ(files(".more"), before);
@@ -434,7 +453,8 @@ TEST_F(LedgerStoreTest, LedgerOfTheVersionBeforeIsReadAndIsOfThisOneFromThenOn) 
   store_.reset();
   --place_.version;
   LedgerStore::Opened opened;
-  EXPECT_FALSE(LedgerStore::open(directory_, place_, opened)) << "without a single record more";
+  EXPECT_FALSE(LedgerStore::open(directory_, place_, opened, runs_left_))
+      << "without a single record more";
   ++place_.version;
   EXPECT_TRUE(reopen().state.runs.contains("r1"));
 }
