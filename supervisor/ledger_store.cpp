@@ -145,8 +145,9 @@ ipc::Result<ipc::UniqueFd> open_segment(const std::string& path) {
   return file;
 }
 
-// A segment whose header never reached the disk held nothing that was promised. Power loss may
-// have kept the size of it alone: zeros from end to end.
+// A segment whose header never reached the disk held nothing that was promised, unless it is a
+// snapshot, which gets its name last. Power loss may have kept the size of it alone: zeros from end
+// to end.
 bool is_unborn(const std::string& path) {
   const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat info = {};
@@ -172,8 +173,11 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
                                            Opened& opened, const RunsLeft& runs_left) {
   auto segments = list_segments(directory);
   if (!segments) return segments.error();
-  const auto base = std::find_if(segments->rbegin(), segments->rend(),
-                                 [](const Segment& segment) { return segment.base; });
+  // Behind a snapshot that has lost its contents the one before it may still be there.
+  const auto base =
+      std::find_if(segments->rbegin(), segments->rend(), [&directory](const Segment& segment) {
+        return segment.base && !is_unborn(directory + "/" + segment.name);
+      });
   const std::uint64_t first = base == segments->rend() ? 0 : base->number;
   struct Born {
     std::string path;
@@ -193,6 +197,8 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
       born.push_back({path, std::move(*file), {}});
     } else if (!is_unborn(path)) {
       return file.error();
+    } else if (segment.base) {
+      opened.damaged = true;
     }
   }
   std::uint64_t bytes = 0;

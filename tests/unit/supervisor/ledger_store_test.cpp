@@ -316,6 +316,24 @@ TEST_F(LedgerStoreTest, SegmentOfWhichOnlyTheSizeReachedTheDiskHeldNothing) {
   EXPECT_FALSE(LedgerStore::open(directory_, place_, opened, runs_left_));
 }
 
+// Its contents were durable before it had its name.
+TEST_F(LedgerStoreTest, SnapshotWithoutContentsIsDamageAndTheOneBeforeItIsRead) {
+  const std::string snapshot = directory_ + "/0000000099.base";
+  for (const std::size_t size : {0U, 1U, 63U, 64U, 4096U}) {
+    for (const auto& entry : fs::directory_iterator(directory_)) fs::remove(entry.path());
+    reopen();
+    append({accepted("before", 1)});
+    write(snapshot, std::string(size, '\0'));
+    auto opened = reopen();
+    EXPECT_EQ(opened.holding, "the ledger is damaged") << size;
+    EXPECT_TRUE(opened.state.runs.contains("before")) << size;
+    for (const auto& entry : fs::directory_iterator(directory_)) {
+      if (entry.path() != snapshot) fs::remove(entry.path());
+    }
+    EXPECT_EQ(reopen().holding, "the ledger is damaged") << size << ", nothing else is left";
+  }
+}
+
 // The records go into another segment; a snapshot takes the place of what the disk may have of this
 // one.
 TEST_F(LedgerStoreTest, SegmentThatCannotBeSyncedIsReplaced) {
