@@ -54,6 +54,12 @@ ipc::Result<std::vector<Segment>> list_segments(const std::string& directory) {
   return segments;
 }
 
+// Whether that snapshot has taken the segment's place. One of the same number is a segment that
+// could not be begun.
+bool replaced_by(std::uint64_t base, const Segment& segment) {
+  return segment.number < base || (segment.number == base && !segment.base);
+}
+
 ipc::Result<ipc::UniqueFd> create_segment(const std::string& path) {
   ipc::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file) return ipc::errno_error("create " + path);
@@ -189,7 +195,7 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
   if (!marked) return marked.error();
   for (const Segment& segment : *segments) {
     const std::string path = directory + "/" + segment.name;
-    if (segment.number < first) continue;
+    if (replaced_by(first, segment)) continue;
     auto file = open_segment(path);
     if (file) {
       // Killed while a sync failed, the daemon before could not say so.
@@ -357,15 +363,15 @@ ipc::Result<void> LedgerStore::compact(std::span<const std::string> snapshot) {
   file_ = std::move(*file);
   writer_ = *writer;
   in_doubt_ = false;
-  drop_segments_before(number);
+  drop_replaced_segments(number);
   return {};
 }
 
-void LedgerStore::drop_segments_before(std::uint64_t number) {
+void LedgerStore::drop_replaced_segments(std::uint64_t base) {
   const auto segments = list_segments(directory_);
   if (!segments) return;
   for (const Segment& segment : *segments) {
-    if (segment.number >= number) continue;
+    if (!replaced_by(base, segment)) continue;
     const std::string old = directory_ + "/" + segment.name;
     if (set_aside_) {
       ::rename(old.c_str(), (old + ".damaged").c_str());

@@ -1,7 +1,7 @@
 // The ledger's files: numbered segments in one directory.
 //
 //   0000000007.base   begins with a snapshot and replaces every segment with a lower number
-//   0000000008.more   goes on, after a segment that could not be synced
+//   0000000008.more   goes on; beside a base of its number it holds nothing
 //   syncing           the number of the segment that is being synced (sync_mark.h)
 //   holding           why the daemon starts nothing here until someone adopts the ledger
 //   *.damaged         segments with damage in their middle, set aside after a new snapshot
@@ -71,7 +71,7 @@ class LedgerStore {
   ipc::Result<void> sync();
   void raise_version(Opened& opened, const ipc::Place& here);
   ipc::Result<void> try_commit(std::span<const std::string> payloads, bool durable);
-  void drop_segments_before(std::uint64_t number);
+  void drop_replaced_segments(std::uint64_t base);
 
   std::string directory_;
   SyncMark mark_;

@@ -12,6 +12,7 @@
 
 #include "ipc/codec.h"
 #include "supervisor/place.h"
+#include "tests/support/directory_syncs.h"
 #include "tests/support/lost_pages.h"
 
 namespace charter::supervisor {
@@ -331,6 +332,40 @@ TEST_F(LedgerStoreTest, SnapshotWithoutContentsIsDamageAndTheOneBeforeItIsRead) 
       if (entry.path() != snapshot) fs::remove(entry.path());
     }
     EXPECT_EQ(reopen().holding, "the ledger is damaged") << size << ", nothing else is left";
+  }
+}
+
+// Its tail may be torn, since it is what was written last.
+TEST_F(LedgerStoreTest, SegmentThatCouldNotBeBegunMakesNoOlderOneOfTheSnapshotBesideIt) {
+  reopen();
+  {
+    const tests::DirectorySyncs syncs(directory_);
+    syncs.fail(1);
+    reopen();
+    ASSERT_EQ(syncs.failures_left(), 0);
+  }
+  const std::string left = directory_ + "/0000000002.more";
+  ASSERT_TRUE(fs::exists(left));
+  const std::string header = read(left);
+  ASSERT_TRUE(store_->compact(
+      std::vector<std::string>{ipc::encode(ipc::LedgerRecord{1, place_}), accepted("kept", 1)}));
+  append({accepted("torn", 2)});
+  EXPECT_FALSE(fs::exists(left)) << "the snapshot has taken its place";
+  store_.reset();
+  const std::string snapshot = latest();
+  ASSERT_TRUE(snapshot.ends_with(".base"));
+  const std::string bytes = read(snapshot);
+  // An earlier version has left it there.
+  const std::string beside = snapshot.substr(0, snapshot.size() - 5) + ".more";
+  for (const char* first : {"snapshot", "the other"}) {
+    for (const auto& entry : fs::directory_iterator(directory_)) fs::remove(entry.path());
+    if (first == std::string("the other")) write(beside, header);
+    write(snapshot, bytes.substr(0, bytes.size() - 1));
+    write(beside, header);
+    const auto opened = reopen();
+    EXPECT_EQ(opened.holding, "") << first << " was made first";
+    EXPECT_TRUE(opened.state.runs.contains("kept"));
+    EXPECT_FALSE(opened.state.runs.contains("torn"));
   }
 }
 
