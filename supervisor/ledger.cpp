@@ -45,6 +45,7 @@ class Ledger::Group final : public DiskJob {
       if (auto committed = store_->commit(payloads, durable_); !committed) fail(committed.error());
       if (durable_) took_ = std::chrono::steady_clock::now() - begun;
     }
+    if (auto earlier = store_->earlier_durable(); !earlier) fail_without_payload(earlier.error());
     sync_directories();
     wants_compaction_ = store_->wants_compaction();
   }
@@ -58,6 +59,12 @@ class Ledger::Group final : public DiskJob {
   void fail(const ipc::Error& error) {
     for (Entry& entry : entries_) {
       if (!entry.error) entry.error = error;
+    }
+  }
+  // Those that ask for what was written before.
+  void fail_without_payload(const ipc::Error& error) {
+    for (Entry& entry : entries_) {
+      if (!entry.error && entry.payloads.empty()) entry.error = error;
     }
   }
   void sync_directories() {

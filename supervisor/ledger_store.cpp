@@ -301,7 +301,7 @@ ipc::Result<void> LedgerStore::commit(std::span<const std::string> payloads, boo
 
 ipc::Result<void> LedgerStore::try_commit(std::span<const std::string> payloads, bool durable) {
   const bool only_before = payloads.empty();
-  if (only_before && in_doubt_) return ipc::plain_error("the ledger waits for its next snapshot");
+  if (auto earlier = earlier_durable(); only_before && !earlier) return earlier;
   if (!writer_ || writer_->sealed()) {
     if (auto begun = begin_segment(); !begun) return begun.error();
   }
@@ -325,6 +325,11 @@ ipc::Result<void> LedgerStore::try_commit(std::span<const std::string> payloads,
   (void)::ftruncate(failed.get(), static_cast<off_t>(before));
   if (file_) (void)::ftruncate(file_.get(), ipc::kLogHeaderSize);
   return written;
+}
+
+ipc::Result<void> LedgerStore::earlier_durable() const {
+  if (in_doubt_) return ipc::plain_error("the ledger waits for its next snapshot");
+  return {};
 }
 
 ipc::Result<void> LedgerStore::sync() {

@@ -48,6 +48,10 @@ class LedgerStore {
   // durable commit of nothing, which is for what was written before, is an error.
   ipc::Result<void> commit(std::span<const std::string> payloads, bool durable);
 
+  // Behind a durable commit: that what was written before it is durable, too. An error until the
+  // next snapshot where a segment was left.
+  [[nodiscard]] ipc::Result<void> earlier_durable() const;
+
   // Called where the disk is full, on the thread that writes; true when there may be space now, and
   // what failed is tried again.
   void when_full(std::function<bool()> make_space) { make_space_ = std::move(make_space); }
