@@ -82,5 +82,23 @@ TEST_F(LedgerTest, NotesInDoubtAreNotDurableBecauseWhatIsWrittenWithTheRequestIs
   EXPECT_TRUE(*notes) << "a snapshot has taken the place of what was in doubt";
 }
 
+TEST_F(LedgerTest, RecordThatIsTooLargeIsRefusedAlone) {
+  Ledger& ledger = life_->ledger();
+  bool first = false;
+  bool other = false;
+  std::optional<ipc::Result<void>> large;
+  ledger.append(record(1), [&](const ipc::Result<void>& result) { first = result.has_value(); });
+  // While that is under way: these share a group.
+  ledger.append(record(ipc::kMaxFrameBytes),
+                [&](const ipc::Result<void>& result) { large = result; });
+  ledger.append(record(1), [&](const ipc::Result<void>& result) { other = result.has_value(); });
+  ASSERT_TRUE(life_->until([&] { return large.has_value(); }));
+  EXPECT_TRUE(first);
+  EXPECT_TRUE(other);
+  ASSERT_FALSE(*large);
+  EXPECT_EQ(large->error().code, std::errc::message_size);
+  EXPECT_EQ(ledger.trouble(), "") << "nothing is wrong with the disk";
+}
+
 }  // namespace
 }  // namespace charter::supervisor::tests
