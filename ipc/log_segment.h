@@ -110,6 +110,9 @@ class LogReader {
   // read of it (its writer failed to append and cut back to before this reader's place).
   Result<Next> next();
 
+  // Forgets what it has read ahead of offset(): the writer may cut it off and write something else.
+  void forget_ahead() { buffer_size_ = 0; }
+
   [[nodiscard]] std::uint64_t offset() const { return offset_; }
 
  private:

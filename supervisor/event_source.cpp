@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "ipc/codec.h"
 #include "ipc/gateway_message.h"
@@ -18,6 +19,8 @@ ipc::Result<EventSource> EventSource::open(const std::string& journal, std::uint
 
 // The next frame of any kind.
 ipc::Result<std::optional<ipc::LogReader::Next>> EventSource::next_whole(std::uint64_t limit) {
+  // What was read ahead of the limit may have been cut off since.
+  if (std::exchange(limit_, limit) != limit) reader_.forget_ahead();
   while (reader_.offset() < limit) {
     auto next = reader_.next();
     if (!next) return next.error();

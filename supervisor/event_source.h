@@ -44,6 +44,7 @@ class EventSource {
 
   ipc::UniqueFd file_;
   ipc::LogReader reader_;
+  std::uint64_t limit_ = 0;  // of the latest call
 };
 
 }  // namespace charter::supervisor

@@ -4,7 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 #include "ipc/layout.h"
@@ -33,8 +33,8 @@ class Forgetting {
         registry_(registry),
         put_back_(std::move(put_back)) {}
 
-  // Calls `done` when the ledger has it and journal and state file are gone, the journal durably:
-  // the id may be used again. Where they cannot be removed it stays reserved. Refused for a run
+  // Calls `done` when the ledger has it and journal and state file are gone, durably: the id may be
+  // used again. Where they cannot be removed it stays reserved. Refused for a run
   // that is not over (`still_active`), for one that a living worker holds, for one the gateway does
   // not have (`undelivered`), and for an id nothing is known of or another request is about to take
   // (`unknown_run`). When the ledger cannot be written the run stays as it was.
@@ -42,13 +42,15 @@ class Forgetting {
 
  private:
   [[nodiscard]] std::optional<Refusal> check(const Order& order) const;
+  void remove_files(const std::string& id, std::string root, Done done);
 
   const ipc::Layout& layout_;
   Ledger& ledger_;
   SyncThread& disk_;
   Registry& registry_;
   PutBack put_back_;
-  std::unordered_set<std::string> half_forgotten_;  // the ledger has, the disk has not
+  // The ledger has, the disk has not; and the projects they lie in, which their journals told.
+  std::unordered_map<std::string, std::string> half_forgotten_;
 };
 
 }  // namespace charter::supervisor

@@ -66,6 +66,8 @@ class Intake {
   // still be taken on.
   void refuse_new(std::optional<Refusal> refusal) { refuse_new_ = std::move(refusal); }
   void continue_orders_from(std::uint64_t next) { next_order_ = next; }
+  // The next place in the queue, for a run that is taken on without being asked for.
+  [[nodiscard]] std::uint64_t take_order() { return next_order_++; }
 
  private:
   struct Pending;

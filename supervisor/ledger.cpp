@@ -45,6 +45,7 @@ class Ledger::Group final : public DiskJob {
       if (auto committed = store_->commit(payloads, durable_); !committed) fail(committed.error());
       if (durable_) took_ = std::chrono::steady_clock::now() - begun;
     }
+    if (auto earlier = store_->earlier_durable(); !earlier) fail_without_payload(earlier.error());
     sync_directories();
     wants_compaction_ = store_->wants_compaction();
   }
@@ -58,6 +59,12 @@ class Ledger::Group final : public DiskJob {
   void fail(const ipc::Error& error) {
     for (Entry& entry : entries_) {
       if (!entry.error) entry.error = error;
+    }
+  }
+  // Those that ask for what was written before.
+  void fail_without_payload(const ipc::Error& error) {
+    for (Entry& entry : entries_) {
+      if (!entry.error && entry.payloads.empty()) entry.error = error;
     }
   }
   void sync_directories() {
@@ -117,10 +124,24 @@ void Ledger::append(std::vector<ipc::LedgerRecord> records, Done done, Before be
   for (ipc::LedgerRecord& record : records) {
     if (record.at_us == 0) record.at_us = ipc::now_us();
     entry.payloads.push_back(ipc::encode(record));
+    if (entry.payloads.back().size() > ipc::kMaxFrameBytes) return refuse(std::move(done));
   }
   entry.done = std::move(done);
   entry.before = std::move(before);
   entry.directory = std::move(directory);
+  waiting_.push_back(std::move(entry));
+  urgent_ = true;
+  next();
+}
+
+// In its turn, like every answer; and it is no trouble of the disk's.
+void Ledger::refuse(Done done) {
+  Entry entry;
+  entry.done = std::move(done);
+  entry.before = [] {
+    return ipc::Result<void>(ipc::Error{std::make_error_code(std::errc::message_size),
+                                        "a record is too large for the ledger"});
+  };
   waiting_.push_back(std::move(entry));
   urgent_ = true;
   next();

@@ -33,7 +33,8 @@ class Ledger {
   // notes. Called on the loop while nothing is under way; soon, where the store wants it.
   void snapshot_from(Snapshot snapshot);
 
-  // Appends records together, durably. `directory`, when not empty, is made durable as well.
+  // Appends records together, durably. `directory`, when not empty, is made durable as well. A
+  // record that is longer than a frame can be is refused (std::errc::message_size).
   void append(std::vector<ipc::LedgerRecord> records, Done done, Before before = {},
               std::string directory = {});
   void append(ipc::LedgerRecord record, Done done);
@@ -68,6 +69,7 @@ class Ledger {
   class Group;
   class Compaction;
 
+  void refuse(Done done);
   void next();
   [[nodiscard]] bool may_compact() const;
   void write_soon();

@@ -7,17 +7,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <utility>
 
 #include "ipc/codec.h"
 #include "ipc/full_disk.h"
-#include "ipc/job.h"
 #include "ipc/journal.h"
 #include "ipc/layout.h"
 #include "ipc/open_directory.h"
-#include "ipc/regular_file.h"
+#include "supervisor/ledger_hold.h"
 #include "supervisor/place.h"
 
 namespace charter::supervisor {
@@ -54,6 +52,12 @@ ipc::Result<std::vector<Segment>> list_segments(const std::string& directory) {
   std::sort(segments.begin(), segments.end(),
             [](const Segment& one, const Segment& other) { return one.number < other.number; });
   return segments;
+}
+
+// Whether that snapshot has taken the segment's place. One of the same number is a segment that
+// could not be begun.
+bool replaced_by(std::uint64_t base, const Segment& segment) {
+  return segment.number < base || (segment.number == base && !segment.base);
 }
 
 ipc::Result<ipc::UniqueFd> create_segment(const std::string& path) {
@@ -138,31 +142,6 @@ ipc::Result<ipc::UniqueFd> fill_holes(const std::string& path, const ipc::Unique
   return file;
 }
 
-// Why the ledger is held; nothing when it is not.
-ipc::Result<std::string> read_holding(const std::string& path) {
-  constexpr std::size_t kLongest = 4096;
-  auto file = ipc::open_regular(path, O_RDONLY);
-  if (!file && file.error().code == std::errc::no_such_file_or_directory) return std::string();
-  if (!file) return file.error();
-  auto reason = ipc::read_all(file->get(), kLongest);
-  if (!reason) return reason.error();
-  while (!reason->empty() && reason->back() == '\n') reason->pop_back();
-  if (reason->empty()) return std::string("it was set to hold");
-  return reason;
-}
-
-ipc::Result<void> write_holding(const std::string& directory, const std::string& reason) {
-  const std::string path = directory + "/holding";
-  const ipc::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file) return ipc::errno_error("create " + path);
-  const std::string line = reason + "\n";
-  if (::write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
-    return ipc::errno_error("write " + path);
-  }
-  if (::fsync(file.get()) != 0) return ipc::errno_error("sync " + path);
-  return ipc::sync_directory(directory);
-}
-
 ipc::Result<ipc::UniqueFd> open_segment(const std::string& path) {
   ipc::UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (!file) return ipc::errno_error("open " + path);
@@ -172,8 +151,9 @@ ipc::Result<ipc::UniqueFd> open_segment(const std::string& path) {
   return file;
 }
 
-// A segment whose header never reached the disk held nothing that was promised. Power loss may
-// have kept the size of it alone: zeros from end to end.
+// A segment whose header never reached the disk held nothing that was promised, unless it is a
+// snapshot, which gets its name last. Power loss may have kept the size of it alone: zeros from end
+// to end.
 bool is_unborn(const std::string& path) {
   const ipc::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat info = {};
@@ -196,11 +176,14 @@ std::string LedgerStore::path(std::uint64_t number, const char* suffix) const {
 }
 
 ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const ipc::Place& here,
-                                           Opened& opened) {
+                                           Opened& opened, const RunsLeft& runs_left) {
   auto segments = list_segments(directory);
   if (!segments) return segments.error();
-  const auto base = std::find_if(segments->rbegin(), segments->rend(),
-                                 [](const Segment& segment) { return segment.base; });
+  // Behind a snapshot that has lost its contents the one before it may still be there.
+  const auto base =
+      std::find_if(segments->rbegin(), segments->rend(), [&directory](const Segment& segment) {
+        return segment.base && !is_unborn(directory + "/" + segment.name);
+      });
   const std::uint64_t first = base == segments->rend() ? 0 : base->number;
   struct Born {
     std::string path;
@@ -212,7 +195,7 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
   if (!marked) return marked.error();
   for (const Segment& segment : *segments) {
     const std::string path = directory + "/" + segment.name;
-    if (segment.number < first) continue;
+    if (replaced_by(first, segment)) continue;
     auto file = open_segment(path);
     if (file) {
       // Killed while a sync failed, the daemon before could not say so.
@@ -220,6 +203,8 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
       born.push_back({path, std::move(*file), {}});
     } else if (!is_unborn(path)) {
       return file.error();
+    } else if (segment.base) {
+      opened.damaged = true;
     }
   }
   std::uint64_t bytes = 0;
@@ -246,16 +231,21 @@ ipc::Result<LedgerStore> LedgerStore::open(const std::string& directory, const i
   }
   opened.fresh = segments->empty();
   opened.damaged = opened.damaged || (!opened.fresh && first == 0);
-  auto holding = read_holding(directory + "/holding");
+  auto holding = read_hold(directory);
   if (!holding) return holding.error();
   opened.holding = std::move(*holding);
+  if (opened.fresh && opened.holding.empty()) {
+    const auto left = runs_left();
+    if (!left) return left.error();
+    if (*left) opened.holding = "the ledger is gone, and journals of its runs are there";
+  }
   if (opened.holding.empty() && opened.damaged) opened.holding = "the ledger is damaged";
   if (opened.holding.empty() && opened.state.place) {
     const std::string other = place_difference(*opened.state.place, here);
     if (!other.empty()) opened.holding = "the ledger is a copy: " + other;
   }
   if (!opened.holding.empty()) {
-    if (auto kept = write_holding(directory, opened.holding); !kept) return kept.error();
+    if (auto kept = write_hold(directory, opened.holding); !kept) return kept.error();
   }
 
   // Every start appends to a segment of its own, so nothing that was read is ever written again.
@@ -311,7 +301,7 @@ ipc::Result<void> LedgerStore::commit(std::span<const std::string> payloads, boo
 
 ipc::Result<void> LedgerStore::try_commit(std::span<const std::string> payloads, bool durable) {
   const bool only_before = payloads.empty();
-  if (only_before && in_doubt_) return ipc::plain_error("the ledger waits for its next snapshot");
+  if (auto earlier = earlier_durable(); only_before && !earlier) return earlier;
   if (!writer_ || writer_->sealed()) {
     if (auto begun = begin_segment(); !begun) return begun.error();
   }
@@ -335,6 +325,11 @@ ipc::Result<void> LedgerStore::try_commit(std::span<const std::string> payloads,
   (void)::ftruncate(failed.get(), static_cast<off_t>(before));
   if (file_) (void)::ftruncate(file_.get(), ipc::kLogHeaderSize);
   return written;
+}
+
+ipc::Result<void> LedgerStore::earlier_durable() const {
+  if (in_doubt_) return ipc::plain_error("the ledger waits for its next snapshot");
+  return {};
 }
 
 ipc::Result<void> LedgerStore::sync() {
@@ -373,15 +368,15 @@ ipc::Result<void> LedgerStore::compact(std::span<const std::string> snapshot) {
   file_ = std::move(*file);
   writer_ = *writer;
   in_doubt_ = false;
-  drop_segments_before(number);
+  drop_replaced_segments(number);
   return {};
 }
 
-void LedgerStore::drop_segments_before(std::uint64_t number) {
+void LedgerStore::drop_replaced_segments(std::uint64_t base) {
   const auto segments = list_segments(directory_);
   if (!segments) return;
   for (const Segment& segment : *segments) {
-    if (segment.number >= number) continue;
+    if (!replaced_by(base, segment)) continue;
     const std::string old = directory_ + "/" + segment.name;
     if (set_aside_) {
       ::rename(old.c_str(), (old + ".damaged").c_str());
@@ -397,10 +392,6 @@ bool LedgerStore::wants_compaction() const {
          (added_bytes_ > kLeastForCompaction && added_bytes_ > kGrowthForCompaction * base_bytes_);
 }
 
-ipc::Result<void> LedgerStore::end_holding() {
-  const std::string marker = directory_ + "/holding";
-  if (::unlink(marker.c_str()) != 0 && errno != ENOENT) return ipc::errno_error("remove " + marker);
-  return ipc::sync_directory(directory_);
-}
+ipc::Result<void> LedgerStore::end_holding() { return end_hold(directory_); }
 
 }  // namespace charter::supervisor

@@ -1,7 +1,7 @@
 // The ledger's files: numbered segments in one directory.
 //
 //   0000000007.base   begins with a snapshot and replaces every segment with a lower number
-//   0000000008.more   goes on, after a segment that could not be synced
+//   0000000008.more   goes on; beside a base of its number it holds nothing
 //   syncing           the number of the segment that is being synced (sync_mark.h)
 //   holding           why the daemon starts nothing here until someone adopts the ledger
 //   *.damaged         segments with damage in their middle, set aside after a new snapshot
@@ -29,21 +29,28 @@ class LedgerStore {
  public:
   struct Opened {
     LedgerState state;
-    bool fresh = false;    // there was no ledger
+    bool fresh = false;    // there was no ledger; it holds where it was lost
     bool damaged = false;  // in the middle: something that was promised may be missing
     std::string holding;   // why nothing may be started; empty for a ledger in good order
   };
 
+  // Whether there are runs that a ledger must have known. Asked where there is none: it was lost.
+  using RunsLeft = std::function<ipc::Result<bool>()>;
+
   // Reads what is there into `opened` and stands ready to append behind it. `directory` exists.
   // Errors: a segment of an unknown version, or what the file system says.
   static ipc::Result<LedgerStore> open(const std::string& directory, const ipc::Place& here,
-                                       Opened& opened);
+                                       Opened& opened, const RunsLeft& runs_left);
 
   // Appends encoded records with one write; with `durable`, syncs, and what was written before with
   // them. All or nothing: after an error none of them counts as written. A segment that cannot be
   // synced, nor written again, is left, and a snapshot is wanted to take its place; until then a
   // durable commit of nothing, which is for what was written before, is an error.
   ipc::Result<void> commit(std::span<const std::string> payloads, bool durable);
+
+  // Behind a durable commit: that what was written before it is durable, too. An error until the
+  // next snapshot where a segment was left.
+  [[nodiscard]] ipc::Result<void> earlier_durable() const;
 
   // Called where the disk is full, on the thread that writes; true when there may be space now, and
   // what failed is tried again.
@@ -68,7 +75,7 @@ class LedgerStore {
   ipc::Result<void> sync();
   void raise_version(Opened& opened, const ipc::Place& here);
   ipc::Result<void> try_commit(std::span<const std::string> payloads, bool durable);
-  void drop_segments_before(std::uint64_t number);
+  void drop_replaced_segments(std::uint64_t base);
 
   std::string directory_;
   SyncMark mark_;

@@ -52,7 +52,28 @@ FinishedRun finished_run(const ipc::Accepted& accepted, const LedgerRun& known) 
   return finished;
 }
 
+// The runs of all journals that somebody was ever told of.
+ipc::Result<std::vector<std::string>> runs_with_journals(const ipc::Layout& layout) {
+  auto names = ipc::names_in(layout.journals_dir());
+  if (!names) return names.error();
+  std::vector<std::string> runs;
+  for (std::string& id : *names) {
+    if (!id.ends_with(kJournalSuffix)) continue;
+    id.resize(id.size() - kJournalSuffix.size());
+    struct stat info = {};
+    if (!ipc::valid_run_id(id) || ::stat(layout.journal(id).c_str(), &info) != 0) continue;
+    if (static_cast<std::uint64_t>(info.st_size) > ipc::kLogHeaderSize) runs.push_back(id);
+  }
+  return runs;
+}
+
 }  // namespace
+
+ipc::Result<bool> Recovery::journals_left(const ipc::Layout& layout) {
+  const auto runs = runs_with_journals(layout);
+  if (!runs) return runs.error();
+  return !runs->empty();
+}
 
 // Killed while a sync failed, the daemon before could not say so.
 ipc::Result<void> Recovery::take_marks() const {
@@ -76,11 +97,15 @@ ipc::Result<void> Recovery::read(LedgerState state, bool all_journals) {
   }
   std::sort(order.begin(), order.end());
   for (const auto& [number, id] : order) take_run(id, state.runs[id]);
+  std::unordered_map<std::string, LedgerRun> rest;
+  for (auto& [id, run] : state.runs) {
+    if (all_journals && !run.accepted) rest.emplace(id, std::move(run));
+  }
   // The ledger's memory is given back as a whole: no run keeps a piece of it.
   state = {};
   give_back_freed_memory();
   if (!all_journals) return {};
-  return take_unknown_journals();
+  return take_unknown_journals(std::move(rest));
 }
 
 void Recovery::take_run(const std::string& id, LedgerRun& known) {
@@ -91,13 +116,18 @@ void Recovery::take_run(const std::string& id, LedgerRun& known) {
   }
   const RunPtr run = registry_.add(id);
   run->take(accepted);
+  take_files(run, known);
+  if (!run->started_burst) run->state_bytes = accepted.state;  // else the journal has it
+}
+
+// What the journal says of it, and what the ledger knows besides its acceptance.
+void Recovery::take_files(const RunPtr& run, LedgerRun& known) {
   take_commands(*run, known);
   Facts facts;
-  facts.in_ledger = true;
+  facts.in_ledger = known.accepted.has_value();
   facts.spawned = known.spawned.has_value();
   if (known.cursor) facts.delivered_to = known.cursor->offset;
   take_journal(run, facts);
-  if (!run->started_burst) run->state_bytes = accepted.state;  // else the journal has it
   take_cursor(*run, known);
   if (run->burst != nullptr && known.spawned) run->burst->secret = known.spawned->secret;
 }
@@ -185,7 +215,8 @@ void Recovery::take_journal(const RunPtr& run, Facts facts) {
   // A durable journal of a run that only waits is not looked at again, and there may be more of
   // them than descriptors.
   const bool durable = run->progress.synced_end >= run->progress.end;
-  if (durable && decide(facts, burst->summary) == Action::pause) file->reset();
+  const Action action = decide(facts, burst->summary);
+  if (durable && (action == Action::pause || action == Action::hold)) file->reset();
   run->burst = std::move(burst);
   found_.push_back({run, facts});
 }
@@ -224,35 +255,30 @@ ipc::Result<void> Recovery::make_durable(const ipc::UniqueFd& file, Run& run) {
   return {};
 }
 
-ipc::Result<void> Recovery::take_unknown_journals() {
-  auto names = ipc::names_in(layout_.journals_dir());
-  if (!names) return names.error();
-  for (std::string& id : *names) {
-    if (!id.ends_with(kJournalSuffix)) continue;
-    id.resize(id.size() - kJournalSuffix.size());
-    if (!ipc::valid_run_id(id) || closed_.contains(id) || registry_.find(id) != nullptr) continue;
-    struct stat info = {};
-    if (::stat(layout_.journal(id).c_str(), &info) != 0 ||
-        static_cast<std::uint64_t>(info.st_size) <= ipc::kLogHeaderSize) {
-      continue;  // nobody was ever told of it
-    }
+ipc::Result<void> Recovery::take_unknown_journals(
+    std::unordered_map<std::string, LedgerRun> known) {
+  const auto runs = runs_with_journals(layout_);
+  if (!runs) return runs.error();
+  for (const std::string& id : *runs) {
+    if (closed_.contains(id) || registry_.find(id) != nullptr) continue;
     const RunPtr run = registry_.add(id);
-    Facts facts;
-    facts.in_ledger = false;
     run->project_root = nested_project(layout_, id);
-    take_journal(run, facts);
+    take_files(run, known[id]);
     run->started_at = ipc::wire_time(run->updated_us);
+    // Of a worker that did not say it may be in one, and what is stays in it.
+    const bool told = run->burst != nullptr && run->burst->summary.opened;
+    run->sandbox = !told || !run->burst->summary.opened->bare;
     log::warning("The ledger does not know run {}, which has a journal", id);
   }
   return {};
 }
 
-void Recovery::act(Conductor& conductor) {
-  // Nothing of an earlier boot is alive, and what carries the mark of a copy's run may belong to
-  // the original.
+// What carries the mark of a copy's run may belong to the original: not while the daemon holds.
+void Recovery::end_processes(const std::vector<Found>& runs) const {
   DeadRuns dead;
-  for (const Found& one : found_) {
-    if (one.run->burst == nullptr || conductor.holding()) continue;
+  for (const Found& one : runs) {
+    if (one.run->burst == nullptr) continue;
+    // Nothing of an earlier boot is alive.
     const ipc::JournalSummary& summary = one.run->burst->summary;
     const bool this_boot = !summary.opened || summary.opened->boot_id == boot_id_;
     if (this_boot && leaves_processes(decide(one.facts, summary))) {
@@ -262,9 +288,22 @@ void Recovery::act(Conductor& conductor) {
   if (const std::size_t ended = end_processes_of(dead); ended > 0) {
     log::info("Ended {} processes of runs whose workers are gone", ended);
   }
+}
+
+void Recovery::found(Conductor& conductor, const Found& one) {
+  const std::shared_ptr<Burst> burst = one.run->burst;
+  conductor.found(one.run, one.facts);
+  // In a journal without a single frame nothing was promised.
+  if (one.facts.in_ledger || (burst->summary.frames == 0 && !one.facts.damaged)) return;
+  const bool held = one.run->state == RunState::held && one.run->burst == nullptr;
+  unknown_.push_back({one.run, one.facts, held && !one.facts.damaged ? burst : nullptr});
+}
+
+void Recovery::act(Conductor& conductor) {
+  if (!conductor.holding()) end_processes(found_);
   for (const Found& one : found_) {
     if (one.run->burst != nullptr) {
-      conductor.found(one.run, one.facts);
+      found(conductor, one);
     } else if (one.facts.in_ledger) {
       conductor.enqueue(one.run);
       if (one.facts.cancel) conductor.command_accepted(one.run);
@@ -274,6 +313,42 @@ void Recovery::act(Conductor& conductor) {
   }
   found_.clear();
   conductor.recovered();
+}
+
+std::vector<ipc::LedgerRecord> Recovery::accept_unknown(
+    const std::function<std::uint64_t()>& next_order) {
+  std::vector<ipc::LedgerRecord> records;
+  for (const Found& one : unknown_) {
+    if (registry_.find(one.run->id) != one.run) continue;  // forgotten, or over and delivered
+    one.run->order = next_order();
+    one.run->started_burst = true;  // whatever can be read of it: it never begins anew
+    append_records(*one.run, gateway_, records);
+  }
+  return records;
+}
+
+void Recovery::act_on_unknown(Conductor& conductor) {
+  std::vector<Found> held;
+  for (Found& one : std::exchange(unknown_, {})) {
+    const bool lives =
+        one.run->state == RunState::unreachable || one.run->state == RunState::executing;
+    if (lives && one.run->cancellation() != nullptr) conductor.command_accepted(one.run);
+    const bool waits = one.burst != nullptr && one.run->burst == nullptr &&
+                       one.run->state == RunState::held && registry_.find(one.run->id) == one.run;
+    if (!waits) continue;
+    ipc::UniqueFd& journal = *one.burst->journal;
+    if (!journal) journal.reset(::open(layout_.journal(one.run->id).c_str(), O_RDWR | O_CLOEXEC));
+    if (!journal) {
+      log::error("Run {}: its journal cannot be opened: {}", one.run->id, std::strerror(errno));
+      continue;  // the next start decides
+    }
+    one.burst->reader = ipc::LogReader(journal.get(), one.run->progress.end);
+    one.run->burst = std::move(one.burst);
+    one.facts.in_ledger = true;
+    held.push_back(std::move(one));
+  }
+  end_processes(held);
+  for (const Found& one : held) conductor.found(one.run, one.facts);
 }
 
 }  // namespace charter::supervisor

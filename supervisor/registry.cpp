@@ -59,16 +59,13 @@ void append_finished(const FinishedRun& run, std::string_view gateway,
   records.push_back({run.updated_us, ipc::Closed{run.id, std::string(name_of(run.wire)), true}});
 }
 
-void append_run(const Run& run, std::string_view gateway, std::vector<ipc::LedgerRecord>& records) {
-  if (run.order == 0) return;  // the ledger never knew it
-  records.push_back(accepted_record(run));
+}  // namespace
+
+void append_records(const Run& run, std::string_view gateway,
+                    std::vector<ipc::LedgerRecord>& records) {
+  if (run.order != 0) records.push_back(accepted_record(run));
   for (const ipc::Command& command : run.commands) records.push_back({run.updated_us, command});
   append_answers(run.id, run.updated_us, run.answered, records);
-  if (run.delivery.confirmed_seq > 0) {
-    records.push_back(
-        {run.updated_us, ipc::Cursor{std::string(gateway), run.id, run.delivery.confirmed_seq,
-                                     run.delivery.confirmed_offset}});
-  }
   if (run.burst != nullptr && !run.burst->secret.empty()) {
     const pid_t pid = run.burst->guardian ? run.burst->guardian->pid() : 0;
     records.push_back(
@@ -77,9 +74,12 @@ void append_run(const Run& run, std::string_view gateway, std::vector<ipc::Ledge
     // Were its journal gone one day, it would look as if it had never begun.
     records.push_back({run.updated_us, ipc::Spawned{run.id, run.bursts, 0, 0, {}}});
   }
+  if (run.delivery.confirmed_seq > 0) {
+    records.push_back(
+        {run.updated_us, ipc::Cursor{std::string(gateway), run.id, run.delivery.confirmed_seq,
+                                     run.delivery.confirmed_offset}});
+  }
 }
-
-}  // namespace
 
 RunPtr Registry::find(std::string_view id) const {
   const auto found = runs_.find(id);
@@ -238,9 +238,9 @@ std::vector<ipc::LedgerRecord> Registry::snapshot(std::string_view gateway) cons
   for (const FinishedRun& run : finished_) append_finished(run, gateway, records);
   for (const auto& [id, leaving] : leaving_) {
     if (leaving.finished) append_finished(*leaving.finished, gateway, records);
-    if (leaving.run) append_run(*leaving.run, gateway, records);
+    if (leaving.run) append_records(*leaving.run, gateway, records);
   }
-  for (const RunPtr& run : in_order()) append_run(*run, gateway, records);
+  for (const RunPtr& run : in_order()) append_records(*run, gateway, records);
   return records;
 }
 

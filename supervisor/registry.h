@@ -86,6 +86,11 @@ struct FinishedRun {
   std::vector<AnsweredCommand> answered = {};  // with an id, for repeats; the last kKeptAnswers
 };
 
+// All that a ledger has to know of a run; of one without an order, whose acceptance it has lost,
+// what it knows besides.
+void append_records(const Run& run, std::string_view gateway,
+                    std::vector<ipc::LedgerRecord>& records);
+
 class Registry {
  public:
   // `resume_lost`: what becomes of runs of whose loss nobody has said anything.

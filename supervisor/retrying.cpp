@@ -28,12 +28,10 @@ std::variant<FinishedRun, Refusal> find_over(const ipc::Layout& layout, const Re
     if (run->state != RunState::finished) {
       return not_retryable(id, fmt::format("it is not over ({})", name_of(run->state)));
     }
-    // Only its journal knows one that the ledger does not.
-    const auto told = run->order == 0 ? finished_in_journal(layout, id) : std::nullopt;
     FinishedRun finished;
     finished.workflow_path = run->workflow_path;
     finished.wire = run->wire;
-    finished.sandbox = run->sandbox || (told && told->sandbox);
+    finished.sandbox = run->sandbox;
     return finished;
   }
   if (const FinishedRun* finished = registry.find_finished(id)) return *finished;

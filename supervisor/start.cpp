@@ -283,7 +283,8 @@ ipc::Result<void> serve(const StartOptions& options, ServiceManager& manager) {
   auto place = place_of(layout.ledger_dir());
   if (!place) return place.error();
   LedgerStore::Opened opened;
-  auto ledger = LedgerStore::open(layout.ledger_dir(), *place, opened);
+  auto ledger = LedgerStore::open(layout.ledger_dir(), *place, opened,
+                                  [&layout] { return Recovery::journals_left(layout); });
   if (!ledger) return ledger.error();
   ledger->when_full([reserve] { return reserve->give_up(); });
   auto bells = patiently([&] { return BellPlace::take(layout); });

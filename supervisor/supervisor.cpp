@@ -113,7 +113,7 @@ ipc::Result<void> Supervisor::start(ipc::UniqueFd socket, ipc::UniqueFd doorbell
     conductor_.set_holding(true);
     intake_.refuse_all({"held", "The daemon starts no runs: " + opened.holding});
   }
-  auto read = recovery_.read(std::move(opened.state), holding || opened.fresh);
+  auto read = recovery_.read(std::move(opened.state), holding);
   if (!read) return read.error();
   space_.start();
   ledger_.snapshot_from([this] { return snapshot(); });
@@ -340,7 +340,9 @@ void Supervisor::wait_for_runs(std::chrono::milliseconds left, std::function<voi
 void Supervisor::adopt(std::function<void(const CommandRefusal&)> done) {
   if (!conductor_.holding() || stopping_)
     return done(Refusal{"invalid_request", "Nothing is held"});
-  ledger_.append({0, base_.place}, [this, done](const ipc::Result<void>& written) {
+  auto records = recovery_.accept_unknown([this] { return intake_.take_order(); });
+  records.push_back({0, base_.place});
+  ledger_.append(std::move(records), [this, done](const ipc::Result<void>& written) {
     if (!written) return done(refusal_of(written.error()));
     ledger_.end_holding([this, done](const ipc::Result<void>& ended) {
       if (!ended) return done(refusal_of(ended.error()));
@@ -348,6 +350,7 @@ void Supervisor::adopt(std::function<void(const CommandRefusal&)> done) {
       base_.opened.holding.clear();
       intake_.accept_again();
       conductor_.set_holding(false);
+      recovery_.act_on_unknown(conductor_);
       look_after_old_runs();
       registry_.each([this](const RunPtr& run) {
         if (run->state == RunState::finished && run->file_late) late_files_.expect(run);

@@ -73,6 +73,25 @@ void insert_unknown_frame(const std::string& log, std::size_t place) {
   write_payloads(log, payloads);
 }
 
+std::size_t damage(const std::string& log,
+                   const std::function<bool(std::string_view payload)>& chosen) {
+  std::string bytes = read_file(log);
+  std::size_t damaged = 0;
+  const ipc::UniqueFd file(::open(log.c_str(), O_RDONLY | O_CLOEXEC));
+  demand(static_cast<bool>(file), "open " + log);
+  ipc::LogReader reader(file.get());
+  for (;;) {
+    const auto next = reader.next();
+    demand(static_cast<bool>(next), "read " + log);
+    if (next->outcome == ipc::LogReader::Outcome::end) break;
+    if (next->outcome != ipc::LogReader::Outcome::frame || !chosen(next->payload)) continue;
+    bytes.at(next->place.end - 1) = static_cast<char>(bytes.at(next->place.end - 1) ^ 1);
+    ++damaged;
+  }
+  if (damaged > 0) write_file(log, bytes);
+  return damaged;
+}
+
 void set_version(const std::string& log, std::uint32_t version) {
   std::string bytes = read_file(log);
   demand(bytes.size() >= ipc::kLogHeaderSize, "read " + log);

@@ -12,6 +12,7 @@
 
 #include "ipc/codec.h"
 #include "supervisor/place.h"
+#include "tests/support/directory_syncs.h"
 #include "tests/support/lost_pages.h"
 
 namespace charter::supervisor {
@@ -39,7 +40,7 @@ class LedgerStoreTest : public ::testing::Test {
 
   LedgerStore::Opened reopen() {
     LedgerStore::Opened opened;
-    auto store = LedgerStore::open(directory_, place_, opened);
+    auto store = LedgerStore::open(directory_, place_, opened, runs_left_);
     EXPECT_TRUE(store) << (store ? "" : store.error().message());
     if (store) store_.emplace(std::move(*store));
     return opened;
@@ -88,6 +89,7 @@ class LedgerStoreTest : public ::testing::Test {
 
   std::string directory_;
   ipc::Place place_;
+  LedgerStore::RunsLeft runs_left_ = [] { return false; };
   std::optional<LedgerStore> store_;
 };
 
@@ -99,6 +101,24 @@ TEST_F(LedgerStoreTest, FreshLedgerKnowsItsPlaceAndHoldsNothing) {
   EXPECT_FALSE(again.fresh);
   ASSERT_TRUE(again.state.place);
   EXPECT_EQ(again.state.place->inode, place_.inode);
+}
+
+// Killed right behind it, the next daemon finds a ledger, which knows nothing.
+TEST_F(LedgerStoreTest, LedgerThatIsGoneHoldsUntilSomeoneDecides) {
+  runs_left_ = [] { return true; };
+  EXPECT_NE(reopen().holding, "");
+  const auto again = reopen();
+  EXPECT_FALSE(again.fresh);
+  EXPECT_NE(again.holding, "");
+  ASSERT_TRUE(store_->end_holding());
+  EXPECT_EQ(reopen().holding, "");
+}
+
+TEST_F(LedgerStoreTest, LedgerIsNotBegunWhereItCannotBeToldWhetherItIsGone) {
+  runs_left_ = [] { return ipc::Result<bool>(ipc::plain_error("unreadable")); };
+  LedgerStore::Opened opened;
+  EXPECT_FALSE(LedgerStore::open(directory_, place_, opened, runs_left_));
+  EXPECT_TRUE(fs::is_empty(directory_));
 }
 
 TEST_F(LedgerStoreTest, WhatWasCommittedIsThereAfterEveryReopening) {
@@ -294,7 +314,59 @@ TEST_F(LedgerStoreTest, SegmentOfWhichOnlyTheSizeReachedTheDiskHeldNothing) {
   // Zeros with anything behind them are no such segment: it is refused, not passed over.
   std::ofstream(unsynced, std::ios::binary | std::ios::trunc) << std::string(70000, '\0') << 'x';
   LedgerStore::Opened opened;
-  EXPECT_FALSE(LedgerStore::open(directory_, place_, opened));
+  EXPECT_FALSE(LedgerStore::open(directory_, place_, opened, runs_left_));
+}
+
+// Its contents were durable before it had its name.
+TEST_F(LedgerStoreTest, SnapshotWithoutContentsIsDamageAndTheOneBeforeItIsRead) {
+  const std::string snapshot = directory_ + "/0000000099.base";
+  for (const std::size_t size : {0U, 1U, 63U, 64U, 4096U}) {
+    for (const auto& entry : fs::directory_iterator(directory_)) fs::remove(entry.path());
+    reopen();
+    append({accepted("before", 1)});
+    write(snapshot, std::string(size, '\0'));
+    auto opened = reopen();
+    EXPECT_EQ(opened.holding, "the ledger is damaged") << size;
+    EXPECT_TRUE(opened.state.runs.contains("before")) << size;
+    for (const auto& entry : fs::directory_iterator(directory_)) {
+      if (entry.path() != snapshot) fs::remove(entry.path());
+    }
+    EXPECT_EQ(reopen().holding, "the ledger is damaged") << size << ", nothing else is left";
+  }
+}
+
+// Its tail may be torn, since it is what was written last.
+TEST_F(LedgerStoreTest, SegmentThatCouldNotBeBegunMakesNoOlderOneOfTheSnapshotBesideIt) {
+  reopen();
+  {
+    const tests::DirectorySyncs syncs(directory_);
+    syncs.fail(1);
+    reopen();
+    ASSERT_EQ(syncs.failures_left(), 0);
+  }
+  const std::string left = directory_ + "/0000000002.more";
+  ASSERT_TRUE(fs::exists(left));
+  const std::string header = read(left);
+  ASSERT_TRUE(store_->compact(
+      std::vector<std::string>{ipc::encode(ipc::LedgerRecord{1, place_}), accepted("kept", 1)}));
+  append({accepted("torn", 2)});
+  EXPECT_FALSE(fs::exists(left)) << "the snapshot has taken its place";
+  store_.reset();
+  const std::string snapshot = latest();
+  ASSERT_TRUE(snapshot.ends_with(".base"));
+  const std::string bytes = read(snapshot);
+  // An earlier version has left it there.
+  const std::string beside = snapshot.substr(0, snapshot.size() - 5) + ".more";
+  for (const char* first : {"snapshot", "the other"}) {
+    for (const auto& entry : fs::directory_iterator(directory_)) fs::remove(entry.path());
+    if (first == std::string("the other")) write(beside, header);
+    write(snapshot, bytes.substr(0, bytes.size() - 1));
+    write(beside, header);
+    const auto opened = reopen();
+    EXPECT_EQ(opened.holding, "") << first << " was made first";
+    EXPECT_TRUE(opened.state.runs.contains("kept"));
+    EXPECT_FALSE(opened.state.runs.contains("torn"));
+  }
 }
 
 // The records go into another segment; a snapshot takes the place of what the disk may have of this
@@ -353,7 +425,7 @@ TEST_F(LedgerStoreTest, CopyInAnotherDirectoryHolds) {
   const std::string copy = directory_ + "-copy";
   fs::copy(directory_, copy, fs::copy_options::recursive);
   LedgerStore::Opened opened;
-  ASSERT_TRUE(LedgerStore::open(copy, *place_of(copy), opened));
+  ASSERT_TRUE(LedgerStore::open(copy, *place_of(copy), opened, runs_left_));
   EXPECT_TRUE(opened.holding.starts_with("the ledger is a copy")) << opened.holding;
   EXPECT_TRUE(opened.state.runs.contains("run"));
   fs::remove_all(copy);
@@ -403,7 +475,7 @@ TEST_F(LedgerStoreTest, NewerVersionIsRefusedNamingBoth) {
   file.put('\x07');
   file.close();
   LedgerStore::Opened opened;
-  const auto store = LedgerStore::open(directory_, place_, opened);
+  const auto store = LedgerStore::open(directory_, place_, opened, runs_left_);
   ASSERT_FALSE(store);
   EXPECT_NE(store.error().message().find('7'), std::string::npos) << store.error().message();
   EXPECT_NE(store.error().message().find('1'), std::string::npos) << store.error().message();
@@ -418,7 +490,7 @@ TEST_F(LedgerStoreTest, RecordsOfALaterVersionAreRefusedNamingBothAndNothingIsWr
   const auto before = files(".more");
   --place_.version;
   LedgerStore::Opened opened;
-  const auto store = LedgerStore::open(directory_, place_, opened);
+  const auto store = LedgerStore::open(directory_, place_, opened, runs_left_);
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().message(), "the ledger is of version 2, this program knows version 1");
   EXPECT_EQ(files(".more"), before);
@@ -434,7 +506,8 @@ TEST_F(LedgerStoreTest, LedgerOfTheVersionBeforeIsReadAndIsOfThisOneFromThenOn) 
   store_.reset();
   --place_.version;
   LedgerStore::Opened opened;
-  EXPECT_FALSE(LedgerStore::open(directory_, place_, opened)) << "without a single record more";
+  EXPECT_FALSE(LedgerStore::open(directory_, place_, opened, runs_left_))
+      << "without a single record more";
   ++place_.version;
   EXPECT_TRUE(reopen().state.runs.contains("r1"));
 }

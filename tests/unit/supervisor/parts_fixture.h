@@ -36,7 +36,8 @@ class Life {
   explicit Life(const ipc::Layout& layout, std::size_t slots)
       : layout_(layout),
         worker_(sparring_program()),
-        store_(LedgerStore::open(layout.ledger_dir(), *place_of(layout.ledger_dir()), opened_)),
+        store_(LedgerStore::open(layout.ledger_dir(), *place_of(layout.ledger_dir()), opened_,
+                                 [&layout] { return Recovery::journals_left(layout); })),
         spawner_(context_.get_executor(), children_),
         ledger_disk_(context_.get_executor()),
         disk_(context_.get_executor()),
@@ -63,8 +64,7 @@ class Life {
     commands_.continue_numbers_from(opened_.state.next_number);
     doorbells_.start(std::move(*ipc::listen_doorbell(layout.data_dir() + "/bell")));
     conductor_.set_holding(!opened_.holding.empty());
-    const auto read =
-        recovery_.read(std::move(opened_.state), !opened_.holding.empty() || opened_.fresh);
+    const auto read = recovery_.read(std::move(opened_.state), !opened_.holding.empty());
     if (!read) throw std::runtime_error(read.error().message());
     recovery_.act(conductor_);
   }
