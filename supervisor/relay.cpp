@@ -354,7 +354,7 @@ ipc::Result<void> Relay::received(std::string message) {
   }
   if (!said) return said.error();
   if (const auto* acks = std::get_if<ipc::wire::Acks>(&*said)) {
-    for (const ipc::wire::Ack& ack : *acks) acknowledged(ack);
+    acknowledged(*acks);
   } else if (auto* command = std::get_if<ipc::wire::Command>(&*said)) {
     hooks_.received(capnp::inbound_of(std::move(*command)));
   } else if (const auto* question = std::get_if<ipc::wire::Describe>(&*said)) {
@@ -366,18 +366,24 @@ ipc::Result<void> Relay::received(std::string message) {
 }
 
 // An acknowledgement of what was never sent on this connection acknowledges all that was.
-void Relay::acknowledged(const ipc::wire::Ack& ack) {
-  const RunPtr run = registry_.find(ack.run_id);
-  if (run == nullptr) return;
-  Delivery& delivery = run->delivery;
-  const std::uint64_t below = ack.seq < delivery.sent_seq ? ack.seq + 1 : delivery.sent_seq;
-  delivery.acked_seq = std::max(delivery.acked_seq, below);
+void Relay::acknowledged(const ipc::wire::Acks& acks) {
+  bool news = false;
+  for (const ipc::wire::Ack& ack : acks) {
+    const RunPtr run = registry_.find(ack.run_id);
+    if (run == nullptr) continue;
+    Delivery& delivery = run->delivery;
+    const std::uint64_t below = ack.seq < delivery.sent_seq ? ack.seq + 1 : delivery.sent_seq;
+    if (below <= delivery.acked_seq) continue;
+    delivery.acked_seq = below;
+    news = true;
+  }
+  // Without news, too: a run that was waited for may have been forgotten.
   settle_batches();
+  if (!news) return;
   // Of runs that are acknowledged out of turn the cursors do not wait for the others.
   for (const Batch& batch : batches_) {
-    if (delivery.confirmed_seq >= delivery.acked_seq) break;
     for (const Mark& mark : batch.marks) {
-      if (mark.run == run && mark.seq <= delivery.acked_seq) move_cursor(mark);
+      if (mark.seq <= mark.run->delivery.acked_seq) move_cursor(mark);
     }
   }
 }

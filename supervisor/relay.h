@@ -116,7 +116,7 @@ class Relay final : public LinkClient {
   void read_again_at(BootClock::time_point due);
   void read_again();
   void move_cursor(const Mark& mark);
-  void acknowledged(const ipc::wire::Ack& ack);
+  void acknowledged(const ipc::wire::Acks& acks);
   void settle_batches();
 
   Settings settings_;

@@ -236,6 +236,35 @@ TEST_F(RelayInCapnp, ARunThatIsForgottenHoldsUpNobody) {
   EXPECT_EQ(relay_->settled(), 2U);
 }
 
+// Nothing else may be said on this connection ever after.
+TEST_F(RelayInCapnp, AnAcknowledgementThatComesBehindTheForgettingIsEnough) {
+  const RunPtr run = add_run("a");
+  write(run, {"StepStartEvent"});
+  connect();
+  fill();
+  ASSERT_EQ(relay_->settled(), 0U);
+  registry_->forget("a");
+  acknowledge("a", 0);
+  EXPECT_EQ(relay_->settled(), 1U);
+}
+
+TEST_F(RelayInCapnp, AcknowledgementsOfOneMessageMayBeInAnyOrder) {
+  connect();
+  fill();
+  for (const char* id : {"a", "b", "c"}) {
+    write(add_run(id), {"StepStartEvent", "StepCompleteEvent"});
+    fill();
+  }
+  EXPECT_TRUE(relay_->received(
+      wire::encode(wire::ToDaemon(wire::Acks{{"c", 1}, {"b", 0}, {"c", 0}, {"b", 1}}))));
+  EXPECT_EQ(confirmed_["c"], 2U);
+  EXPECT_EQ(confirmed_["b"], 2U);
+  EXPECT_EQ(confirmed_["a"], 0U);
+  EXPECT_EQ(relay_->settled(), 1U);
+  acknowledge("a", 1);
+  EXPECT_EQ(relay_->settled(), 4U);
+}
+
 TEST_F(RelayInCapnp, CommandsAreReadAsIfTheyHadComeInJson) {
   connect();
   EXPECT_TRUE(command({"c", "r", "ask", 2, wire::Resume{true, "fine"}}));
