@@ -422,6 +422,26 @@ TEST_F(RelayInCapnp, AnAnswerIsSmallWhateverWasAsked) {
   EXPECT_EQ(answer.pieces[0].position, 380'000U);
 }
 
+TEST_F(RelayInCapnp, ATailIsShortWhateverWasAsked) {
+  add_run("a");
+  constexpr std::uint64_t kPrinted = 3U << 20;
+  {
+    ipc::OutputLog log(*layout_, "a", 16U << 20);
+    const std::string text(64U << 10, 'x');
+    for (std::uint64_t bytes = 0; bytes < kPrinted; bytes += text.size()) {
+      log.append({7, 0, "s", 1, ipc::OutputStream::out, "", text});
+    }
+  }
+  connect();
+  (void)fill();
+  wire::ReadOutput question{1, "a"};
+  question.tail = UINT64_MAX;
+  ask(question);
+  const auto answer = output(fill());
+  ASSERT_FALSE(answer.pieces.empty());
+  EXPECT_EQ(answer.pieces[0].position, kPrinted - (1U << 20));
+}
+
 TEST_F(RelayInCapnp, OutputIsOfTheRunThatIsMeantAndNeverAnyFile) {
   add_run("a");
   print("a", {"x"});
