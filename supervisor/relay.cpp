@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kTurnBytes = 64U << 10;
 constexpr std::size_t kTurnEvents = 256;
+constexpr std::uint64_t kTurnLookedAt = 1U << 20;  // of a journal, whatever is in it
 constexpr std::uint64_t kReplayEvents = 10'000;
 constexpr std::uint32_t kMostDoublings = 16;
 constexpr std::size_t kMostQuestions = 64;  // for output, not answered yet; the oldest goes
@@ -32,12 +33,16 @@ class Relay::Filling {
   [[nodiscard]] bool full() const { return bytes_ >= max_bytes_; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   [[nodiscard]] bool empty() const { return out_.size() == before_; }
+  void looked_at(std::uint64_t bytes) { looked_at_ += bytes; }
+  // The event loop waits.
+  [[nodiscard]] bool has_looked_enough() const { return looked_at_ >= kTurnLookedAt; }
 
  private:
   std::vector<std::string>& out_;
   std::size_t before_;
   std::size_t max_bytes_;
   std::size_t bytes_ = 0;
+  std::uint64_t looked_at_ = 0;
 };
 
 Relay::Relay(const boost::asio::any_io_executor& executor, Settings settings,
@@ -215,13 +220,14 @@ void Relay::add_events(Filling& filling, std::vector<Mark>& marks) {
     const RelayQueue from = fresh_.empty() ? RelayQueue::repeats : RelayQueue::fresh;
     std::deque<RunPtr>& queue = from == RelayQueue::fresh ? fresh_ : repeats_;
     if (queue.empty()) return;
+    if (filling.has_looked_enough()) return hooks_.wake();
     const RunPtr run = std::move(queue.front());
     queue.pop_front();
     if (run->delivery.queue != from) continue;
     run->delivery.queue = RelayQueue::none;
-    const std::uint64_t before = run->delivery.sent_seq;
+    const std::uint64_t before = run->delivery.sent_offset;
     const Turn turn = take_turn(run, filling, marks);
-    if (run->delivery.sent_seq > before) {
+    if (run->delivery.sent_offset > before) {
       enqueue(run);
     } else if (turn.failed) {
       read_later(run);
@@ -231,13 +237,18 @@ void Relay::add_events(Filling& filling, std::vector<Mark>& marks) {
 
 Relay::Turn Relay::take_turn(const RunPtr& run, Filling& filling, std::vector<Mark>& marks) {
   Delivery& delivery = run->delivery;
-  auto source = EventSource::open(layout_.journal(run->id), delivery.sent_offset);
+  const std::uint64_t from = delivery.sent_offset;
+  auto source = EventSource::open(layout_.journal(run->id), from, kTurnLookedAt);
   if (!source) {
     log::error("Cannot read the journal of run {}: {}", run->id, source.error().message());
     return {.failed = true};
   }
   const Turn turn =
       in_capnp() ? add_frames(*run, *source, filling) : add_messages(*run, *source, filling);
+  // What holds no event for the gateway is not looked at again.
+  const std::uint64_t to = std::min(source->offset(), run->progress.synced_end);
+  delivery.sent_offset = std::max(delivery.sent_offset, to);
+  filling.looked_at(delivery.sent_offset - from);
   delivery.first_unsent = std::max(delivery.first_unsent, delivery.sent_seq);
   if (turn.events > 0) marks.push_back({run, delivery.sent_seq, delivery.sent_offset});
   if (!turn.failed) delivery.failed_reads = 0;
@@ -286,7 +297,6 @@ Relay::Turn Relay::add_messages(Run& run, EventSource& source, Filling& filling)
     }
     if (!*stored) break;
     const StoredEvent& event = **stored;
-    delivery.sent_offset = event.end;
     if (event.event.seq < delivery.sent_seq) continue;
     filling.add(event_message(settings_.worker_id, run.id, event.event.seq,
                               ipc::wire_time(event.at_us), event.event.json,
@@ -311,7 +321,6 @@ Relay::Turn Relay::add_frames(Run& run, EventSource& source, Filling& filling) {
     }
     if (!*stored) break;
     const StoredFrame& frame = **stored;
-    delivery.sent_offset = frame.end;
     if (frame.seq < delivery.sent_seq) continue;
     frames.emplace_back(frame.payload);
     bytes += frame.payload.size();

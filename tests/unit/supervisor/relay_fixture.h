@@ -77,6 +77,28 @@ class RelayTest : public ::testing::Test {
     relay_->events_ready(run);
   }
 
+  // Appends frames that gateways are not shown, of this size.
+  void write_states(const RunPtr& run, int count, std::size_t bytes) {
+    auto file = ipc::open_journal(layout_->journal(run->id));
+    ASSERT_TRUE(file);
+    auto journal = ipc::Journal::attach(file->get(), run->progress.end);
+    ASSERT_TRUE(journal);
+    for (int i = 0; i < count; ++i) {
+      const ipc::JournalFrame frame{1, ipc::Checkpoint{"s", std::string(bytes, 'x'), "", 0}};
+      ASSERT_TRUE(journal->append(frame));
+      apply_frame(*run, summaries_[run->id], frame, journal->end());
+    }
+  }
+
+  // Fills until something comes, as the link does: as long as the relay wakes it.
+  std::vector<std::string> fill_when_woken(int& fills) {
+    for (fills = 1;; ++fills) {
+      const int before = wakes_;
+      auto messages = fill();
+      if (!messages.empty() || wakes_ == before) return messages;
+    }
+  }
+
   std::vector<std::string> fill(std::size_t max_bytes = kPlenty) {
     std::vector<std::string> out;
     relay_->fill(out, max_bytes);

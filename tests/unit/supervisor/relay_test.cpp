@@ -134,6 +134,42 @@ TEST_F(RelayTest, RunsTakeTurnsOf64KiB) {
   EXPECT_EQ(order[7], "small:0");
 }
 
+// All else waits while a journal is read.
+TEST_F(RelayTest, NoMoreThanAMiBIsLookedAtAtOnceWhateverIsInIt) {
+  for (const WireProtocol protocol : {WireProtocol::json, WireProtocol::capnp}) {
+    const RunPtr run = add_run(protocol == WireProtocol::json ? "a" : "b");
+    connect(protocol);
+    fill();
+    write_states(run, 12, 600U << 10);
+    write(run, {"StepStartEvent"});
+    int fills = 0;
+    EXPECT_EQ(fill_when_woken(fills).size(), 1U);
+    EXPECT_GE(fills, 6);
+    EXPECT_LE(fills, 8) << "nothing is looked at twice";
+    EXPECT_EQ(run->delivery.sent_seq, 1U);
+    relay_->confirmed(batch_);
+    run->state = RunState::finished;
+    relay_->link_down("gone");
+  }
+}
+
+TEST_F(RelayTest, AConfirmedPastIsPassedOverInParts) {
+  const RunPtr run = add_run("a");
+  write(run, std::vector<std::string>(13'000, "StepRetryEvent"), 1'000);
+  connect();
+  while (!fill().empty()) {
+  }
+  relay_->confirmed(batch_);
+  relay_->link_down("gone");
+  connect();
+  EXPECT_THAT(brief(fill()), ElementsAre("worker.register", "announced a running"));
+  int fills = 0;
+  const auto messages = fill_when_woken(fills);
+  EXPECT_GE(fills, 3);
+  ASSERT_FALSE(messages.empty());
+  EXPECT_EQ(brief({messages[0]})[0], "a:3000");
+}
+
 TEST_F(RelayTest, BatchStopsNearItsLimitAndGoesOnInOrder) {
   const RunPtr run = add_run("a");
   connect();
