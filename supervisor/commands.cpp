@@ -176,6 +176,30 @@ void Commands::decide_known(const RunPtr& run, Decision decision, Done done) {
   if (seen(*run, decision.command_id))
     return done(first_answer(run->answered, decision.command_id));
   if (joins(run, decision.command_id, done)) return;
+  in_turn(run, [this, run, decision = std::move(decision), done = std::move(done)] {
+    judge(run, decision, done);
+  });
+}
+
+// Of two decisions upon one pause the second is judged by what became of the first, and not before
+// that is known: the first may be refused.
+void Commands::in_turn(const RunPtr& run, std::function<void()> judging) {
+  if (!run->decision_under_way) return judging();
+  waiting_[run->id].push_back(std::move(judging));
+}
+
+void Commands::take_next(const RunPtr& run) {
+  while (!run->decision_under_way) {
+    const auto waiting = waiting_.find(run->id);
+    if (waiting == waiting_.end()) return;
+    const auto judging = std::move(waiting->second.front());
+    waiting->second.pop_front();
+    if (waiting->second.empty()) waiting_.erase(waiting);
+    judging();
+  }
+}
+
+void Commands::judge(const RunPtr& run, Decision decision, Done done) {
   const char* const kind = decision.approved ? "approve" : "refuse";
   if (auto refusal = decision_refusal(*run, decision.pause)) {
     return refuse(run, kind, decision.command_id, std::move(*refusal), done);
@@ -195,9 +219,13 @@ void Commands::write_decision(const RunPtr& run, ipc::Command command, Done done
   run->decision_under_way = true;
   ledger_.append({0, command}, [this, run, command, done = std::move(done)](const auto& result) {
     run->decision_under_way = false;
-    if (!result) return done(refusal_of(result.error()));
-    done(std::nullopt);
-    accepted(run, command);
+    if (result) {
+      done(std::nullopt);
+      accepted(run, command);
+    } else {
+      done(refusal_of(result.error()));
+    }
+    take_next(run);
   });
 }
 
@@ -288,6 +316,12 @@ void Commands::submit_known(const RunPtr& run, Submission submission, Done done)
   if (seen(*run, submission.command_id))
     return done(first_answer(run->answered, submission.command_id));
   if (joins(run, submission.command_id, done)) return;
+  in_turn(run, [this, run, submission = std::move(submission), done = std::move(done)] {
+    judge(run, submission, done);
+  });
+}
+
+void Commands::judge(const RunPtr& run, Submission submission, Done done) {
   auto refusal = pause_refusal(*run, submission.pause);
   if (!refusal) refusal = input_refusal(*run);
   if (refusal) return refuse(run, "input", submission.command_id, std::move(*refusal), done);
@@ -301,6 +335,7 @@ void Commands::submit_known(const RunPtr& run, Submission submission, Done done)
                                           done = std::move(done)](const Verdict& verdict) {
     run->decision_under_way = false;
     submission_checked(run, submission, verdict, done);
+    take_next(run);
   });
 }
 
