@@ -289,7 +289,13 @@ void Commands::cancel(Cancellation cancellation, Done done) {
 }
 
 void Commands::accepted(const RunPtr& run, const ipc::Command& command) {
-  if (run->state == RunState::finished) return;
+  if (run->state == RunState::finished) {
+    // While it was written down. A repeat gets the answer that was given.
+    if (!command.command_id.empty()) {
+      registry_.add_answer(run, {command.number, command.command_id, command.kind, true, {}, {}});
+    }
+    return;
+  }
   run->commands.push_back(command);
   conductor_.command_accepted(run);
 }

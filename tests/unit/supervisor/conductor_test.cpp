@@ -490,6 +490,29 @@ TEST_F(ConductorTest, RepeatOfADecisionThatIsBeingWrittenDownGetsItsAnswer) {
   expect_end("pause", WireStatus::completed);
 }
 
+// The answer may be lost with its connection, and the end may come while the command is synced.
+TEST_F(ConductorTest, RepeatOfACancellationThatTheEndOvertookGetsItsAnswer) {
+  const auto cancel = [this](const std::string& id, std::vector<std::string>& codes) {
+    life_->commands().cancel({id, std::nullopt, "once", -1, 0, false},
+                             [&](const CommandRefusal& refusal) {
+                               codes.push_back(refusal ? refusal->code : "accepted");
+                             });
+  };
+  for (const std::string id : {"pause-kept", "pause-delivered"}) {
+    const RunPtr run = life_->accept(id);
+    ASSERT_TRUE(life_->reaches(id, RunState::paused));
+    std::vector<std::string> codes;
+    cancel(id, codes);
+    run->state = RunState::finished;
+    if (id == "pause-delivered") life_->registry().retire(run);
+    ASSERT_TRUE(life_->until([&] { return codes.size() == 1; }));
+    cancel(id, codes);
+    ASSERT_TRUE(life_->until([&] { return codes.size() == 2; }));
+    EXPECT_THAT(codes, ElementsAre("accepted", "accepted")) << id;
+    EXPECT_TRUE(run->commands.empty());
+  }
+}
+
 // Accepted, written down, and the supervisor dies before anything happened.
 TEST_F(ConductorTest, ApprovalAcceptedBeforeADeathTakesEffectAfterIt) {
   life_->accept("pause");
