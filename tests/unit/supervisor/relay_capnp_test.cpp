@@ -294,6 +294,15 @@ TEST_F(RelayInCapnp, CommandsAreReadAsIfTheyHadComeInJson) {
   EXPECT_EQ(std::get<Malformed>(received_[5]).message, "input.kind: Field required");
 }
 
+TEST_F(RelayInCapnp, CommandsWhoseIdIsOverAKiBAreMalformed) {
+  connect();
+  EXPECT_TRUE(command({std::string(1024, 'x'), "r", "", 0, wire::Cancel{std::nullopt}}));
+  EXPECT_TRUE(command({std::string(1025, 'x'), "r", "", 0, wire::Cancel{std::nullopt}}));
+  ASSERT_EQ(received_.size(), 2U);
+  EXPECT_TRUE(std::holds_alternative<RunCancel>(received_[0]));
+  EXPECT_EQ(std::get<Malformed>(received_[1]).message, "command_id: must have at most 1024 bytes");
+}
+
 TEST_F(RelayInCapnp, AnswersAreResults) {
   connect();
   fill();
