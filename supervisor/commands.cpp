@@ -92,6 +92,12 @@ CommandRefusal decision_refusal(const Run& run, const PauseName& named) {
   return std::nullopt;
 }
 
+// A run ends once: of further cancellations nothing is kept but the ids of the first, for repeats.
+bool is_superfluous(const Run& run, const ipc::Command& cancellation) {
+  if (cancellation.kind != "cancel" || run.cancellation() == nullptr) return false;
+  return cancellation.command_id.empty() || run.commands.size() >= kKeptAnswers;
+}
+
 void forget_oldest_refusal(std::vector<AnsweredCommand>& answered) {
   const auto refused = [](const AnsweredCommand& one) { return !one.ok; };
   if (std::count_if(answered.begin(), answered.end(), refused) <= kKeptRefusals) return;
@@ -277,6 +283,7 @@ void Commands::cancel(Cancellation cancellation, Done done) {
   command.asker_uid = cancellation.asker_uid;
   command.grace_ms = cancellation.grace_ms;
   command.pause = run->pauses;
+  if (is_superfluous(*run, command)) return done(std::nullopt);
   ledger_.append({0, command}, [this, run, command, done = std::move(done)](const auto& result) {
     if (!result && command.kind != "kill") return done(refusal_of(result.error()));
     if (!result) {
@@ -296,7 +303,10 @@ void Commands::accepted(const RunPtr& run, const ipc::Command& command) {
     }
     return;
   }
+  if (is_superfluous(*run, command)) return;
+  const bool repeats = command.kind == "cancel" && run->cancellation() != nullptr;
   run->commands.push_back(command);
+  if (repeats) run->commands.back().note.reset();  // that of the first is told
   conductor_.command_accepted(run);
 }
 
