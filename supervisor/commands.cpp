@@ -247,6 +247,7 @@ void Commands::refuse(const RunPtr& run, const char* kind, const std::string& co
   command.command_id = command_id;
   command.kind = kind;
   command.pause = kNoPause;
+  refusal.message = kept_words(std::move(refusal.message));
   run->answered.push_back({command.number, command_id, kind, false, refusal.code, refusal.message});
   forget_oldest_refusal(run->answered);
   ipc::CommandDone outcome{run->id, command.number, false, refusal.code, refusal.message};
