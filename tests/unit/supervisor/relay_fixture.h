@@ -34,7 +34,10 @@ class RelayTest : public ::testing::Test {
   void make_relay(Replay replay, bool tells_output = true) {
     Relay::Hooks hooks;
     hooks.wake = [this] { ++wakes_; };
-    hooks.received = [this](const Inbound& message) { received_.push_back(message); };
+    hooks.received = [this](Inbound message, const GatewayLoad::Held& held) {
+      received_.push_back(std::move(message));
+      held_.push_back(held);
+    };
     hooks.confirmed = [this](const RunPtr& run) {
       confirmed_[run->id] = run->delivery.confirmed_seq;
     };
@@ -144,6 +147,7 @@ class RelayTest : public ::testing::Test {
   std::map<std::string, ipc::JournalSummary> summaries_;
   std::map<std::string, std::uint64_t> confirmed_;
   std::vector<Inbound> received_;
+  std::vector<GatewayLoad::Held> held_;  // of what was received
   std::vector<std::uint64_t> questions_;
   std::uint64_t order_ = 0;
   std::uint64_t batch_ = 0;

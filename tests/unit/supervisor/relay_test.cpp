@@ -40,6 +40,35 @@ TEST_F(RelayTest, AnswerToACommandGoesBeforeTheAnnouncementOfItsRun) {
   EXPECT_THAT(brief(fill()), ElementsAre("command.result", "announced a running", "a:0"));
 }
 
+TEST_F(RelayTest, AnswersThatFillABatchHoldUpWhatFollowsThem) {
+  connect();
+  fill();
+  for (int count = 0; count < 100; ++count) {
+    relay_->answer({"c", "a", {false, "code", std::string(10'000, 'x')}});
+  }
+  relay_->announce(add_run("a"));
+  std::size_t answers = 0;
+  for (auto part = brief(fill(64U << 10)); part.back() == "command.result";
+       part = brief(fill(64U << 10))) {
+    EXPECT_LE(part.size(), 7U);
+    answers += part.size();
+    ASSERT_LE(answers, 100U);
+  }
+  EXPECT_GE(answers, 93U);
+  EXPECT_EQ(answers % 7, 0U) << "the last come with the announcement";
+}
+
+TEST_F(RelayTest, NoCommandIsTakenWhile64MiBOfAnswersWait) {
+  connect();
+  fill();
+  const std::string command = R"({"type":"run.cancel","run_id":"r"})";
+  for (int count = 0; count < 64; ++count) {
+    ASSERT_TRUE(relay_->received(command));
+    relay_->answer(malformed_command(std::string(1U << 20, 'x'), "command_id: too long"));
+  }
+  EXPECT_FALSE(relay_->received(command));
+}
+
 TEST_F(RelayTest, RunThatHasNotBegunIsNotShown) {
   const RunPtr run = add_run("a");
   run->delivery.visible = false;
