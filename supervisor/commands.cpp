@@ -92,6 +92,12 @@ CommandRefusal decision_refusal(const Run& run, const PauseName& named) {
   return std::nullopt;
 }
 
+// A run ends once: of further cancellations nothing is kept but the ids of the first, for repeats.
+bool is_superfluous(const Run& run, const ipc::Command& cancellation) {
+  if (cancellation.kind != "cancel" || run.cancellation() == nullptr) return false;
+  return cancellation.command_id.empty() || run.commands.size() >= kKeptAnswers;
+}
+
 void forget_oldest_refusal(std::vector<AnsweredCommand>& answered) {
   const auto refused = [](const AnsweredCommand& one) { return !one.ok; };
   if (std::count_if(answered.begin(), answered.end(), refused) <= kKeptRefusals) return;
@@ -176,6 +182,30 @@ void Commands::decide_known(const RunPtr& run, Decision decision, Done done) {
   if (seen(*run, decision.command_id))
     return done(first_answer(run->answered, decision.command_id));
   if (joins(run, decision.command_id, done)) return;
+  in_turn(run, [this, run, decision = std::move(decision), done = std::move(done)] {
+    judge(run, decision, done);
+  });
+}
+
+// Of two decisions upon one pause the second is judged by what became of the first, and not before
+// that is known: the first may be refused.
+void Commands::in_turn(const RunPtr& run, std::function<void()> judging) {
+  if (!run->decision_under_way) return judging();
+  waiting_[run->id].push_back(std::move(judging));
+}
+
+void Commands::take_next(const RunPtr& run) {
+  while (!run->decision_under_way) {
+    const auto waiting = waiting_.find(run->id);
+    if (waiting == waiting_.end()) return;
+    const auto judging = std::move(waiting->second.front());
+    waiting->second.pop_front();
+    if (waiting->second.empty()) waiting_.erase(waiting);
+    judging();
+  }
+}
+
+void Commands::judge(const RunPtr& run, Decision decision, Done done) {
   const char* const kind = decision.approved ? "approve" : "refuse";
   if (auto refusal = decision_refusal(*run, decision.pause)) {
     return refuse(run, kind, decision.command_id, std::move(*refusal), done);
@@ -195,9 +225,13 @@ void Commands::write_decision(const RunPtr& run, ipc::Command command, Done done
   run->decision_under_way = true;
   ledger_.append({0, command}, [this, run, command, done = std::move(done)](const auto& result) {
     run->decision_under_way = false;
-    if (!result) return done(refusal_of(result.error()));
-    done(std::nullopt);
-    accepted(run, command);
+    if (result) {
+      done(std::nullopt);
+      accepted(run, command);
+    } else {
+      done(refusal_of(result.error()));
+    }
+    take_next(run);
   });
 }
 
@@ -213,6 +247,7 @@ void Commands::refuse(const RunPtr& run, const char* kind, const std::string& co
   command.command_id = command_id;
   command.kind = kind;
   command.pause = kNoPause;
+  refusal.message = kept_words(std::move(refusal.message));
   run->answered.push_back({command.number, command_id, kind, false, refusal.code, refusal.message});
   forget_oldest_refusal(run->answered);
   ipc::CommandDone outcome{run->id, command.number, false, refusal.code, refusal.message};
@@ -249,6 +284,7 @@ void Commands::cancel(Cancellation cancellation, Done done) {
   command.asker_uid = cancellation.asker_uid;
   command.grace_ms = cancellation.grace_ms;
   command.pause = run->pauses;
+  if (is_superfluous(*run, command)) return done(std::nullopt);
   ledger_.append({0, command}, [this, run, command, done = std::move(done)](const auto& result) {
     if (!result && command.kind != "kill") return done(refusal_of(result.error()));
     if (!result) {
@@ -261,8 +297,17 @@ void Commands::cancel(Cancellation cancellation, Done done) {
 }
 
 void Commands::accepted(const RunPtr& run, const ipc::Command& command) {
-  if (run->state == RunState::finished) return;
+  if (run->state == RunState::finished) {
+    // While it was written down. A repeat gets the answer that was given.
+    if (!command.command_id.empty()) {
+      registry_.add_answer(run, {command.number, command.command_id, command.kind, true, {}, {}});
+    }
+    return;
+  }
+  if (is_superfluous(*run, command)) return;
+  const bool repeats = command.kind == "cancel" && run->cancellation() != nullptr;
   run->commands.push_back(command);
+  if (repeats) run->commands.back().note.reset();  // that of the first is told
   conductor_.command_accepted(run);
 }
 
@@ -288,6 +333,12 @@ void Commands::submit_known(const RunPtr& run, Submission submission, Done done)
   if (seen(*run, submission.command_id))
     return done(first_answer(run->answered, submission.command_id));
   if (joins(run, submission.command_id, done)) return;
+  in_turn(run, [this, run, submission = std::move(submission), done = std::move(done)] {
+    judge(run, submission, done);
+  });
+}
+
+void Commands::judge(const RunPtr& run, Submission submission, Done done) {
   auto refusal = pause_refusal(*run, submission.pause);
   if (!refusal) refusal = input_refusal(*run);
   if (refusal) return refuse(run, "input", submission.command_id, std::move(*refusal), done);
@@ -301,6 +352,7 @@ void Commands::submit_known(const RunPtr& run, Submission submission, Done done)
                                           done = std::move(done)](const Verdict& verdict) {
     run->decision_under_way = false;
     submission_checked(run, submission, verdict, done);
+    take_next(run);
   });
 }
 

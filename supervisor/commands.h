@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -76,6 +77,10 @@ class Commands {
   [[nodiscard]] bool joins(const RunPtr& run, const std::string& command_id, Done& done);
   void decide_known(const RunPtr& run, Decision decision, Done done);
   void submit_known(const RunPtr& run, Submission submission, Done done);
+  void in_turn(const RunPtr& run, std::function<void()> judging);
+  void take_next(const RunPtr& run);
+  void judge(const RunPtr& run, Decision decision, Done done);
+  void judge(const RunPtr& run, Submission submission, Done done);
   void submission_checked(const RunPtr& run, Submission submission, const Verdict& verdict,
                           Done done);
   void write_decision(const RunPtr& run, ipc::Command command, Done done);
@@ -93,6 +98,8 @@ class Commands {
   std::uint64_t next_number_ = 1;
   // Whoever waits for the answer to a decision or an input, by run and command id.
   std::map<std::pair<std::string, std::string>, std::vector<Done>> under_way_;
+  // Decisions that wait for one upon the same run, by its id.
+  std::map<std::string, std::deque<std::function<void()>>> waiting_;
 };
 
 }  // namespace charter::supervisor

@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "supervisor/commands.h"
+#include "supervisor/gateway_load.h"
 #include "supervisor/intake.h"
 #include "supervisor/ledger.h"
 #include "supervisor/link/messages.h"
@@ -23,17 +24,20 @@ class Inbox {
   Inbox(Settings settings, Ledger& ledger, Intake& intake, Commands& commands,
         StartedCommands& started, std::function<void(CommandAnswer)> answer);
 
-  void received(const Inbound& message);
+  // Keeps `held` until the message is answered, or done with.
+  void received(Inbound message, const GatewayLoad::Held& held);
 
  private:
-  void handle(const RunStart& message);
-  void handle(const RunResume& message);
-  void handle(const RunCancel& message);
-  void handle(const RunInput& message);
-  void handle(const Malformed& message);
-  void handle(const Ignored& message);
+  using Held = GatewayLoad::Held;
+  void handle(RunStart message, const Held& held);
+  void handle(RunResume message, const Held& held);
+  void handle(RunCancel message, const Held& held);
+  void handle(RunInput message, const Held& held);
+  void handle(Malformed message, const Held& held);
+  void handle(const Ignored& message, const Held& held);
 
-  void refused(const RunStart& message, const std::string& run_id, const Intake::Taken& taken);
+  void refused(const std::string& command_id, const std::string& run_id, const Intake::Taken& taken,
+               const Held& held);
   void answer_start(const ipc::Started& started);
   void answer(const std::string& run_id, const std::string& command_id,
               const CommandRefusal& refusal);

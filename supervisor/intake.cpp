@@ -11,6 +11,7 @@
 #include "ipc/job.h"
 #include "ipc/journal.h"
 #include "ipc/regular_file.h"
+#include "ipc/utf8.h"
 #include "supervisor/launcher.h"
 #include "supervisor/paused_state.h"
 
@@ -238,6 +239,15 @@ void Intake::written(const std::shared_ptr<Pending>& pending, const ipc::Result<
 void Intake::refuse(const std::shared_ptr<Pending>& pending, Refusal refusal) {
   registry_.release(pending->order.run_id);
   pending->done({nullptr, std::move(refusal)});
+}
+
+std::string kept_words(std::string words) {
+  constexpr std::size_t kMostWords = 8U << 10;
+  if (words.size() <= kMostWords) return words;
+  words.resize(kMostWords);
+  words.resize(words.size() - ipc::begun_utf8(words));
+  words.shrink_to_fit();
+  return words + "...";
 }
 
 std::string random_uuid() {

@@ -93,6 +93,10 @@ class Intake {
 // What an error of writing means to whoever asked.
 [[nodiscard]] Refusal refusal_of(const ipc::Error& error);
 
+// The words of a refusal that is kept for repeats: at most some KiB, whatever the command had them
+// repeat.
+[[nodiscard]] std::string kept_words(std::string words);
+
 // A random UUID (version 4), as Python's uuid4 writes it.
 [[nodiscard]] std::string random_uuid();
 

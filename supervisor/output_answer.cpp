@@ -74,7 +74,8 @@ wire::Output answer_output(const ipc::Layout& layout, const Registry& registry,
   out.id = question.id;
   ipc::OutputPlace place = question.place;
   if (question.tail > 0) {
-    const auto tail = ipc::output_tail(layout, question.run_id, question.tail);
+    const auto tail =
+        ipc::output_tail(layout, question.run_id, std::min(question.tail, kLongestTail));
     if (!tail) return refused(question.id, tail.error().message(), false);
     place = *tail;
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "ipc/gateway_message.h"
 #include "ipc/layout.h"
@@ -13,6 +14,8 @@ namespace charter::supervisor {
 // Bytes of output in one answer, and those that are looked at for it.
 inline constexpr std::size_t kMostOutput = std::size_t{64} << 10;
 inline constexpr std::size_t kMostLookedAt = std::size_t{256} << 10;
+// A longer tail begins where this one does: all of it is read to find that place.
+inline constexpr std::uint64_t kLongestTail = std::uint64_t{1} << 20;
 
 // What cannot be told, and why, is the answer's error. Changes nothing.
 [[nodiscard]] ipc::wire::Output answer_output(const ipc::Layout& layout, const Registry& registry,

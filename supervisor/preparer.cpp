@@ -47,11 +47,8 @@ std::string too_large() {
 // One worker being asked. Ends with answered(), exactly once, when its output has ended.
 class Preparer::Inquiry : public std::enable_shared_from_this<Inquiry> {
  public:
-  Inquiry(Preparer& preparer, std::string key)
-      : preparer_(preparer),
-        key_(std::move(key)),
-        output_(preparer.executor_),
-        timer_(preparer.executor_) {}
+  Inquiry(Preparer& preparer, const std::string& key)
+      : preparer_(preparer), key_(key), output_(preparer.executor_), timer_(preparer.executor_) {}
 
   ~Inquiry() {
     if (watch_ && !watch_->ended()) {
@@ -158,7 +155,7 @@ class Preparer::Inquiry : public std::enable_shared_from_this<Inquiry> {
   }
 
   Preparer& preparer_;
-  std::string key_;
+  const std::string& key_;
   boost::asio::posix::stream_descriptor output_;
   Timer timer_;
   std::unique_ptr<ProcessWatch> watch_;
@@ -186,22 +183,22 @@ void Preparer::prepare(ipc::PrepareRequest request, Done done) {
   auto [waiting, fresh] = waiting_.try_emplace(std::move(key));
   waiting->second.push_back(std::move(done));
   if (!fresh) return;
-  questions_.push_back(waiting->first);
+  questions_.push_back(&waiting->first);
   start_next();
 }
 
 void Preparer::start_next() {
   while (!questions_.empty() && inquiries_.size() < parallel_workers()) {
-    const std::string key = std::move(questions_.front());
+    const std::string& key = *questions_.front();
     questions_.pop_front();
     const auto inquiry = std::make_shared<Inquiry>(*this, key);
-    inquiries_.emplace(key, inquiry);
+    inquiries_.emplace(&key, inquiry);
     inquiry->start();
   }
 }
 
 void Preparer::answered(const std::string& key, Verdict verdict) {
-  const auto inquiry = inquiries_.extract(key);  // kept until this function ends
+  const auto inquiry = inquiries_.extract(&key);  // kept until this function ends
   const auto waiting = waiting_.extract(key);
   if (verdict->ok) cache_.keep(waiting.key(), verdict, ipc::now_us() * 1000);
   if (!waiting.empty()) {

@@ -41,9 +41,10 @@ class Preparer {
   const std::string& project_root_;
   Spawner& spawner_;
   VerdictCache cache_;
-  std::unordered_map<std::string, std::vector<Done>> waiting_;  // by question
-  std::deque<std::string> questions_;                           // not asked yet
-  std::unordered_map<std::string, std::shared_ptr<Inquiry>> inquiries_;
+  // By question: each can be large, so this is where the only copy of it is.
+  std::unordered_map<std::string, std::vector<Done>> waiting_;
+  std::deque<const std::string*> questions_;  // not asked yet
+  std::unordered_map<const std::string*, std::shared_ptr<Inquiry>> inquiries_;
 };
 
 }  // namespace charter::supervisor

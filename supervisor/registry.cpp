@@ -124,6 +124,13 @@ void Registry::remember(FinishedRun finished) {
   if (finished_.size() > kKeptFinished) finished_.pop_front();
 }
 
+void Registry::add_answer(const RunPtr& run, AnsweredCommand answer) {
+  const auto retired = std::find_if(finished_.rbegin(), finished_.rend(),
+                                    [&](const FinishedRun& one) { return one.id == run->id; });
+  auto& answered = retired == finished_.rend() ? run->answered : retired->answered;
+  answered.push_back(std::move(answer));
+}
+
 Registry::Forgotten Registry::forget(const std::string& id) {
   Forgotten forgotten;
   if (const RunPtr run = find(id)) {

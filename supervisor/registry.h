@@ -103,6 +103,8 @@ class Registry {
   // A finished, delivered run becomes an entry of the list of finished ones.
   void retire(const RunPtr& run);
   void remember(FinishedRun finished);
+  // Of a command to a run that is over, wherever it is kept by now.
+  void add_answer(const RunPtr& run, AnsweredCommand answer);
   struct Forgotten {
     RunPtr run;
     Delivery delivery;

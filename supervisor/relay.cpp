@@ -4,41 +4,24 @@
 #include <optional>
 #include <utility>
 
-#include "ipc/journal.h"
 #include "supervisor/link/wire_messages.h"
 #include "supervisor/log.h"
 #include "supervisor/output_answer.h"
+#include "supervisor/relay_filling.h"
 
 namespace charter::supervisor {
 namespace {
 
-constexpr std::size_t kTurnBytes = 64U << 10;
-constexpr std::size_t kTurnEvents = 256;
 constexpr std::uint64_t kReplayEvents = 10'000;
-constexpr std::uint32_t kMostDoublings = 16;
-constexpr std::size_t kMostQuestions = 64;  // for output, not answered yet; the oldest goes
+constexpr std::size_t kMostQuestions = 64;   // of a kind, not answered yet
+constexpr std::size_t kMessageBytes = 1024;  // what goes with a command, or an answer, of any size
+
+// The connection ends, and the answers go: those to commands that are repeated are given again.
+ipc::Error takes_no_answers() {
+  return ipc::plain_error("command while 64 MiB of answers wait that it does not take");
+}
 
 }  // namespace
-
-// The messages of one batch while it is put together.
-class Relay::Filling {
- public:
-  Filling(std::vector<std::string>& out, std::size_t max_bytes)
-      : out_(out), before_(out.size()), max_bytes_(max_bytes) {}
-  void add(std::string message) {
-    bytes_ += message.size();
-    out_.push_back(std::move(message));
-  }
-  [[nodiscard]] bool full() const { return bytes_ >= max_bytes_; }
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }
-  [[nodiscard]] bool empty() const { return out_.size() == before_; }
-
- private:
-  std::vector<std::string>& out_;
-  std::size_t before_;
-  std::size_t max_bytes_;
-  std::size_t bytes_ = 0;
-};
 
 Relay::Relay(const boost::asio::any_io_executor& executor, Settings settings,
              const ipc::Layout& layout, const Registry& registry, Hooks hooks)
@@ -75,13 +58,17 @@ void Relay::events_ready(const RunPtr& run) {
 
 void Relay::answer(CommandAnswer answer) {
   if (!up_) return;
-  answers_.push_back(std::move(answer));
+  const std::size_t bytes = kMessageBytes + answer.command_id.size() +
+                            answer.run_id.value_or("").size() + answer.outcome.message.size();
+  answers_.emplace_back(std::move(answer), unsent_.hold(bytes));
   hooks_.wake();
 }
 
-void Relay::described(ipc::wire::Described answer) {
-  if (!up_ || !in_capnp()) return;
-  descriptions_.push_back(std::move(answer));
+void Relay::described(std::uint64_t question, const Verdict& verdict) {
+  const auto asked = std::ranges::find(describing_, question);
+  if (asked == describing_.end()) return;
+  describing_.erase(asked);
+  descriptions_.emplace_back(question, verdict);
   hooks_.wake();
 }
 
@@ -132,6 +119,7 @@ void Relay::link_down(std::string_view reason) {
   up_ = false;
   registered_ = false;
   answers_.clear();
+  describing_.clear();
   descriptions_.clear();
   output_questions_.clear();
   batches_.clear();
@@ -149,10 +137,7 @@ void Relay::fill(std::vector<std::string>& out, std::size_t max_bytes) {
   Filling filling(out, max_bytes);
   std::vector<Mark> marks;
   if (!std::exchange(registered_, true)) add_register(filling);
-  for (const CommandAnswer& answer : std::exchange(answers_, {})) filling.add(worded(answer));
-  for (ipc::wire::Described& answer : std::exchange(descriptions_, {})) {
-    filling.add(ipc::wire::encode(ipc::wire::ToGateway(std::move(answer))));
-  }
+  add_answers(filling);
   add_announcements(filling);
   add_events(filling, marks);
   add_output(filling);
@@ -171,6 +156,20 @@ void Relay::add_register(Filling& filling) const {
                          : register_message(settings_.worker_id, settings_.max_runs, ids));
 }
 
+void Relay::add_answers(Filling& filling) {
+  while (!answers_.empty() && !filling.full()) {
+    filling.add(worded(answers_.front().first));
+    answers_.pop_front();
+  }
+  while (!descriptions_.empty() && !filling.full()) {
+    const auto& [question, verdict] = descriptions_.front();
+    ipc::wire::Described answer{question, verdict->state_head, {}};
+    if (!verdict->ok) answer = {question, {}, verdict->message};
+    filling.add(ipc::wire::encode(ipc::wire::ToGateway(std::move(answer))));
+    descriptions_.pop_front();
+  }
+}
+
 std::string Relay::worded(const CommandAnswer& answer) const {
   if (in_capnp()) return capnp::answer_message(answer);
   if (answer.malformed) return command_error_message(answer.command_id, answer.outcome.message);
@@ -178,6 +177,13 @@ std::string Relay::worded(const CommandAnswer& answer) const {
                                 answer.outcome);
 }
 
+void Relay::asked_to_describe(std::uint64_t question) {
+  if (describing_.size() + descriptions_.size() == kMostQuestions) return;
+  describing_.push_back(question);
+  hooks_.describe(question);
+}
+
+// The oldest question goes.
 void Relay::asked_for_output(ipc::wire::ReadOutput question) {
   if (!settings_.tells_output) return;
   if (output_questions_.size() == kMostQuestions) output_questions_.pop_front();
@@ -210,118 +216,6 @@ void Relay::add_announcements(Filling& filling) {
   }
 }
 
-void Relay::add_events(Filling& filling, std::vector<Mark>& marks) {
-  while (!filling.full() && announcements_.empty()) {
-    const RelayQueue from = fresh_.empty() ? RelayQueue::repeats : RelayQueue::fresh;
-    std::deque<RunPtr>& queue = from == RelayQueue::fresh ? fresh_ : repeats_;
-    if (queue.empty()) return;
-    const RunPtr run = std::move(queue.front());
-    queue.pop_front();
-    if (run->delivery.queue != from) continue;
-    run->delivery.queue = RelayQueue::none;
-    const std::uint64_t before = run->delivery.sent_seq;
-    const Turn turn = take_turn(run, filling, marks);
-    if (run->delivery.sent_seq > before) {
-      enqueue(run);
-    } else if (turn.failed) {
-      read_later(run);
-    }
-  }
-}
-
-Relay::Turn Relay::take_turn(const RunPtr& run, Filling& filling, std::vector<Mark>& marks) {
-  Delivery& delivery = run->delivery;
-  auto source = EventSource::open(layout_.journal(run->id), delivery.sent_offset);
-  if (!source) {
-    log::error("Cannot read the journal of run {}: {}", run->id, source.error().message());
-    return {.failed = true};
-  }
-  const Turn turn =
-      in_capnp() ? add_frames(*run, *source, filling) : add_messages(*run, *source, filling);
-  delivery.first_unsent = std::max(delivery.first_unsent, delivery.sent_seq);
-  if (turn.events > 0) marks.push_back({run, delivery.sent_seq, delivery.sent_offset});
-  if (!turn.failed) delivery.failed_reads = 0;
-  return turn;
-}
-
-// Nothing else may ever happen to the run: what could not be read can be its end.
-void Relay::read_later(const RunPtr& run) {
-  const auto wait = kReadSoon * (1U << std::min(run->delivery.failed_reads++, kMostDoublings));
-  const auto due = BootClock::now() + std::min<std::chrono::milliseconds>(wait, kReadLate);
-  unread_[run] = due;
-  if (!unread_timer_set_ || due < unread_timer_.expiry()) read_again_at(due);
-}
-
-void Relay::read_again_at(BootClock::time_point due) {
-  unread_timer_set_ = true;
-  unread_timer_.expires_at(due);
-  unread_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) read_again();
-  });
-}
-
-void Relay::read_again() {
-  unread_timer_set_ = false;
-  std::erase_if(unread_, [this, now = BootClock::now()](const auto& one) {
-    if (one.second > now) return false;
-    if (const RunPtr run = one.first.lock()) enqueue(run);
-    return true;
-  });
-  const auto next =
-      std::ranges::min_element(unread_, {}, [](const auto& one) { return one.second; });
-  if (next != unread_.end()) read_again_at(next->second);
-  if (up_) hooks_.wake();
-}
-
-Relay::Turn Relay::add_messages(Run& run, EventSource& source, Filling& filling) {
-  Delivery& delivery = run.delivery;
-  const std::size_t bytes_before = filling.bytes();
-  Turn turn;
-  while (turn.events < kTurnEvents && filling.bytes() - bytes_before < kTurnBytes) {
-    auto stored = source.next(run.progress.synced_end);
-    if (!stored) {
-      log::error("Cannot read the journal of run {}: {}", run.id, stored.error().message());
-      turn.failed = true;
-      break;
-    }
-    if (!*stored) break;
-    const StoredEvent& event = **stored;
-    delivery.sent_offset = event.end;
-    if (event.event.seq < delivery.sent_seq) continue;
-    filling.add(event_message(settings_.worker_id, run.id, event.event.seq,
-                              ipc::wire_time(event.at_us), event.event.json,
-                              event.event.stream_seq));
-    delivery.sent_seq = event.event.seq + 1;
-    ++turn.events;
-  }
-  return turn;
-}
-
-Relay::Turn Relay::add_frames(Run& run, EventSource& source, Filling& filling) {
-  Delivery& delivery = run.delivery;
-  Turn turn;
-  std::vector<std::string> frames;
-  std::size_t bytes = 0;
-  while (frames.size() < kTurnEvents && bytes < kTurnBytes) {
-    const auto stored = source.next_frame(run.progress.synced_end);
-    if (!stored) {
-      log::error("Cannot read the journal of run {}: {}", run.id, stored.error().message());
-      turn.failed = true;
-      break;
-    }
-    if (!*stored) break;
-    const StoredFrame& frame = **stored;
-    delivery.sent_offset = frame.end;
-    if (frame.seq < delivery.sent_seq) continue;
-    frames.emplace_back(frame.payload);
-    bytes += frame.payload.size();
-    delivery.sent_seq = frame.seq + 1;
-  }
-  turn.events = frames.size();
-  if (turn.events > 0) filling.add(capnp::events_message(std::move(frames)));
-  return turn;
-}
-
 void Relay::confirmed(std::uint64_t number) {
   while (!batches_.empty() && batches_.front().number <= number) {
     const Batch batch = std::move(batches_.front());
@@ -343,22 +237,28 @@ std::uint64_t Relay::settled() const {
 }
 
 ipc::Result<void> Relay::received(std::string message) {
+  const std::size_t bytes = kMessageBytes + message.size();
   if (!in_capnp()) {
-    hooks_.received(parse_inbound(message));
+    if (unsent_.full()) return takes_no_answers();
+    Inbound said = parse_inbound(message);
+    std::string().swap(message);
+    hooks_.received(std::move(said), commands_.hold(bytes));
     return {};
   }
   auto said = ipc::wire::decode_to_daemon(message);
   if (!said && said.error().code == std::errc::not_supported) {
-    hooks_.received(Ignored{said.error().message()});
+    hooks_.received(Ignored{said.error().message()}, nullptr);
     return {};
   }
   if (!said) return said.error();
   if (const auto* acks = std::get_if<ipc::wire::Acks>(&*said)) {
-    for (const ipc::wire::Ack& ack : *acks) acknowledged(ack);
+    acknowledged(*acks);
   } else if (auto* command = std::get_if<ipc::wire::Command>(&*said)) {
-    hooks_.received(capnp::inbound_of(std::move(*command)));
+    if (unsent_.full()) return takes_no_answers();
+    std::string().swap(message);
+    hooks_.received(capnp::inbound_of(std::move(*command)), commands_.hold(bytes));
   } else if (const auto* question = std::get_if<ipc::wire::Describe>(&*said)) {
-    hooks_.describe(question->id);
+    asked_to_describe(question->id);
   } else if (auto* output = std::get_if<ipc::wire::ReadOutput>(&*said)) {
     asked_for_output(std::move(*output));
   }
@@ -366,18 +266,24 @@ ipc::Result<void> Relay::received(std::string message) {
 }
 
 // An acknowledgement of what was never sent on this connection acknowledges all that was.
-void Relay::acknowledged(const ipc::wire::Ack& ack) {
-  const RunPtr run = registry_.find(ack.run_id);
-  if (run == nullptr) return;
-  Delivery& delivery = run->delivery;
-  const std::uint64_t below = ack.seq < delivery.sent_seq ? ack.seq + 1 : delivery.sent_seq;
-  delivery.acked_seq = std::max(delivery.acked_seq, below);
+void Relay::acknowledged(const ipc::wire::Acks& acks) {
+  bool news = false;
+  for (const ipc::wire::Ack& ack : acks) {
+    const RunPtr run = registry_.find(ack.run_id);
+    if (run == nullptr) continue;
+    Delivery& delivery = run->delivery;
+    const std::uint64_t below = ack.seq < delivery.sent_seq ? ack.seq + 1 : delivery.sent_seq;
+    if (below <= delivery.acked_seq) continue;
+    delivery.acked_seq = below;
+    news = true;
+  }
+  // Without news, too: a run that was waited for may have been forgotten.
   settle_batches();
+  if (!news) return;
   // Of runs that are acknowledged out of turn the cursors do not wait for the others.
   for (const Batch& batch : batches_) {
-    if (delivery.confirmed_seq >= delivery.acked_seq) break;
     for (const Mark& mark : batch.marks) {
-      if (mark.run == run && mark.seq <= delivery.acked_seq) move_cursor(mark);
+      if (mark.seq <= mark.run->delivery.acked_seq) move_cursor(mark);
     }
   }
 }

@@ -10,7 +10,6 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -18,17 +17,20 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ipc/gateway_message.h"
 #include "ipc/layout.h"
 #include "supervisor/clock.h"
 #include "supervisor/event_source.h"
+#include "supervisor/gateway_load.h"
 #include "supervisor/link/link.h"
 #include "supervisor/link/messages.h"
 #include "supervisor/registry.h"
 #include "supervisor/run.h"
 #include "supervisor/start_options.h"
+#include "supervisor/verdict_cache.h"
 
 namespace charter::supervisor {
 
@@ -41,8 +43,9 @@ class Relay final : public LinkClient {
     bool tells_output = true;  // what runs print, to a gateway that asks
   };
   struct Hooks {
-    std::function<void()> wake;                    // the link has something to fill
-    std::function<void(const Inbound&)> received;  // a message of the gateway
+    std::function<void()> wake;  // the link has something to fill
+    // A message of the gateway; `held` as long as anything of it is under way.
+    std::function<void(Inbound, const GatewayLoad::Held& held)> received;
     std::function<void(const RunPtr&)> confirmed;  // its delivery moved
     std::function<void()> up;                      // a connection stands
     std::function<void(std::uint64_t)> describe;   // to be answered by `described`
@@ -63,8 +66,8 @@ class Relay final : public LinkClient {
   // An answer to a command. Dropped when no connection stands: the gateway asks again.
   void answer(CommandAnswer answer);
 
-  // The answer to a question of the gateway's; dropped, too, when no connection stands.
-  void described(ipc::wire::Described answer);
+  // The answer to a question of the gateway's; dropped, too, when its connection does not stand.
+  void described(std::uint64_t question, const Verdict& verdict);
 
   [[nodiscard]] bool up() const { return up_; }
 
@@ -74,13 +77,10 @@ class Relay final : public LinkClient {
   void confirmed(std::uint64_t number) override;
   [[nodiscard]] std::uint64_t settled() const override;
   ipc::Result<void> received(std::string message) override;
+  [[nodiscard]] bool crowded() const override { return commands_.full(); }
   std::string heartbeat() override;
 
  private:
-  // Between two tries to read a journal.
-  static constexpr std::chrono::milliseconds kReadSoon{100};
-  static constexpr std::chrono::milliseconds kReadLate{30'000};
-
   struct Mark {  // what a batch carries of one run
     RunPtr run;
     std::uint64_t seq;
@@ -100,10 +100,14 @@ class Relay final : public LinkClient {
   void rewind(const RunPtr& run);
   void enqueue(const RunPtr& run);
   void add_register(Filling& filling) const;
+  void asked_to_describe(std::uint64_t question);
   void asked_for_output(ipc::wire::ReadOutput question);
   [[nodiscard]] std::string worded(const CommandAnswer& answer) const;
+  void add_answers(Filling& filling);
   void add_output(Filling& filling);
   void add_announcements(Filling& filling);
+
+  // relay_events.cpp: journals
   void add_events(Filling& filling, std::vector<Mark>& marks);
   struct Turn {
     std::size_t events = 0;
@@ -115,8 +119,9 @@ class Relay final : public LinkClient {
   void read_later(const RunPtr& run);
   void read_again_at(BootClock::time_point due);
   void read_again();
+  // relay.cpp
   void move_cursor(const Mark& mark);
-  void acknowledged(const ipc::wire::Ack& ack);
+  void acknowledged(const ipc::wire::Acks& acks);
   void settle_batches();
 
   Settings settings_;
@@ -127,8 +132,11 @@ class Relay final : public LinkClient {
   WireProtocol protocol_ = WireProtocol::json;
   bool registered_ = false;
   std::uint64_t batch_number_ = 0;
-  std::vector<CommandAnswer> answers_;
-  std::vector<ipc::wire::Described> descriptions_;
+  GatewayLoad commands_;  // under way
+  GatewayLoad unsent_;    // of answers_
+  std::deque<std::pair<CommandAnswer, GatewayLoad::Held>> answers_;
+  std::vector<std::uint64_t> describing_;  // questions of this connection
+  std::deque<std::pair<std::uint64_t, Verdict>> descriptions_;
   std::deque<ipc::wire::ReadOutput> output_questions_;
   std::deque<RunPtr> announcements_;
   std::deque<RunPtr> fresh_;    // have events that were never sent

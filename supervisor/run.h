@@ -110,7 +110,7 @@ struct Run {
   ipc::UniqueFd fresh_journal;  // made for a run that begins at once, and not yet used
   bool journal_named = false;   // its entry in the journals' directory is durable
 
-  bool decision_under_way = false;        // one is being written down
+  bool decision_under_way = false;        // one is being looked at or written down
   std::vector<ipc::Command> commands;     // accepted, their effect still to come
   std::vector<AnsweredCommand> answered;  // commands with an id, for repeats
   std::vector<std::weak_ptr<RunWatcher>> watchers;

@@ -16,7 +16,10 @@ namespace charter::supervisor {
 
 class StartedCommands {
  public:
-  // Keeps the last kKeptStarts; of two with one id the first counts.
+  // Of their texts; far more than ids of the usual length and their few refusals take.
+  static constexpr std::size_t kMostTexts = 64U << 20;
+
+  // Keeps the last kKeptStarts, where they are not too long; of two with one id the first counts.
   void add(ipc::Started started);
   [[nodiscard]] const ipc::Started* find(std::string_view command_id) const;
   void append_records(std::vector<ipc::LedgerRecord>& records) const;
@@ -24,6 +27,7 @@ class StartedCommands {
 
  private:
   std::deque<ipc::Started> kept_;
+  std::size_t bytes_ = 0;
   std::unordered_map<std::string_view, const ipc::Started*> index_;  // texts live in kept_
 };
 

@@ -146,7 +146,9 @@ void Supervisor::look_after_old_runs() {
 Relay::Hooks Supervisor::relay_hooks() {
   Relay::Hooks hooks;
   hooks.wake = [this] { link_->wake(); };
-  hooks.received = [this](const Inbound& message) { inbox_->received(message); };
+  hooks.received = [this](Inbound message, const GatewayLoad::Held& held) {
+    inbox_->received(std::move(message), held);
+  };
   hooks.confirmed = [this](const RunPtr& run) { delivery_moved(run); };
   hooks.up = [this] { link_is_up(); };
   hooks.describe = [this](std::uint64_t question) { describe_workflows(question); };
@@ -157,9 +159,7 @@ void Supervisor::describe_workflows(std::uint64_t question) {
   ipc::PrepareRequest request;
   request.kind = ipc::PrepareRequest::Kind::describe;
   preparer_.prepare(std::move(request), [this, question](const Verdict& verdict) {
-    ipc::wire::Described answer{question, verdict->state_head, {}};
-    if (!verdict->ok) answer = {question, {}, verdict->message};
-    relay_.described(std::move(answer));
+    relay_.described(question, verdict);
   });
 }
 

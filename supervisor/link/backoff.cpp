@@ -86,9 +86,13 @@ std::optional<milliseconds> parse_retry_after(std::string_view value,
   while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
   while (!value.empty() && value.back() == ' ') value.remove_suffix(1);
   if (const auto seconds = number(value)) return std::chrono::seconds(*seconds);
+  const bool digits = value.find_first_not_of("0123456789") == std::string_view::npos;
+  if (digits && !value.empty()) return Backoff::kLongestRetryAfter;  // more than a number holds
   const auto date = http_date(value);
   if (!date) return std::nullopt;
-  return std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(*date - now));
+  // In whole seconds: the clock's own unit cannot hold every date.
+  const auto wait = *date - std::chrono::floor<std::chrono::seconds>(now);
+  return std::max(milliseconds(0), milliseconds(wait));
 }
 
 }  // namespace charter::supervisor

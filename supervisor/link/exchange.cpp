@@ -19,12 +19,12 @@ std::optional<std::uint64_t> batch_number(std::string_view payload) {
   return number;
 }
 
-std::string reason_for(Liveness::Verdict verdict, bool by_acks, bool confirm_by_ack) {
+std::string reason_for(Liveness::Verdict verdict, bool by_acks, bool by_queue) {
   if (verdict == Liveness::Verdict::no_pong && by_acks) {
     return "the gateway answers, but acknowledges no event";
   }
   if (verdict == Liveness::Verdict::no_pong) return "the gateway sends, but answers no ping";
-  if (confirm_by_ack) return "the gateway's side has stopped taking bytes for two heartbeats";
+  if (by_queue) return "the gateway's side has stopped taking bytes for two heartbeats";
   return "the gateway is silent: a ping stayed unanswered for two heartbeats";
 }
 
@@ -47,6 +47,7 @@ void Exchange::start() {
   const auto now = Clock::now();
   next_half_ = now + half_;
   arm(now);
+  listen();  // before anything is read: commands of the connection before may be under way
   wake();
 }
 
@@ -66,7 +67,9 @@ void Exchange::wake() {
 }
 
 void Exchange::pump() {
-  if (writing_ || stopped_) return;
+  if (stopped_) return;
+  listen();
+  if (writing_) return;
   if (heartbeat_due_) {
     heartbeat_due_ = false;
     last_heartbeat_us_ = ipc::now_us();
@@ -81,6 +84,15 @@ void Exchange::pump() {
   } else if (hungry_ && window_.has_room()) {
     fill();
   }
+}
+
+// Nobody tells when the client has room again.
+void Exchange::listen() {
+  const bool crowded = client_.crowded();
+  if (crowded == deaf_) return;
+  deaf_ = crowded;
+  socket_.hold_reading(deaf_);
+  if (deaf_) arm(Clock::now());
 }
 
 void Exchange::fill() {
@@ -150,7 +162,9 @@ void Exchange::ponged(std::string_view payload) {
 }
 
 void Exchange::heard() {
-  if (stopped_ || !by_acks_) return;
+  if (stopped_) return;
+  listen();
+  if (!by_acks_) return;
   settle();
   if (!stopped_) pump();
 }
@@ -173,6 +187,7 @@ void Exchange::arm(Clock::time_point now) {
   auto due = next_half_;
   if (const auto deadline = liveness_.deadline()) due = std::min(due, *deadline);
   if (confirm_by_ack_ && !window_.empty()) due = std::min(due, now + kAckPoll);
+  if (deaf_) due = std::min(due, now + kCrowdPoll);
   // Never in the past: a deadline that judge() let pass is looked at again at the next half.
   timer_.expires_at(due > now ? due : next_half_);
   timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
@@ -202,13 +217,13 @@ void Exchange::take_turn(Clock::time_point now) {
 void Exchange::judge(Clock::time_point now) {
   const auto reading = socket_.counters();
   if (!reading) return;
-  const auto verdict = liveness_.judge(now, *reading, writing_);
+  const auto verdict = liveness_.judge(now, *reading, writing_, deaf_);
   if (verdict == Liveness::Verdict::alive) {
     if (confirm_by_ack_) confirm(window_.acked(*reading));
     return;
   }
   stop();
-  give_up_(reason_for(verdict, by_acks_, confirm_by_ack_));
+  give_up_(reason_for(verdict, by_acks_, confirm_by_ack_ || deaf_));
 }
 
 }  // namespace charter::supervisor

@@ -52,6 +52,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
  private:
   void pump();
+  void listen();
   void fill();
   void write(std::string text);
   void ping(std::uint64_t number);
@@ -67,6 +68,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   static constexpr std::size_t kBatchBytes = 64U << 10;
   static constexpr std::chrono::milliseconds kAckPoll{50};
+  static constexpr std::chrono::milliseconds kCrowdPoll{20};
 
   boost::asio::steady_timer timer_;
   WebSocket& socket_;
@@ -86,6 +88,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   bool ping_due_ = false;
   bool hungry_ = true;  // the client may have something
   bool pump_posted_ = false;
+  bool deaf_ = false;  // the client is crowded: nothing is read
   bool stopped_ = false;
   bool has_confirmed_ = false;
   std::int64_t last_heartbeat_us_ = 0;

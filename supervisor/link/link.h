@@ -52,6 +52,9 @@ class LinkClient {
   [[nodiscard]] virtual std::uint64_t settled() const = 0;
   // One message of the gateway. An error ends the connection; it is for people.
   virtual ipc::Result<void> received(std::string message) = 0;
+  // What was received and is not done with takes so much memory that nothing more is to be read for
+  // now. That passes without the gateway.
+  [[nodiscard]] virtual bool crowded() const = 0;
   // The heartbeat message; asked for once an interval, first one interval after link_up.
   virtual std::string heartbeat() = 0;
 };
@@ -64,9 +67,9 @@ struct LinkStatus {
   std::uint64_t attempts = 0;     // since the last one that stood
   std::chrono::milliseconds next_try{0};
   // By the wall clock, in microseconds, for people; 0: never.
-  std::int64_t up_since_us = 0;        // of the connection that stands; 0 while none does
-  std::int64_t last_heartbeat_us = 0;  // sent, on whichever connection
-  std::int64_t last_heard_us = 0;      // a message or a pong of the gateway
+  std::int64_t up_since_us = 0;                // of the connection that stands; 0 while none does
+  std::int64_t last_heartbeat_us = 0;          // sent, on whichever connection
+  std::int64_t last_heard_us = 0;              // a message or a pong of the gateway
   WireProtocol protocol = WireProtocol::json;  // of the connection that stands
   bool confirms_by_pong = true;                // false: the gateway never pongs, TCP's ack must do
   std::string warning;  // what a person should know while it goes on, or empty

@@ -17,13 +17,19 @@ void Liveness::ponged() {
   ping_end_.reset();
 }
 
-Liveness::Verdict Liveness::judge(Clock::time_point now, const TcpCounters& reading,
-                                  bool held_back) {
+Liveness::Verdict Liveness::judge(Clock::time_point now, const TcpCounters& reading, bool held_back,
+                                  bool deaf) {
   const bool came_in = reading.received > last_.received;
   const bool falling = reading.acked > last_.acked;
   const bool unsent = held_back || reading.queued > 0;
   last_ = reading;
-  if (!pongs_expected_) return judge_queue(now, unsent, falling);
+  if (deaf) {
+    asked_at_.reset();
+    pong_due_from_.reset();
+    ping_end_.reset();
+  }
+  if (deaf || !pongs_expected_) return judge_queue(now, unsent, falling);
+  stuck_since_.reset();
   if (came_in) asked_at_.reset();
   if (pong_due_from_ && !ping_end_ && !held_back) ping_end_ = reading.acked + reading.queued;
   const bool under_way = !ping_end_ || reading.acked < *ping_end_;

@@ -5,11 +5,12 @@
 // | a ping is unanswered for two heartbeats, nothing came in   | silent  |
 // | bytes come in, but no pong for kPongPatience heartbeats    | no_pong |
 // | the gateway never pongs: our send queue stands still for two heartbeats | silent |
+// | we do not read: the same                                   | silent  |
 // | anything else                                              | alive   |
 //
 // A ping that waits behind our own unsent bytes has not been asked yet: while the queue in front
-// of it falls, its clock starts anew, so a slow uplink is not a dead one. What is sent behind it, as
-// answers to a gateway that pings often, does not count.
+// of it falls, its clock starts anew, so a slow uplink is not a dead one. What is sent behind it,
+// as answers to a gateway that pings often, does not count.
 #pragma once
 
 #include <chrono>
@@ -33,8 +34,10 @@ class Liveness {
   void asked(Clock::time_point now);
   void ponged();
   [[nodiscard]] bool has_ponged() const { return has_ponged_; }
-  // `held_back` says that bytes of ours still wait in front of the kernel's queue.
-  [[nodiscard]] Verdict judge(Clock::time_point now, const TcpCounters& reading, bool held_back);
+  // `held_back` says that bytes of ours still wait in front of the kernel's queue, `deaf` that
+  // nothing is read, pongs no more than anything else.
+  [[nodiscard]] Verdict judge(Clock::time_point now, const TcpCounters& reading, bool held_back,
+                              bool deaf = false);
   // When judge() is to be asked again at the latest; nothing when no ping is out.
   [[nodiscard]] std::optional<Clock::time_point> deadline() const;
 

@@ -112,6 +112,11 @@ std::optional<bool> lenient_bool(const JsonMember* member) {
   return std::nullopt;
 }
 
+// Absent, null or a text that can be kept.
+bool is_command_id(const JsonMember* member) {
+  return is_text_or_null(member) && text_of(member).size() <= kMaxCommandId;
+}
+
 bool is_declared_in_start(std::string_view key) {
   for (const std::string_view name : {"type", "command_id", "workflow_id", "run_id", "variables"}) {
     if (key == name) return true;
@@ -121,6 +126,7 @@ bool is_declared_in_start(std::string_view key) {
 
 // The first problem of a run.start: declared fields in their order, then undeclared ones as sent.
 std::optional<std::string> problem_of_start(const Members& members) {
+  if (!is_command_id(ipc::find(members, "command_id"))) return kCommandIdTooLong;
   const JsonMember* workflow_id = ipc::find(members, "workflow_id");
   if (workflow_id == nullptr) return "workflow_id: Field required";
   if (!is_text(workflow_id)) return "workflow_id: " + std::string(kNotAString);
@@ -164,7 +170,7 @@ Inbound read_resume(const Members& members) {
   const JsonMember* note = ipc::find(members, "note");
   if (!is_text_or_null(note)) return Ignored{"run.resume: note"};
   const JsonMember* command_id = ipc::find(members, "command_id");
-  if (!is_text_or_null(command_id)) return Ignored{"run.resume: command_id"};
+  if (!is_command_id(command_id)) return Ignored{"run.resume: command_id"};
   return RunResume{
       text_of(run_id), *approved, optional_text_of(note), optional_text_of(command_id), {}, false};
 }
@@ -175,7 +181,7 @@ Inbound read_cancel(const Members& members) {
   const JsonMember* note = ipc::find(members, "note");
   if (!is_text_or_null(note)) return Ignored{"run.cancel: note"};
   const JsonMember* command_id = ipc::find(members, "command_id");
-  if (!is_text_or_null(command_id)) return Ignored{"run.cancel: command_id"};
+  if (!is_command_id(command_id)) return Ignored{"run.cancel: command_id"};
   return RunCancel{text_of(run_id), optional_text_of(note), optional_text_of(command_id), false};
 }
 
@@ -183,7 +189,9 @@ Inbound read_input(const Members& members) {
   const JsonMember* run_id = ipc::find(members, "run_id");
   if (!is_text(run_id)) return Ignored{"run.input: run_id"};
   const JsonMember* command_id = ipc::find(members, "command_id");
-  if (!is_text(command_id)) return Ignored{"run.input: command_id"};
+  if (!is_text(command_id) || !is_command_id(command_id)) {
+    return Ignored{"run.input: command_id"};
+  }
   const JsonMember* input = ipc::find(members, "input");
   if (input == nullptr || input->kind != JsonKind::object) return Ignored{"run.input: input"};
   const auto fields = ipc::scan_object(input->raw, inbound_limits());

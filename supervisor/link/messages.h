@@ -1,6 +1,7 @@
 // The stock JSON messages: builders for what goes out, one reader for what comes in.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -58,6 +59,10 @@ struct CommandAnswer {
 
 // ---- in ----
 
+// Ids of commands are kept: with a run, with the last starts, and in the ledger.
+inline constexpr std::size_t kMaxCommandId = 1024;  // bytes
+inline constexpr const char* kCommandIdTooLong = "command_id: must have at most 1024 bytes";
+
 // The pause that a command answers; nothing where it names none, as in JSON.
 struct PauseName {
   std::uint32_t number = 0;
@@ -95,7 +100,8 @@ struct RunInput {
   PauseName pause{};
 };
 
-// A run.start that cannot be obeyed but can be answered, with command_error_message.
+// A command that cannot be obeyed but can be answered, with command_error_message: in JSON a
+// run.start alone.
 struct Malformed {
   std::string command_id;
   std::string message;  // "<field path>: <reason>" in the reference's words

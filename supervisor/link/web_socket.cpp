@@ -109,6 +109,7 @@ class WebSocket::Session : public std::enable_shared_from_this<WebSocket::Sessio
   void open(const UpgradeRequest& request);
   void write(std::string message, Written written);
   void ping(const std::string& payload, Written written);
+  void hold_reading(bool hold);
   void close();
   void abort();
   asio::ip::tcp::socket& socket() { return socket_; }
@@ -137,6 +138,8 @@ class WebSocket::Session : public std::enable_shared_from_this<WebSocket::Sessio
   beast::flat_buffer incoming_;
   std::string outgoing_;
   Written written_;
+  bool reading_ = false;
+  bool held_ = false;         // nothing more is to be read
   bool closing_ = false;      // by us
   bool peer_closed_ = false;  // its close frame has come
 };
@@ -186,7 +189,13 @@ void WebSocket::Session::on_handshake(error_code error) {
   if (owner_ != nullptr) read();
 }
 
+void WebSocket::Session::hold_reading(bool hold) {
+  held_ = hold;
+  read();
+}
+
 void WebSocket::Session::read() {
+  if (held_ || std::exchange(reading_, true)) return;
   stream_.async_read(incoming_, [self = shared_from_this()](error_code error, std::size_t) {
     self->on_read(error);
   });
@@ -202,6 +211,7 @@ void WebSocket::Session::on_read(error_code error) {
   incoming_.clear();
   if (incoming_.capacity() > kKeptReadBuffer) incoming_.shrink_to_fit();
   owner_->received(std::move(message), stream_.got_binary());
+  reading_ = false;
   if (owner_ != nullptr) read();
 }
 
@@ -304,6 +314,8 @@ void WebSocket::hold_packets(bool hold) {
   const int value = hold ? 1 : 0;
   ::setsockopt(session_->socket().native_handle(), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
 }
+
+void WebSocket::hold_reading(bool hold) { session_->hold_reading(hold); }
 
 void WebSocket::close() { session_->close(); }
 

@@ -69,6 +69,10 @@ class WebSocket {
   // Small writes wait for each other to fill packets until this is taken back; at most 200 ms.
   void hold_packets(bool hold);
 
+  // While set nothing is read behind the message that is being handed over: neither messages nor
+  // pongs, and no end either.
+  void hold_reading(bool hold);
+
   // A close frame, then closed(). May be called once, after opened().
   void close();
   // Ends the connection at once; the owner hears nothing more.

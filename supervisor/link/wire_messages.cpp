@@ -59,6 +59,9 @@ std::string answer_message(const CommandAnswer& answer) {
 }
 
 Inbound inbound_of(wire::Command command) {
+  if (command.command_id.size() > kMaxCommandId) {
+    return Malformed{std::move(command.command_id), kCommandIdTooLong};
+  }
   if (auto* start = std::get_if<wire::Start>(&command.order)) {
     RunStart out;
     out.command_id = std::move(command.command_id);

@@ -308,6 +308,17 @@ TEST_F(Commands, DecidedRunsWhoseStateFileCannotBeReadEndOnceWithAReason) {
   }
 }
 
+// The words are kept for repeats, with the run and in the ledger.
+TEST_F(Commands, RefusalIsShortWhateverItIsAbout) {
+  const std::string workflow(1U << 20, 'x');
+  send({{"type", "run.start"}, {"command_id", "c1"}, {"workflow_id", workflow}});
+  EXPECT_LE(text_of(answer(scene.gateway, "c1"), "message").size(), 9'000U);
+  send({{"type", "run.start"}, {"command_id", "c1"}, {"workflow_id", workflow}});
+  ASSERT_TRUE(scene.gateway.wait_for("command.result", 2));
+  const auto results = scene.gateway.of_type("command.result");
+  EXPECT_EQ(results[0].json, results[1].json);
+}
+
 TEST_F(Commands, WhatTheyNameIsOneLineOfTheLogAndNoLongOne) {
   const std::string id = "no\nbody" + std::string(5'000, 'x');
   send({{"type", "run.cancel"}, {"run_id", id}});

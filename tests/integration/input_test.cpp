@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 #include "tests/support/started.h"
 
 namespace charter::tests {
@@ -67,6 +70,29 @@ TEST_F(Input, WrongOnesAreRefusedAndTheRunStaysPaused) {
   EXPECT_EQ(text_of(unknown, "code"), "not_waiting_for_input");
   EXPECT_EQ(text_of(unknown, "message"), "Run 'nobody' is not tracked by this worker");
   EXPECT_TRUE(reaches_state(scene.daemon.socket(), "r1", "paused"));
+}
+
+// Both are on the way before either is answered.
+TEST_F(Input, RightOnesAreTakenAlthoughWrongOnesAreBeingLookedAt) {
+  paused_run("r1");
+  const auto send = [&](const char* command, object answers) {
+    scene.gateway.send({{"type", "run.input"},
+                        {"run_id", "r1"},
+                        {"command_id", command},
+                        {"input", {{"kind", "form"}, {"answers", std::move(answers)}}}});
+  };
+  send("wrong", {});
+  send("right", {{"q", "yes"}});
+  send("late", {{"q", "no"}});
+  ASSERT_TRUE(scene.gateway.wait_for("command.result", 3));
+  std::map<std::string, std::string> codes;
+  for (const auto& message : scene.gateway.of_type("command.result")) {
+    codes[text_of(message.json, "command_id")] = text_of(message.json, "code");
+  }
+  EXPECT_EQ(codes["wrong"], "invalid_input_payload");
+  EXPECT_EQ(codes["right"], "");
+  EXPECT_EQ(codes["late"], "not_waiting_for_input");
+  EXPECT_EQ(scene.gateway.wait_for_end("r1"), "RunCompleteEvent");
 }
 
 TEST_F(Input, RefusedOneStaysRefusedUnderItsIdAfterARestart) {

@@ -169,9 +169,21 @@ TEST(RetryAfter, ReadsSecondsAndDates) {
   EXPECT_EQ(parse_retry_after("Sun, 06 Nov 1994 08:49:00 GMT", now), seconds(0));
   for (const std::string_view text :
        {"", "soon", "-5", "1.5", "Sun, 06 Foo 1994 08:50:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
-        "Sun, 31 Feb 1994 08:50:37 GMT", "99999999999999999999"}) {
+        "Sun, 31 Feb 1994 08:50:37 GMT", "99999999999999999999x"}) {
     EXPECT_EQ(parse_retry_after(text, now), std::nullopt) << text;
   }
+}
+
+// A gateway that wants to be left alone for ages is, as long as anyone is.
+TEST(RetryAfter, WhatNoClockHoldsIsTheLongestWait) {
+  const std::chrono::system_clock::time_point now{seconds(784111777)};
+  for (const std::string_view text :
+       {"2147483648", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"}) {
+    const auto wait = parse_retry_after(text, now);
+    ASSERT_TRUE(wait) << text;
+    EXPECT_GE(*wait, Backoff::kLongestRetryAfter) << text;
+  }
+  EXPECT_EQ(parse_retry_after("Thu, 01 Jan 0001 00:00:00 GMT", now), seconds(0));
 }
 
 }  // namespace

@@ -490,6 +490,60 @@ TEST_F(ConductorTest, RepeatOfADecisionThatIsBeingWrittenDownGetsItsAnswer) {
   expect_end("pause", WireStatus::completed);
 }
 
+// A gateway may send any number, until the run has ended.
+TEST_F(ConductorTest, FurtherCancellationsAreAcceptedAndNotKept) {
+  const RunPtr run = life_->accept("pause");
+  ASSERT_TRUE(life_->reaches("pause", RunState::paused));
+  life_->conductor().set_holding(true);  // it does not end before all have come
+  std::size_t accepted = 0;
+  const auto cancel = [&](const std::string& command_id) {
+    life_->commands().cancel({"pause", std::string(10'000, 'x'), command_id, -1, 60'000, false},
+                             [&](const CommandRefusal& refusal) {
+                               EXPECT_EQ(refusal, std::nullopt);
+                               ++accepted;
+                             });
+  };
+  for (int i = 0; i < 3; ++i) cancel("");  // before any stands
+  ASSERT_TRUE(life_->until([&] { return accepted == 3; }));
+  for (int i = 0; i < 200; ++i) {
+    cancel(std::to_string(i));
+    cancel("");
+  }
+  ASSERT_TRUE(life_->until([&] { return accepted == 403; }));
+  EXPECT_LE(run->commands.size(), kKeptAnswers);
+  EXPECT_TRUE(run->cancellation()->note.has_value());
+  for (std::size_t i = 1; i < run->commands.size(); ++i) {
+    EXPECT_EQ(run->commands[i].note, std::nullopt);
+  }
+  cancel("0");
+  EXPECT_EQ(accepted, 404U);
+  life_->conductor().set_holding(false);
+  expect_end("pause", WireStatus::cancelled);
+}
+
+// The answer may be lost with its connection, and the end may come while the command is synced.
+TEST_F(ConductorTest, RepeatOfACancellationThatTheEndOvertookGetsItsAnswer) {
+  const auto cancel = [this](const std::string& id, std::vector<std::string>& codes) {
+    life_->commands().cancel({id, std::nullopt, "once", -1, 0, false},
+                             [&](const CommandRefusal& refusal) {
+                               codes.push_back(refusal ? refusal->code : "accepted");
+                             });
+  };
+  for (const std::string id : {"pause-kept", "pause-delivered"}) {
+    const RunPtr run = life_->accept(id);
+    ASSERT_TRUE(life_->reaches(id, RunState::paused));
+    std::vector<std::string> codes;
+    cancel(id, codes);
+    run->state = RunState::finished;
+    if (id == "pause-delivered") life_->registry().retire(run);
+    ASSERT_TRUE(life_->until([&] { return codes.size() == 1; }));
+    cancel(id, codes);
+    ASSERT_TRUE(life_->until([&] { return codes.size() == 2; }));
+    EXPECT_THAT(codes, ElementsAre("accepted", "accepted")) << id;
+    EXPECT_TRUE(run->commands.empty());
+  }
+}
+
 // Accepted, written down, and the supervisor dies before anything happened.
 TEST_F(ConductorTest, ApprovalAcceptedBeforeADeathTakesEffectAfterIt) {
   life_->accept("pause");

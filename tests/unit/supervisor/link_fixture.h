@@ -64,6 +64,7 @@ class RecordingClient : public LinkClient {
     texts.push_back(std::move(text));
     return {};
   }
+  [[nodiscard]] bool crowded() const override { return is_crowded; }
   std::string heartbeat() override {
     ++heartbeats;
     return "heartbeat";
@@ -83,6 +84,7 @@ class RecordingClient : public LinkClient {
   std::vector<std::uint64_t> confirmations;
   std::vector<std::string> texts;
   int heartbeats = 0;
+  bool is_crowded = false;
 };
 
 class LinkTest : public ::testing::Test {

@@ -112,6 +112,24 @@ TEST(Liveness, APongEndsTheWeakerRule) {
   EXPECT_EQ(liveness.judge(after(2 * kBeat), {}, false), Verdict::silent);
 }
 
+// No pong can be seen then, nor a byte that would be movement.
+TEST(Liveness, WhileNothingIsReadOnlyAStandingQueueIsDeath) {
+  Liveness liveness(kBeat, true);
+  liveness.asked(kStart);
+  for (int i = 1; i <= 50; ++i) {
+    EXPECT_EQ(liveness.judge(after(i * kBeat), {9, 10, 0}, false, true), Verdict::alive);
+    liveness.asked(after(i * kBeat));
+  }
+  EXPECT_EQ(liveness.judge(after(51 * kBeat), {9, 10, 100}, false, true), Verdict::alive);
+  EXPECT_EQ(liveness.judge(after(52 * kBeat), {9, 10, 100}, false, true), Verdict::alive);
+  EXPECT_EQ(liveness.judge(after(53 * kBeat), {9, 10, 100}, false, true), Verdict::silent);
+  // Read again, the gateway has its whole time.
+  EXPECT_EQ(liveness.judge(after(54 * kBeat), {9, 10, 100}, false), Verdict::alive);
+  liveness.asked(after(54 * kBeat));
+  EXPECT_EQ(liveness.judge(after(55 * kBeat), {9, 10, 100}, false), Verdict::alive);
+  EXPECT_EQ(liveness.judge(after(56 * kBeat), {9, 10, 100}, false), Verdict::silent);
+}
+
 // ---- which batches are confirmed ----
 
 TEST(BatchWindow, APongConfirmsItsBatchAndAllBefore) {
@@ -198,6 +216,53 @@ TEST_F(LinkLiveness, FrozenGatewayIsNoticedThoughTheSocketTakesNoMoreBytes) {
   const auto frozen = Clock::now();
   ASSERT_TRUE(run_until([&] { return !client_.downs.empty(); }));
   EXPECT_LE(tests::since(frozen), 4 * kHeartbeat + milliseconds(1'000));
+}
+
+TEST_F(LinkLiveness, NothingMoreIsReadWhileTheClientIsCrowdedAndTheGatewayIsKept) {
+  WsServer server;
+  start(quick(server));
+  ASSERT_TRUE(run_until([&] { return client_.confirmations.size() == 1; }));
+  client_.is_crowded = true;
+  for (int i = 0; i < 10; ++i) server.send_text(std::string(1U << 20, 'x'));
+  run_for(6 * kHeartbeat);
+  EXPECT_THAT(client_.texts, SizeIs(1));
+  EXPECT_THAT(client_.downs, IsEmpty());
+  client_.is_crowded = false;
+  ASSERT_TRUE(run_until([&] { return client_.texts.size() == 10; }));
+  add_messages(1);
+  ASSERT_TRUE(run_until([&] { return client_.confirmed_messages == 1; }));
+  EXPECT_EQ(server.connections(), 1U);
+  // The link can be stopped while it does not read.
+  client_.is_crowded = true;
+  server.send_text("one more");
+  ASSERT_TRUE(run_until([&] { return client_.texts.size() == 11; }));
+  bool stopped = false;
+  link_->stop([&] { stopped = true; });
+  EXPECT_TRUE(run_until([&] { return stopped; }));
+}
+
+TEST_F(LinkLiveness, NothingIsReadOfANewConnectionOfACrowdedClient) {
+  client_.is_crowded = true;
+  WsServer server;
+  start(quick(server));
+  ASSERT_TRUE(run_until_up());
+  server.send_text("one");
+  run_for(4 * kHeartbeat);
+  EXPECT_THAT(client_.texts, IsEmpty());
+  EXPECT_THAT(client_.downs, IsEmpty());
+  client_.is_crowded = false;
+  EXPECT_TRUE(run_until([&] { return client_.texts.size() == 1; }));
+}
+
+TEST_F(LinkLiveness, GatewayThatTakesNoBytesIsDeadThoughNothingIsRead) {
+  WsServer server;
+  start(quick(server));
+  ASSERT_TRUE(run_until([&] { return client_.confirmations.size() == 1; }));
+  client_.is_crowded = true;
+  server.freeze();
+  add_messages(1, 32U << 20);
+  ASSERT_TRUE(run_until([&] { return !client_.downs.empty(); }));
+  EXPECT_THAT(client_.downs[0], HasSubstr("stopped taking bytes"));
 }
 
 TEST_F(LinkLiveness, IdleGatewayThatPongsIsKept) {

@@ -122,6 +122,25 @@ TEST(MessagesIn, StartWithoutATextualCommandIdIsIgnored) {
   EXPECT_EQ(verdict(R"({"type":"run.start","command_id":null})"), "ignored run.start: command_id");
 }
 
+// They are kept for ever, and written down with every snapshot of the ledger.
+TEST(MessagesIn, CommandIdsHaveAtMostAKiB) {
+  const std::string fits(1024, 'x');
+  const std::string longer = fits + "x";
+  const auto message = [](const std::string& id, const std::string& rest) {
+    return R"({"command_id":")" + id + R"(","run_id":"r","type":)" + rest + "}";
+  };
+  const std::string start = R"("run.start","workflow_id":"w")";
+  EXPECT_EQ(verdict(message(fits, start)), "start " + fits + " w 'r' {}");
+  EXPECT_EQ(verdict(message(longer, start)),
+            "malformed " + longer + " command_id: must have at most 1024 bytes");
+  EXPECT_EQ(verdict(message(fits, R"("run.cancel")")), "cancel r - '" + fits + "'");
+  EXPECT_EQ(verdict(message(longer, R"("run.cancel")")), "ignored run.cancel: command_id");
+  EXPECT_EQ(verdict(message(longer, R"("run.resume","approved":true)")),
+            "ignored run.resume: command_id");
+  EXPECT_EQ(verdict(message(longer, R"("run.input","input":{"kind":"form"})")),
+            "ignored run.input: command_id");
+}
+
 TEST(MessagesIn, ApprovedTakesWhatTheReferenceTakes) {
   const auto approved = [](std::string_view value) {
     return verdict(R"({"type":"run.resume","run_id":"r","approved":)" + std::string(value) + "}");

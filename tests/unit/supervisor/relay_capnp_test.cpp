@@ -60,6 +60,15 @@ class RelayInCapnp : public RelayTest {
       log.append({7, 0, "s", 1, ipc::OutputStream::out, "", text});
     }
   }
+  static Verdict workflows(std::string json) {
+    auto reply = std::make_shared<ipc::PrepareReply>();
+    reply->ok = true;
+    reply->state_head = std::move(json);
+    return reply;
+  }
+  ipc::Result<void> ask_for_workflows(std::uint64_t id) {
+    return relay_->received(wire::encode(wire::ToDaemon(wire::Describe{id})));
+  }
   ipc::Result<void> command(wire::Command said) {
     return relay_->received(wire::encode(wire::ToDaemon(std::move(said))));
   }
@@ -236,6 +245,35 @@ TEST_F(RelayInCapnp, ARunThatIsForgottenHoldsUpNobody) {
   EXPECT_EQ(relay_->settled(), 2U);
 }
 
+// Nothing else may be said on this connection ever after.
+TEST_F(RelayInCapnp, AnAcknowledgementThatComesBehindTheForgettingIsEnough) {
+  const RunPtr run = add_run("a");
+  write(run, {"StepStartEvent"});
+  connect();
+  fill();
+  ASSERT_EQ(relay_->settled(), 0U);
+  registry_->forget("a");
+  acknowledge("a", 0);
+  EXPECT_EQ(relay_->settled(), 1U);
+}
+
+TEST_F(RelayInCapnp, AcknowledgementsOfOneMessageMayBeInAnyOrder) {
+  connect();
+  fill();
+  for (const char* id : {"a", "b", "c"}) {
+    write(add_run(id), {"StepStartEvent", "StepCompleteEvent"});
+    fill();
+  }
+  EXPECT_TRUE(relay_->received(
+      wire::encode(wire::ToDaemon(wire::Acks{{"c", 1}, {"b", 0}, {"c", 0}, {"b", 1}}))));
+  EXPECT_EQ(confirmed_["c"], 2U);
+  EXPECT_EQ(confirmed_["b"], 2U);
+  EXPECT_EQ(confirmed_["a"], 0U);
+  EXPECT_EQ(relay_->settled(), 1U);
+  acknowledge("a", 1);
+  EXPECT_EQ(relay_->settled(), 4U);
+}
+
 TEST_F(RelayInCapnp, CommandsAreReadAsIfTheyHadComeInJson) {
   connect();
   EXPECT_TRUE(command({"c", "r", "ask", 2, wire::Resume{true, "fine"}}));
@@ -263,6 +301,15 @@ TEST_F(RelayInCapnp, CommandsAreReadAsIfTheyHadComeInJson) {
   EXPECT_TRUE(std::get<RunCancel>(received_[3]).wants_answer);
   EXPECT_EQ(std::get<Malformed>(received_[4]).message, "run_id: Field required");
   EXPECT_EQ(std::get<Malformed>(received_[5]).message, "input.kind: Field required");
+}
+
+TEST_F(RelayInCapnp, CommandsWhoseIdIsOverAKiBAreMalformed) {
+  connect();
+  EXPECT_TRUE(command({std::string(1024, 'x'), "r", "", 0, wire::Cancel{std::nullopt}}));
+  EXPECT_TRUE(command({std::string(1025, 'x'), "r", "", 0, wire::Cancel{std::nullopt}}));
+  ASSERT_EQ(received_.size(), 2U);
+  EXPECT_TRUE(std::holds_alternative<RunCancel>(received_[0]));
+  EXPECT_EQ(std::get<Malformed>(received_[1]).message, "command_id: must have at most 1024 bytes");
 }
 
 TEST_F(RelayInCapnp, AnswersAreResults) {
@@ -294,10 +341,10 @@ TEST_F(RelayInCapnp, NonsenseIsAnErrorThatSaysSo) {
 TEST_F(RelayInCapnp, TellsOfWorkflowsWhenAsked) {
   connect();
   (void)fill();
-  EXPECT_TRUE(relay_->received(wire::encode(wire::ToDaemon(wire::Describe{7}))));
+  EXPECT_TRUE(ask_for_workflows(7));
   EXPECT_THAT(questions_, ElementsAre(7U));
   const int wakes = wakes_;
-  relay_->described({7, "[]", ""});
+  relay_->described(7, workflows("[]"));
   EXPECT_GT(wakes_, wakes);
   const auto messages = fill();
   ASSERT_EQ(messages.size(), 1U);
@@ -305,10 +352,86 @@ TEST_F(RelayInCapnp, TellsOfWorkflowsWhenAsked) {
   EXPECT_EQ(answer.id, 7U);
   EXPECT_EQ(answer.workflows, "[]");
   // An answer that comes behind its connection is not given to the next one.
-  relay_->described({8, "[]", ""});
+  EXPECT_TRUE(ask_for_workflows(8));
+  EXPECT_TRUE(ask_for_workflows(9));
+  relay_->described(8, workflows("[]"));
   relay_->link_down("gone");
   connect();
+  relay_->described(9, workflows("[]"));
   EXPECT_THAT(brief(fill()), ElementsAre("register"));
+}
+
+TEST_F(RelayInCapnp, QuestionsForWorkflowsAreBoundedAndTheirAnswersSentOneByOne) {
+  connect();
+  (void)fill();
+  for (std::uint64_t id = 1; id <= 1000; ++id) EXPECT_TRUE(ask_for_workflows(id));
+  ASSERT_EQ(questions_.size(), 64U);
+  const Verdict verdict = workflows("[\"" + std::string(100'000, 'x') + "\"]");
+  for (std::uint64_t id = 1; id <= 64; ++id) relay_->described(id, verdict);
+  EXPECT_EQ(verdict.use_count(), 65) << "it is not copied before it is sent";
+  EXPECT_TRUE(ask_for_workflows(1001));
+  EXPECT_EQ(questions_.size(), 64U) << "none of the answers was taken";
+  for (std::uint64_t id = 1; id <= 64; ++id) {
+    const auto messages = fill(64U << 10);
+    ASSERT_EQ(messages.size(), 1U);
+    EXPECT_EQ(std::get<wire::Described>(decoded(messages[0])).id, id);
+  }
+  EXPECT_TRUE(ask_for_workflows(1002));
+  EXPECT_EQ(questions_.size(), 65U);
+}
+
+// ---- how much may wait ----
+
+constexpr std::size_t kMiB = 1U << 20;
+
+TEST_F(RelayInCapnp, IsCrowdedUntilCommandsOfLessThan64MiBAreUnderWay) {
+  connect();
+  const wire::Command start{"c", "r", "", 0,
+                            wire::Start{"w", "{\"x\":\"" + std::string(kMiB, 'x') + "\"}"}};
+  for (int count = 0; count < 63; ++count) ASSERT_TRUE(command(start));
+  EXPECT_FALSE(relay_->crowded());
+  ASSERT_TRUE(command(start));
+  EXPECT_TRUE(relay_->crowded());
+  EXPECT_TRUE(command(start)) << "what has been read is taken";
+  // Those of a connection that is gone count, too.
+  relay_->link_down("gone");
+  connect();
+  EXPECT_TRUE(relay_->crowded());
+  held_.resize(60);
+  EXPECT_FALSE(relay_->crowded());
+}
+
+TEST_F(RelayInCapnp, CommandsOfAnySizeCount) {
+  connect();
+  int count = 0;
+  while (!relay_->crowded() && count < 100'000) {
+    ASSERT_TRUE(command({"c", "r", "", 0, wire::Cancel{std::nullopt}}));
+    ++count;
+  }
+  EXPECT_GT(count, 50'000);
+  EXPECT_LT(count, 65'536);
+}
+
+TEST_F(RelayInCapnp, NoCommandIsTakenWhile64MiBOfAnswersWait) {
+  write(add_run("a"), {"StepStartEvent"});
+  connect();
+  (void)fill();
+  for (int count = 0; count < 64; ++count) {
+    ASSERT_TRUE(command({"c", "r", "", 0, wire::Cancel{std::nullopt}}));
+    relay_->answer(malformed_command(std::string(kMiB, 'x'), "command_id: too long"));
+  }
+  const auto taken = command({"c", "r", "", 0, wire::Cancel{std::nullopt}});
+  ASSERT_FALSE(taken);
+  EXPECT_THAT(taken.error().message(), HasSubstr("64 MiB of answers wait"));
+  acknowledge("a", 0);
+  EXPECT_EQ(confirmed_["a"], 1U) << "which makes room for answers";
+  (void)fill(kMiB);
+  EXPECT_TRUE(command({"c", "r", "", 0, wire::Cancel{std::nullopt}}));
+  relay_->answer(malformed_command(std::string(kMiB, 'x'), "command_id: too long"));
+  EXPECT_FALSE(command({"c", "r", "", 0, wire::Cancel{std::nullopt}}));
+  relay_->link_down("gone");
+  connect();
+  EXPECT_TRUE(command({"c", "r", "", 0, wire::Cancel{std::nullopt}}));
 }
 
 // ---- what runs print ----
@@ -391,6 +514,26 @@ TEST_F(RelayInCapnp, AnAnswerIsSmallWhateverWasAsked) {
   answer = output(fill());
   ASSERT_EQ(answer.pieces.size(), 1U);
   EXPECT_EQ(answer.pieces[0].position, 380'000U);
+}
+
+TEST_F(RelayInCapnp, ATailIsShortWhateverWasAsked) {
+  add_run("a");
+  constexpr std::uint64_t kPrinted = 3U << 20;
+  {
+    ipc::OutputLog log(*layout_, "a", 16U << 20);
+    const std::string text(64U << 10, 'x');
+    for (std::uint64_t bytes = 0; bytes < kPrinted; bytes += text.size()) {
+      log.append({7, 0, "s", 1, ipc::OutputStream::out, "", text});
+    }
+  }
+  connect();
+  (void)fill();
+  wire::ReadOutput question{1, "a"};
+  question.tail = UINT64_MAX;
+  ask(question);
+  const auto answer = output(fill());
+  ASSERT_FALSE(answer.pieces.empty());
+  EXPECT_EQ(answer.pieces[0].position, kPrinted - (1U << 20));
 }
 
 TEST_F(RelayInCapnp, OutputIsOfTheRunThatIsMeantAndNeverAnyFile) {

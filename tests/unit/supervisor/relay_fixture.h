@@ -34,7 +34,10 @@ class RelayTest : public ::testing::Test {
   void make_relay(Replay replay, bool tells_output = true) {
     Relay::Hooks hooks;
     hooks.wake = [this] { ++wakes_; };
-    hooks.received = [this](const Inbound& message) { received_.push_back(message); };
+    hooks.received = [this](Inbound message, const GatewayLoad::Held& held) {
+      received_.push_back(std::move(message));
+      held_.push_back(held);
+    };
     hooks.confirmed = [this](const RunPtr& run) {
       confirmed_[run->id] = run->delivery.confirmed_seq;
     };
@@ -75,6 +78,28 @@ class RelayTest : public ::testing::Test {
     run->progress.synced_end = run->progress.end;
     run->progress.synced_seq = run->progress.next_seq;
     relay_->events_ready(run);
+  }
+
+  // Appends frames that gateways are not shown, of this size.
+  void write_states(const RunPtr& run, int count, std::size_t bytes) {
+    auto file = ipc::open_journal(layout_->journal(run->id));
+    ASSERT_TRUE(file);
+    auto journal = ipc::Journal::attach(file->get(), run->progress.end);
+    ASSERT_TRUE(journal);
+    for (int i = 0; i < count; ++i) {
+      const ipc::JournalFrame frame{1, ipc::Checkpoint{"s", std::string(bytes, 'x'), "", 0}};
+      ASSERT_TRUE(journal->append(frame));
+      apply_frame(*run, summaries_[run->id], frame, journal->end());
+    }
+  }
+
+  // Fills until something comes, as the link does: as long as the relay wakes it.
+  std::vector<std::string> fill_when_woken(int& fills) {
+    for (fills = 1;; ++fills) {
+      const int before = wakes_;
+      auto messages = fill();
+      if (!messages.empty() || wakes_ == before) return messages;
+    }
   }
 
   std::vector<std::string> fill(std::size_t max_bytes = kPlenty) {
@@ -122,6 +147,7 @@ class RelayTest : public ::testing::Test {
   std::map<std::string, ipc::JournalSummary> summaries_;
   std::map<std::string, std::uint64_t> confirmed_;
   std::vector<Inbound> received_;
+  std::vector<GatewayLoad::Held> held_;  // of what was received
   std::vector<std::uint64_t> questions_;
   std::uint64_t order_ = 0;
   std::uint64_t batch_ = 0;

@@ -40,6 +40,35 @@ TEST_F(RelayTest, AnswerToACommandGoesBeforeTheAnnouncementOfItsRun) {
   EXPECT_THAT(brief(fill()), ElementsAre("command.result", "announced a running", "a:0"));
 }
 
+TEST_F(RelayTest, AnswersThatFillABatchHoldUpWhatFollowsThem) {
+  connect();
+  fill();
+  for (int count = 0; count < 100; ++count) {
+    relay_->answer({"c", "a", {false, "code", std::string(10'000, 'x')}});
+  }
+  relay_->announce(add_run("a"));
+  std::size_t answers = 0;
+  for (auto part = brief(fill(64U << 10)); part.back() == "command.result";
+       part = brief(fill(64U << 10))) {
+    EXPECT_LE(part.size(), 7U);
+    answers += part.size();
+    ASSERT_LE(answers, 100U);
+  }
+  EXPECT_GE(answers, 93U);
+  EXPECT_EQ(answers % 7, 0U) << "the last come with the announcement";
+}
+
+TEST_F(RelayTest, NoCommandIsTakenWhile64MiBOfAnswersWait) {
+  connect();
+  fill();
+  const std::string command = R"({"type":"run.cancel","run_id":"r"})";
+  for (int count = 0; count < 64; ++count) {
+    ASSERT_TRUE(relay_->received(command));
+    relay_->answer(malformed_command(std::string(1U << 20, 'x'), "command_id: too long"));
+  }
+  EXPECT_FALSE(relay_->received(command));
+}
+
 TEST_F(RelayTest, RunThatHasNotBegunIsNotShown) {
   const RunPtr run = add_run("a");
   run->delivery.visible = false;
@@ -132,6 +161,42 @@ TEST_F(RelayTest, RunsTakeTurnsOf64KiB) {
   const auto order = brief(fill());
   EXPECT_EQ(order[6], "big:6");
   EXPECT_EQ(order[7], "small:0");
+}
+
+// All else waits while a journal is read.
+TEST_F(RelayTest, NoMoreThanAMiBIsLookedAtAtOnceWhateverIsInIt) {
+  for (const WireProtocol protocol : {WireProtocol::json, WireProtocol::capnp}) {
+    const RunPtr run = add_run(protocol == WireProtocol::json ? "a" : "b");
+    connect(protocol);
+    fill();
+    write_states(run, 12, 600U << 10);
+    write(run, {"StepStartEvent"});
+    int fills = 0;
+    EXPECT_EQ(fill_when_woken(fills).size(), 1U);
+    EXPECT_GE(fills, 6);
+    EXPECT_LE(fills, 8) << "nothing is looked at twice";
+    EXPECT_EQ(run->delivery.sent_seq, 1U);
+    relay_->confirmed(batch_);
+    run->state = RunState::finished;
+    relay_->link_down("gone");
+  }
+}
+
+TEST_F(RelayTest, AConfirmedPastIsPassedOverInParts) {
+  const RunPtr run = add_run("a");
+  write(run, std::vector<std::string>(13'000, "StepRetryEvent"), 1'000);
+  connect();
+  while (!fill().empty()) {
+  }
+  relay_->confirmed(batch_);
+  relay_->link_down("gone");
+  connect();
+  EXPECT_THAT(brief(fill()), ElementsAre("worker.register", "announced a running"));
+  int fills = 0;
+  const auto messages = fill_when_woken(fills);
+  EXPECT_GE(fills, 3);
+  ASSERT_FALSE(messages.empty());
+  EXPECT_EQ(brief({messages[0]})[0], "a:3000");
 }
 
 TEST_F(RelayTest, BatchStopsNearItsLimitAndGoesOnInOrder) {

@@ -10,7 +10,8 @@
 //   early…      dies before its first step
 //   inside…     dies inside a step
 // Mode `project` writes one terminal event with the job's reason or cancellation; of a run that
-// only its state file tells of, asked for nothing, that it failed, if it did.
+// only its state file tells of, asked for nothing, that it failed, if it did. Mode `prepare` has no
+// answer, once there is no file `unprepared` in the project.
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -145,6 +146,13 @@ class SparringWorker {
   std::uint64_t seq_;
 };
 
+int prepare() {
+  const timespec slice{0, 5'000'000};
+  const pid_t test = ::getppid();
+  while (::access("unprepared", F_OK) == 0 && ::getppid() == test) ::nanosleep(&slice, nullptr);
+  return 3;
+}
+
 // Before main, so that the test framework never sees such a process.
 const int kBecomeWorker = [] {
   char command_line[64] = {};
@@ -155,6 +163,7 @@ const int kBecomeWorker = [] {
   const char* mode = command_line + std::strlen(command_line) + 1;
   if (mode >= command_line + size) ::_exit(2);
   ::prctl(PR_SET_NAME, "sparring");
+  if (std::strcmp(mode, "prepare") == 0) ::_exit(prepare());
   SparringWorker worker;
   ::_exit(std::strcmp(mode, "project") == 0 ? worker.project() : worker.run());
 }();
