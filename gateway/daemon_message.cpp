@@ -15,11 +15,12 @@ using ipc::JsonMember;
 using Members = std::vector<JsonMember>;
 
 // The members of an object whose size is already bounded by the message's. What is dropped here is
-// lost, so the bound on nesting is far above what a daemon makes.
+// lost, so the bounds on nesting and members are far above what a daemon makes.
 ipc::Result<Members> scan(std::string_view text) {
   ipc::JsonLimits limits;
   limits.max_bytes = text.size();
   limits.max_depth = 10'000;
+  limits.max_members = ipc::kMostMembers;
   return ipc::scan_object(text, limits);
 }
 
