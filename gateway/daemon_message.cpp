@@ -57,6 +57,7 @@ class Fields {
     const JsonMember* member = ipc::find(members_, name);
     const auto value = member == nullptr ? std::nullopt : whole_number(*member);
     if (!value || *value < 0) fail(name, "must be a whole number, 0 or more");
+    if (value && *value > kHighestCount) fail(name, "is out of range");
     return value.value_or(0);
   }
 

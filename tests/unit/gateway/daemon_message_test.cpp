@@ -105,6 +105,17 @@ TEST(DaemonMessage, RefusalsNameTheFieldAndNeverTheContents) {
   EXPECT_NE(refusal(register_text("")), "accepted");
 }
 
+// The database goes on counting behind the highest.
+TEST(DaemonMessage, NumbersThatCannotBeCountedOnAreRefused) {
+  const auto event = [](const std::string& seq) {
+    return R"({"type":"run.event","run_id":"r","occurred_at":"t","event":{"kind":"x"},"seq":)" +
+           seq + "}";
+  };
+  EXPECT_EQ(parsed<EventMessage>(event("9223372036854775806")).seq, kHighestCount);
+  EXPECT_THAT(refusal(event("9223372036854775807")), HasSubstr("seq"));
+  EXPECT_THAT(refusal(event("9223372036854775808")), HasSubstr("seq"));
+}
+
 // Each takes 14 times its text where it is taken apart.
 TEST(DaemonMessage, MoreMembersThanAnyMessageHasAreRefused) {
   std::string members;
