@@ -22,6 +22,8 @@ constexpr std::int64_t kSilenceLimitMs = 45'000;
 constexpr std::chrono::milliseconds kRetryAfter{500};
 constexpr std::size_t kMaxPendingBytes = 8U << 20;  // read ahead of the disk, per connection
 constexpr std::size_t kMaxHeldPongs = 4096;
+// Reading that pauses goes on to the end of a message; who sends none meanwhile is let go.
+constexpr std::size_t kMostHeldPongs = 2 * kMaxHeldPongs;
 constexpr std::int64_t kMostPlaces = 1'000'000'000;  // what a daemon says may be anything
 constexpr std::uint64_t kLoggedDrops = 10;
 constexpr std::int64_t kAnswerLimitMs = 5000;
@@ -277,6 +279,10 @@ void DaemonSession::release() {
 
 bool DaemonSession::ping_received(std::string payload) {
   if (committed_ == taken_) return true;
+  if (held_.size() >= kMostHeldPongs) {
+    close(CloseCode::policy, "more pings than can be answered");
+    return false;
+  }
   held_.push_back({taken_, std::move(payload)});
   if (held_.size() > kMaxHeldPongs && socket_) socket_->pause();
   return false;
