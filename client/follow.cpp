@@ -140,7 +140,7 @@ Expected<RunEnd> Follower::follow() {
   while (true) {
     const auto over = advance();
     if (!over) return over.error();
-    if (*over) return end_;
+    if (*over || !printed()) return end_;
     outage.tell(away_);
     wait_for_any({&self, 1}, kNever);
   }

@@ -39,7 +39,7 @@ class Follower {
 
   // What there is now.
   [[nodiscard]] Expected<RunEnd> read();
-  // To the end of the run.
+  // To the end of the run, or until nobody reads what is printed any more.
   [[nodiscard]] Expected<RunEnd> follow();
 
   // The same step by step, for those who have more to look after. Takes what there is and does not
