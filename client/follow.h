@@ -16,6 +16,7 @@ namespace charter::client {
 
 // How long a follower waits for a daemon that went away.
 inline constexpr std::int64_t kReconnectMs = 60'000;
+[[nodiscard]] Failure did_not_come_back();
 
 // How the run stands when its events have been read; `status` is empty while it has not ended.
 struct RunEnd {
