@@ -71,8 +71,8 @@ std::string end_text(const std::string& run, const RunEnd& end) {
 }
 
 // Whether the daemon knows the run, or else at least a state file.
-Expected<bool> known_to_daemon(const Target& target, const std::string& run) {
-  const auto answer = ask(target, Request("status").text("run_id", run), in_ms(kAnswerMs));
+Expected<bool> known_to_daemon(const Target& target, const std::string& run, Deadline deadline) {
+  const auto answer = ask(target, Request("status").text("run_id", run), answer_until(deadline));
   if (answer) return true;
   const bool unknown = answer.error().exit_code == kExitUnknownRun;
   if (unknown && read_state_file(ipc::Layout(target.root), run)) return false;
@@ -82,7 +82,8 @@ Expected<bool> known_to_daemon(const Target& target, const std::string& run) {
 Expected<Runs> runs_of(const Target& target, const AwaitOrder& order, ProgressLine& progress) {
   Runs runs;
   for (const std::string& run : order.runs) {
-    const auto known = order.known ? Expected<bool>(true) : known_to_daemon(target, run);
+    const auto known =
+        order.known ? Expected<bool>(true) : known_to_daemon(target, run, order.deadline);
     if (!known) return known.error();
     auto watched = std::make_unique<Watched>();
     const auto take = [&, at = watched.get()](const EventView& event) {
@@ -92,7 +93,7 @@ Expected<Runs> runs_of(const Target& target, const AwaitOrder& order, ProgressLi
       progress.clear();
       print(event_text(event, order.json, standard_output()));  // windows change
     };
-    watched->run = std::make_unique<AwaitedRun>(target, run, *known, take);
+    watched->run = std::make_unique<AwaitedRun>(target, run, *known, order.deadline, take);
     runs.push_back(std::move(watched));
   }
   return runs;
@@ -144,7 +145,7 @@ Expected<int> await_runs(const Target& target, const AwaitOrder& order) {
       if (!over) return over.error();
       if (!*over) {
         if (run.asks()) progress.clear();
-        const auto attended = run.attend(order.deadline);
+        const auto attended = run.attend();
         if (!attended) return attended.error();
         if (!*attended) return kExitInterrupted;
         away = away || run.away();

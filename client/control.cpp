@@ -1,5 +1,6 @@
 #include "client/control.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "client/text.h"
@@ -50,6 +51,8 @@ Expected<std::string> find_root(const ipc::OptionValues& values) {
   return root.string();
 }
 
+constexpr std::int64_t kLeastAnswerMs = 1'000;
+
 int exit_code_of(std::string_view code) {
   if (code == "unknown_run") return kExitUnknownRun;
   return code.empty() ? kExitOther : kExitRefused;
@@ -94,6 +97,10 @@ Request& Request::truth(std::string_view key, bool value) {
 Request& Request::raw(std::string_view key, std::string_view json) {
   object_.raw(key, json);
   return *this;
+}
+
+Deadline answer_until(Deadline deadline) {
+  return std::clamp(deadline, in_ms(kLeastAnswerMs), in_ms(kAnswerMs));
 }
 
 bool nobody_listens(const ipc::Error& error) {

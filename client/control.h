@@ -39,6 +39,9 @@ class Request {
 
 // How long a daemon may take for an answer that needs no waiting.
 inline constexpr std::int64_t kAnswerMs = 60'000;
+// The same for those who have a deadline. A second is always left, so that who does not want to
+// wait at all gets an answer.
+[[nodiscard]] Deadline answer_until(Deadline deadline);
 
 // Sends one request and waits for its only line. Nobody listening is kExitNoDaemon, a refusal
 // kExitUnknownRun or kExitRefused with the daemon's own words.

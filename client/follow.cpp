@@ -24,6 +24,11 @@ Failure bad_answer(const ipc::Error& error) {
 
 }  // namespace
 
+Failure did_not_come_back() {
+  return {kExitNoDaemon,
+          "The daemon did not come back within " + std::to_string(kReconnectMs / 1000) + " s."};
+}
+
 void Follower::take(const EventView& event) {
   if (event.seq < next_) return;
   next_ = event.seq + 1;
@@ -111,8 +116,7 @@ Expected<bool> Follower::lost() {
   if (!had_one) {
     away_ = true;
     if (ipc::boot_ms() >= give_up_) {
-      return Failure{kExitNoDaemon, "The daemon did not come back within " +
-                                        std::to_string(kReconnectMs / 1000) + " s."};
+      return did_not_come_back();
     }
   }
   next_try_ = in_ms(kBetweenTriesMs);
@@ -140,7 +144,7 @@ Expected<RunEnd> Follower::follow() {
   while (true) {
     const auto over = advance();
     if (!over) return over.error();
-    if (*over) return end_;
+    if (*over || !printed()) return end_;
     outage.tell(away_);
     wait_for_any({&self, 1}, kNever);
   }

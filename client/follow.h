@@ -16,6 +16,7 @@ namespace charter::client {
 
 // How long a follower waits for a daemon that went away.
 inline constexpr std::int64_t kReconnectMs = 60'000;
+[[nodiscard]] Failure did_not_come_back();
 
 // How the run stands when its events have been read; `status` is empty while it has not ended.
 struct RunEnd {
@@ -39,7 +40,7 @@ class Follower {
 
   // What there is now.
   [[nodiscard]] Expected<RunEnd> read();
-  // To the end of the run.
+  // To the end of the run, or until nobody reads what is printed any more.
   [[nodiscard]] Expected<RunEnd> follow();
 
   // The same step by step, for those who have more to look after. Takes what there is and does not

@@ -14,6 +14,7 @@
 #include "ipc/journal.h"
 #include "ipc/json_scan.h"
 #include "ipc/lock.h"
+#include "ipc/log_segment.h"
 #include "ipc/peer.h"
 #include "ipc/regular_file.h"
 
@@ -157,6 +158,13 @@ bool wait_gone(int pidfd, Deadline deadline) {
   }
 }
 
+// An end that the disk may not have could be another one after a loss of power.
+Expected<void> certain(int journal, const JournalSummary& summary) {
+  if (!summary.terminal || !ipc::in_doubt(journal)) return {};
+  return Failure{kExitOther, "The run's processes are gone, but the disk may not have its end; " +
+                                 std::string("the next daemon will see to that.")};
+}
+
 // The guardian has ended; the journal is complete once nobody holds it any more.
 Expected<JournalSummary> read_end(int journal) {
   const Deadline give_up = in_ms(kCloseMs);
@@ -177,6 +185,7 @@ Expected<JournalSummary> read_end(int journal) {
     return Failure{kExitOther, "The run's processes are gone, but its end is not written; the " +
                                    std::string("next daemon will do that.")};
   }
+  if (auto written = certain(journal, *summary); !written) return written.error();
   return std::move(*summary);
 }
 
@@ -193,7 +202,9 @@ KillReport report_end(const std::string& run_id, const JournalSummary& summary,
     if (exit->asker_uid >= 0) report.asker_uid = exit->asker_uid;
     if (report.left.empty()) report.left = exit->left;
   }
-  report.outcome = !report.left.empty() ? "left" : tearing_down ? "already_finished" : "ended";
+  // It may have come to its end by itself just before it was asked.
+  const bool by_kill = !tearing_down && report.status == "cancelled";
+  report.outcome = !report.left.empty() ? "left" : by_kill ? "ended" : "already_finished";
   report.by = "guardian";
   return report;
 }
@@ -210,7 +221,10 @@ Expected<KillReport> kill_by_guardian(const ipc::Layout& layout, const std::stri
   if (!journal) return journal.error();
   auto found = find_guardian(journal->get());
   if (!found) return found.error();
-  if (!found->guardian) return report_closed(run_id, found->summary);
+  if (!found->guardian) {
+    if (auto written = certain(journal->get(), found->summary); !written) return written.error();
+    return report_closed(run_id, found->summary);
+  }
   const Guardian& guardian = *found->guardian;
 
   const std::int64_t began = ipc::boot_ms();

@@ -1,25 +1,17 @@
 // stop and drain: how a daemon ends, at once or when its runs have.
-#include <poll.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "client/commands.h"
 #include "client/control.h"
-#include "ipc/peer.h"
+#include "client/daemon_end.h"
 
 namespace charter::client {
 namespace {
 
-constexpr int kDrainLookMs = 200;
+constexpr std::int64_t kDrainLookMs = 1'000;
+constexpr std::int64_t kStayLookMs = 200;
+constexpr std::int64_t kDrainAnswerMs = 5'000;
+constexpr std::int64_t kDeliverMs = 15'000;      // for a daemon that only delivers what it has
 constexpr std::int64_t kStopMs = 10'000;         // for the process to end after its answer
 constexpr std::int64_t kStopRunsMs = 3'600'000;  // for runs with a long grace to end before it
-
-// Opened while the daemon lives, so that it is that very process.
-ipc::UniqueFd daemon_process(const Connection& connection) {
-  const int pid = connection.daemon_pid();
-  if (pid <= 0) return {};
-  return ipc::UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-}
 
 std::string stop_text(const Fields& answer) {
   const auto count = [&answer](std::string_view key) { return answer.number(key).value_or(0); };
@@ -40,31 +32,33 @@ std::string counts_json(const Fields& answer) {
          "}\n";
 }
 
-// Whether somebody answers for the project now.
-bool somebody_answers(const Target& target) {
-  return static_cast<bool>(ask(target, Request("ping"), in_ms(kAnswerMs)));
-}
-
-// Until the daemon has ended or, where it stays, until nothing executes any more.
-Expected<void> wait_until_drained(const Target& target, const ipc::UniqueFd& process, bool stay) {
-  for (;;) {
-    pollfd gone{.fd = process ? process.get() : -1, .events = POLLIN, .revents = 0};
-    if (::poll(&gone, 1, kDrainLookMs) > 0) {
-      if (!somebody_answers(target)) return {};
-      return Failure{kExitOther, "The daemon was started anew, and the new one does not drain."};
-    }
-    const auto status = ask(target, Request("status"), in_ms(kAnswerMs));
+// Until the daemon has ended or, where it stays, until nothing executes any more. Asking may start
+// the next one when this one is just gone, so who waits for its end asks seldom.
+Expected<void> wait_until_drained(const Target& target, const DaemonEnd& end, bool stay) {
+  std::int64_t asked_pid = 0;
+  std::int64_t look_ms = 0;
+  while (!end.within(look_ms)) {
+    look_ms = stay ? kStayLookMs : kDrainLookMs;
+    const auto status = ask(target, Request("status"), in_ms(kDrainAnswerMs));
     if (!status) {
-      // It is about to be gone. Without a descriptor that would tell, this is all that tells.
-      if (!process && status.error().exit_code == kExitNoDaemon) return {};
+      // It is about to be gone. Where nothing would tell of it, this is all that tells.
+      if (!end.told() && status.error().exit_code == kExitNoDaemon) return {};
       continue;
     }
     const Fields daemon = status->object("daemon");
+    const std::int64_t pid = daemon.number("pid").value_or(0);
+    if (asked_pid != 0 && pid != asked_pid) {
+      return Failure{kExitOther, "The daemon was started anew, and the new one does not drain."};
+    }
+    asked_pid = pid;
     if (!daemon.has("drain") || daemon.raw("drain") == "null") {
       return Failure{kExitRefused, "The drain was taken back."};
     }
-    if (stay && daemon.object("drain").truth("done")) return {};
+    const bool done = daemon.object("drain").truth("done");
+    if (stay && done) return {};
+    if (done) look_ms = kDeliverMs;
   }
+  return {};
 }
 
 std::string drain_text(const Fields& answer, bool off, bool stay) {
@@ -85,7 +79,7 @@ Expected<int> stop_command(const ipc::OptionValues& values) {
   const Deadline deadline = in_ms(runs ? kStopRunsMs : kAnswerMs);
   auto connection = Connection::open(target->socket, deadline);
   if (!connection) return failure_of(connection.error(), *target);
-  const ipc::UniqueFd process = daemon_process(*connection);
+  const DaemonEnd end(*target, *connection);
   if (auto sent = connection->send(Request("stop").truth("runs", runs).line(), deadline); !sent) {
     return failure_of(sent.error(), *target);
   }
@@ -93,11 +87,8 @@ Expected<int> stop_command(const ipc::OptionValues& values) {
   if (!line) return failure_of(line.error(), *target);
   const auto answer = read_answer(*line);
   if (!answer) return answer.error();
-  if (process) {
-    pollfd gone{.fd = process.get(), .events = POLLIN, .revents = 0};
-    if (::poll(&gone, 1, static_cast<int>(kStopMs)) <= 0) {
-      return Failure{kExitOther, "The daemon has promised to stop and has not done so."};
-    }
+  if (end.told() && !end.within(kStopMs)) {
+    return Failure{kExitOther, "The daemon has promised to stop and has not done so."};
   }
   print(values.flag("json") ? counts_json(*answer) : stop_text(*answer));
   return 0;
@@ -115,7 +106,7 @@ Expected<int> drain_command(const ipc::OptionValues& values) {
   const Deadline deadline = in_ms(kAnswerMs);
   auto connection = Connection::open(target->socket, deadline);
   if (!connection) return failure_of(connection.error(), *target);
-  const ipc::UniqueFd process = daemon_process(*connection);
+  const DaemonEnd end(*target, *connection);
   Request request("drain");
   if (off) request.truth("off", true);
   if (stay) request.truth("stay", true);
@@ -128,7 +119,7 @@ Expected<int> drain_command(const ipc::OptionValues& values) {
   if (!answer) return answer.error();
   print(values.flag("json") ? counts_json(*answer) : drain_text(*answer, off, stay));
   if (!wait) return 0;
-  if (auto drained = wait_until_drained(*target, process, stay); !drained) return drained.error();
+  if (auto drained = wait_until_drained(*target, end, stay); !drained) return drained.error();
   if (!values.flag("json")) {
     print(stay ? "Nothing executes any more.\n" : "The daemon has ended.\n");
   }

@@ -1,7 +1,5 @@
 #include "gateway/command_desk.h"
 
-#include <algorithm>
-
 #include "gateway/daemon_session.h"
 #include "gateway/store_thread.h"
 #include "ipc/journal.h"
@@ -41,13 +39,11 @@ void CommandDesk::session_ready(DaemonSession& session) {
 
 void CommandDesk::session_gone(const DaemonSession& session) {
   std::erase_if(routes_, [&](const auto& route) { return route.second == session.connection(); });
-  const std::int64_t youngest = sessions_.empty() ? 0 : sessions_.rbegin()->first;
   for (auto& [id, open] : open_) {
     if (open.connection != session.connection()) continue;
     open.connection = 0;
-    open.tried_until = std::max(youngest, session.connection());
-    // Its daemon may have come back while this connection still stood. A start waits for the next.
-    if (open.row.run) dispatch(open);
+    // Its daemon may have come back while this connection still stood.
+    dispatch(open);
   }
 }
 
@@ -104,7 +100,7 @@ DaemonSession* CommandDesk::target(const Open& open) const {
   }
   if (!open.row.worker_id) return freest_worker();
   // Of several daemons with the same name the one it was first sent to must get it again. That
-  // one comes back on a connection younger than the one that ended.
+  // one comes back on a connection younger than all there were then.
   DaemonSession* best = nullptr;
   for (const auto& [number, session] : sessions_) {
     if (number <= open.tried_until || !session->ready()) continue;
@@ -146,6 +142,7 @@ void CommandDesk::assign(Open& open) {
 
 void CommandDesk::write(Open& open, DaemonSession& session) {
   open.connection = session.connection();
+  open.tried_until = sessions_.rbegin()->first;
   open.number = session.send_command(open.row);
   open.row.state = "sent";
   ++open.row.sends;

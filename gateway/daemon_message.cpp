@@ -15,11 +15,12 @@ using ipc::JsonMember;
 using Members = std::vector<JsonMember>;
 
 // The members of an object whose size is already bounded by the message's. What is dropped here is
-// lost, so the bound on nesting is far above what a daemon makes.
+// lost, so the bounds on nesting and members are far above what a daemon makes.
 ipc::Result<Members> scan(std::string_view text) {
   ipc::JsonLimits limits;
   limits.max_bytes = text.size();
   limits.max_depth = 10'000;
+  limits.max_members = ipc::kMostMembers;
   return ipc::scan_object(text, limits);
 }
 
@@ -56,6 +57,7 @@ class Fields {
     const JsonMember* member = ipc::find(members_, name);
     const auto value = member == nullptr ? std::nullopt : whole_number(*member);
     if (!value || *value < 0) fail(name, "must be a whole number, 0 or more");
+    if (value && *value > kHighestCount) fail(name, "is out of range");
     return value.value_or(0);
   }
 

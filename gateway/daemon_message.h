@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,9 @@
 #include "ipc/error.h"
 
 namespace charter::gateway {
+
+// The database counts in signed numbers, and one behind the highest.
+inline constexpr std::int64_t kHighestCount = std::numeric_limits<std::int64_t>::max() - 1;
 
 struct Registration {
   std::string worker_id = {};

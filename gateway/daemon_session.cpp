@@ -22,6 +22,9 @@ constexpr std::int64_t kSilenceLimitMs = 45'000;
 constexpr std::chrono::milliseconds kRetryAfter{500};
 constexpr std::size_t kMaxPendingBytes = 8U << 20;  // read ahead of the disk, per connection
 constexpr std::size_t kMaxHeldPongs = 4096;
+// Reading that pauses goes on to the end of a message; who sends none meanwhile is let go.
+constexpr std::size_t kMostHeldPongs = 2 * kMaxHeldPongs;
+constexpr std::int64_t kMostPlaces = 1'000'000'000;  // what a daemon says may be anything
 constexpr std::uint64_t kLoggedDrops = 10;
 constexpr std::int64_t kAnswerLimitMs = 5000;
 constexpr std::size_t kMaxQuestions = 64;    // to one daemon, not answered yet
@@ -44,7 +47,8 @@ DaemonSession::DaemonSession(const boost::asio::any_io_executor& loop, StoreThre
       opened_ms_(moved_ms_) {}
 
 std::int64_t DaemonSession::free_places() const {
-  return max_runs_.value_or(1) - load_.running - started_since_heartbeat_;
+  return std::clamp<std::int64_t>(max_runs_.value_or(1), 0, kMostPlaces) -
+         std::min(load_.running, kMostPlaces) - started_since_heartbeat_;
 }
 
 void DaemonSession::opened() {
@@ -275,6 +279,10 @@ void DaemonSession::release() {
 
 bool DaemonSession::ping_received(std::string payload) {
   if (committed_ == taken_) return true;
+  if (held_.size() >= kMostHeldPongs) {
+    close(CloseCode::policy, "more pings than can be answered");
+    return false;
+  }
   held_.push_back({taken_, std::move(payload)});
   if (held_.size() > kMaxHeldPongs && socket_) socket_->pause();
   return false;

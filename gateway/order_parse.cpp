@@ -25,6 +25,7 @@ class Body {
     if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return;
     ipc::JsonLimits limits;
     limits.max_bytes = text.size();
+    limits.max_members = ipc::kMostMembers;
     auto members = ipc::scan_object(text, limits);
     if (!members) {
       fail({}, "the body is not a JSON object: " + members.error().what);
@@ -33,8 +34,10 @@ class Body {
     members_ = std::move(*members);
     for (const ipc::JsonMember& member : members_) {
       if (ipc::find(members_, member.key) != &member) fail(member.key, "is given twice");
-      if (std::find(known.begin(), known.end(), member.key) != known.end()) continue;
-      fail(member.key, "is not a field of this request");
+      if (std::find(known.begin(), known.end(), member.key) == known.end()) {
+        fail(member.key, "is not a field of this request");
+      }
+      if (error_) return;  // each member is looked for among all
     }
   }
 
@@ -174,7 +177,9 @@ ParsedOrder parse_input(std::string_view text, std::string run_id) {
   if (!body.error()) {
     ipc::JsonLimits limits;
     limits.max_bytes = input.size();
+    limits.max_members = ipc::kMostMembers;
     const auto members = ipc::scan_object(input, limits);
+    if (!members) body.fail("input", members.error().what);
     const ipc::JsonMember* kind = members ? ipc::find(*members, "kind") : nullptr;
     if (kind == nullptr || kind->kind != ipc::JsonKind::string) {
       body.fail("input.kind", "must be a string");

@@ -1,7 +1,6 @@
 #include "gateway/wire_message.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 #include <variant>
 
@@ -14,8 +13,7 @@ namespace {
 
 namespace wire = ipc::wire;
 
-// The database counts in signed numbers.
-constexpr std::uint64_t kHighest = std::numeric_limits<std::int64_t>::max() - 1;
+constexpr std::uint64_t kHighest = kHighestCount;
 
 std::int64_t count(std::uint64_t number) {
   return static_cast<std::int64_t>(std::min(number, kHighest));

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -83,9 +84,14 @@ std::int64_t now_us() {
 
 namespace {
 
+// The first and the last instant that four digits have a year for.
+constexpr std::int64_t kEarliest = -62'167'219'200'000'000;
+constexpr std::int64_t kLatest = 253'402'300'799'999'999;
+
 std::string formatted_time(std::int64_t us, const char* zone) {
   using std::chrono::days;
-  const std::chrono::sys_time<std::chrono::microseconds> at{std::chrono::microseconds(us)};
+  const std::chrono::sys_time<std::chrono::microseconds> at{
+      std::chrono::microseconds(std::clamp(us, kEarliest, kLatest))};
   const auto midnight = std::chrono::floor<days>(at);
   const std::chrono::year_month_day date(midnight);
   const std::chrono::hh_mm_ss time(at - midnight);

@@ -75,7 +75,8 @@ class Journal {
 
 // Microseconds since the Unix epoch, for frames and people; never for deadlines.
 [[nodiscard]] std::int64_t now_us();
-// 2026-01-02T03:04:05.123456Z, the wire's form; the fraction vanishes when it is zero.
+// 2026-01-02T03:04:05.123456Z, the wire's form; the fraction vanishes when it is zero. A time
+// outside of the years 0 to 9999 becomes the nearest within.
 [[nodiscard]] std::string wire_time(std::int64_t us);
 // In microseconds: 2026-01-02, 2026-01-02T03:04:05, with a fraction, with Z or +00:00; nothing for
 // any other text.

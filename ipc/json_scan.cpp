@@ -246,6 +246,10 @@ Result<std::vector<JsonMember>> scan(std::string_view text, const JsonLimits& li
   while (more) {
     JsonMember member;
     scanner.skip_space();
+    if (members.size() >= limits.max_members) {
+      scanner.fail("more than " + std::to_string(limits.max_members) + " members");
+      return scanner.error();
+    }
     if (bracket == '{') {
       const std::size_t name = scanner.at();
       if (!scanner.member_name()) return scanner.error();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,7 +18,12 @@ struct JsonLimits {
   std::size_t max_bytes = 64U << 20;
   std::size_t max_depth = 200;
   bool python_extras = false;  // NaN, Infinity, -Infinity and a leading BOM, as Python reads them
+  // Of the object or array that is split: a member takes many times the bytes of a short one.
+  std::size_t max_members = std::numeric_limits<std::size_t>::max();
 };
+
+// For objects of others, whose members have names that one knows: far above what any has.
+inline constexpr std::size_t kMostMembers = 10'000;
 
 enum class JsonKind { object, array, string, number, boolean, null };
 

@@ -149,6 +149,7 @@ std::string Layout::kv_file() const { return joined(charter_dir(), "kv.json"); }
 std::string Layout::kv_lock() const { return joined(charter_dir(), "kv.lock"); }
 std::string Layout::venv_bin() const { return joined(charter_dir(), ".venv/bin"); }
 std::string Layout::default_socket() const { return joined(charter_dir(), "daemon.sock"); }
+std::string Layout::project_lock() const { return joined(charter_dir(), "daemon.lock"); }
 
 std::string Layout::daemon_lock() const { return joined(data_dir_, "lock"); }
 std::string Layout::boot_record() const { return joined(data_dir_, "boot"); }

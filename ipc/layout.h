@@ -27,6 +27,8 @@ class Layout {
   [[nodiscard]] std::string kv_lock() const;         // <root>/.charter/kv.lock
   [[nodiscard]] std::string venv_bin() const;        // <root>/.charter/.venv/bin
   [[nodiscard]] std::string default_socket() const;  // <root>/.charter/daemon.sock
+  // Held by the one daemon of the project: <root>/.charter/daemon.lock.
+  [[nodiscard]] std::string project_lock() const;
 
   [[nodiscard]] std::string daemon_lock() const;                    // <data>/lock
   [[nodiscard]] std::string boot_record() const;                    // <data>/boot

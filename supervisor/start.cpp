@@ -74,11 +74,6 @@ auto patiently(Attempt attempt) {
   }
 }
 
-// One daemon a project, wherever its data is.
-std::string project_lock(const ipc::Layout& layout) {
-  return layout.charter_dir() + "/daemon.lock";
-}
-
 // The lock lives as long as this descriptor, in this process alone.
 ipc::Result<ipc::UniqueFd> take_lock(const ipc::Layout& layout, const std::string& path) {
   auto opened = ipc::open_regular(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
@@ -111,7 +106,7 @@ ipc::Result<ProjectLocks> lock_project(const ipc::Layout& layout) {
   auto data = take_lock(layout, layout.daemon_lock());
   if (!data) return data.error();
   ProjectLocks locks{std::move(*data), {}};
-  auto project = take_lock(layout, project_lock(layout));
+  auto project = take_lock(layout, layout.project_lock());
   if (project) {
     locks.project = std::move(*project);
   } else if (project.error().code == std::errc::no_lock_available ||
@@ -261,7 +256,7 @@ SandboxPolicy sandbox_policy(const StartOptions& options, const ipc::Layout& lay
   SandboxPolicy policy;
   policy.every_run = options.sandbox;
   policy.ability = ask_for_ability(worker, layout);
-  policy.hidden = {layout.data_dir(), layout.runs_dir(), options.socket_path, project_lock(layout),
+  policy.hidden = {layout.data_dir(), layout.runs_dir(), options.socket_path, layout.project_lock(),
                    runtime};
   if (const auto why = policy.refusal(false)) log::error("Runs are refused: {}", *why);
   return policy;

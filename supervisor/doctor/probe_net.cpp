@@ -147,8 +147,11 @@ ipc::Result<std::vector<Endpoint>> look_up(const std::string& host, std::uint16_
 ipc::Result<ipc::UniqueFd> connect_to(const std::vector<Endpoint>& endpoints,
                                       const Deadline& deadline) {
   ipc::Error last = ipc::plain_error("there is no address to connect to");
+  auto left = static_cast<int>(endpoints.size());
   for (const Endpoint& endpoint : endpoints) {
-    auto socket = connect_one(endpoint, deadline);
+    // One that swallows everything leaves the others their time, as for the daemon itself.
+    const Deadline share(milliseconds(deadline.left() / left--));
+    auto socket = connect_one(endpoint, share);
     if (socket) return socket;
     last = socket.error();
   }

@@ -37,7 +37,8 @@ struct Endpoint {
 [[nodiscard]] ipc::Result<std::vector<Endpoint>> look_up(const std::string& host,
                                                          std::uint16_t port,
                                                          const Deadline& deadline);
-// The first of them that takes a connection; the error is that of the last one.
+// The first of them that takes a connection; each gets an equal share of the time that is left. The
+// error is that of the last one.
 [[nodiscard]] ipc::Result<ipc::UniqueFd> connect_to(const std::vector<Endpoint>& endpoints,
                                                     const Deadline& deadline);
 

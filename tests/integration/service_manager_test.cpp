@@ -1,6 +1,7 @@
 // What the daemon says to a service manager, and takes from it: sd_notify(3), sd_listen_fds(3).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <utility>
 
 #include "tests/support/started.h"
 
@@ -188,6 +190,25 @@ TEST_F(HandedOver, SocketIsServedAndLeftInItsPlace) {
   struct stat info = {};
   EXPECT_EQ(::stat(project_.socket().c_str(), &info), 0);
   EXPECT_TRUE(S_ISSOCK(info.st_mode));
+}
+
+// Whoever connects to a socket that outlives its daemon has the manager start the next one.
+TEST_F(HandedOver, WhoWaitsForTheEndDoesNotStartTheNext) {
+  for (const char* command : {"drain", "stop"}) {
+    auto daemon = start(project_.socket());
+    ASSERT_FALSE(control(project_.socket(), "ping").empty()) << command;
+    std::vector<std::string> words{command};
+    if (words.front() == "drain") words.emplace_back("--wait");
+    const auto begun = Clock::now();
+    const auto end = charter_daemon(project_, words);
+    EXPECT_EQ(end.code, 0) << command << ": " << end.err;
+    EXPECT_LT(since(begun), milliseconds(5000)) << command;
+    EXPECT_TRUE(daemon.wait().has_value()) << command;
+    pollfd called{listener_, POLLIN, 0};
+    EXPECT_EQ(::poll(&called, 1, 0), 0) << "the next one would be started by " << command;
+    ::close(std::exchange(listener_, -1));
+    std::filesystem::remove(project_.socket());
+  }
 }
 
 TEST_F(HandedOver, SocketElsewhereIsRefusedNamingBothPlaces) {

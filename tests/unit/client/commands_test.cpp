@@ -1,6 +1,7 @@
 // The commands against a daemon of which the test writes every line.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "client/fields.h"
 #include "tests/unit/client/client_run.h"
@@ -225,6 +226,24 @@ TEST_F(ClientCommands, EventsForPeopleHaveOneLineEach) {
             "  SEQ  TIME (UTC)           STEP                  EVENT\n"
             "    0  2026-01-02 03:04:05  a                     started\n"
             "    1  2026-01-02 03:04:05  go                    waits for approval: Go?\n");
+}
+
+// Who ignores SIGPIPE is told by the write alone that nobody reads.
+TEST_F(ClientCommands, EventsAreFollowedAsLongAsSomebodyReads) {
+  const auto pipe_signal = ::signal(SIGPIPE, SIG_IGN);
+  const std::string pipe = project.scratch / "out";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  ClientRun client(project, {"events", "r1", "--json", "--follow"});
+  ipc::UniqueFd reader(::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  Visit visit = daemon.accept();
+  visit.request();
+  visit.say(kStart);
+  pollfd ready{.fd = reader.get(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(::poll(&ready, 1, static_cast<int>(tests::kSoon.count())), 1);
+  reader.reset();
+  visit.say(kGate);
+  EXPECT_EQ(client.wait(), kExitOther);
+  ::signal(SIGPIPE, pipe_signal);
 }
 
 TEST_F(ClientCommands, EventsOfAnUnknownRunFails) {

@@ -8,6 +8,7 @@
 #include "ipc/journal.h"
 #include "ipc/layout.h"
 #include "ipc/lock.h"
+#include "ipc/log_segment.h"
 #include "ipc/peer.h"
 #include "tests/unit/client/client_run.h"
 
@@ -172,6 +173,34 @@ TEST_F(KillRun, WithoutADaemonTheGuardianIsAsked) {
                 uid + R"(,"left":[],"by":"guardian"})" + "\n");
   EXPECT_EQ(read_file(layout.kill_note("r1")), R"({"note":"a \"reason\"","uid":)" + uid + "}");
   EXPECT_EQ(client.err(), "The daemon does not answer; asking the run's guardian.\n");
+}
+
+// Its last frame can be read, but after a loss of power it may not be there.
+TEST_F(KillRun, AnEndWhoseSyncHasFailedIsNoEndThatIsReported) {
+  Guardian guardian(journal_with({}), [](int journal) {
+    append(journal, {opened_by(::getpid(), *ipc::start_time(::getpid()))});
+    write_end(journal, Guardian::wait_for_request());
+    ipc::put_in_doubt(journal);
+  });
+  for (const char* when : {"as it ends", "afterwards"}) {
+    ClientRun client(project, {"kill", "r1"});
+    EXPECT_EQ(client.wait(), kExitOther) << when;
+    EXPECT_EQ(client.out(), "") << when;
+    EXPECT_THAT(client.err(), HasSubstr("the disk may not have its end")) << when;
+  }
+}
+
+TEST_F(KillRun, ARunThatCompletesBeforeItIsAskedHadFinished) {
+  Guardian guardian(journal_with({}), [](int journal) {
+    append(journal, {opened_by(::getpid(), *ipc::start_time(::getpid()))});
+    (void)Guardian::wait_for_request();
+    ipc::Terminal terminal;
+    terminal.status = "completed";
+    append(journal, {frame(terminal)});
+  });
+  ClientRun client(project, {"kill", "r1"});
+  EXPECT_EQ(client.wait(), 0) << client.err();
+  EXPECT_EQ(client.out(), "Run r1 had already finished: completed.\n");
 }
 
 TEST_F(KillRun, ADaemonThatIsStoppedIsNotWaitedForLongerThanASecond) {

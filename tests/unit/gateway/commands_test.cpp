@@ -166,6 +166,23 @@ TEST_F(GatewayCommands, WhatAHalfOpenConnectionSwallowedIsSentOnTheNewOneWhenItE
   EXPECT_EQ(get(gateway.port(), "/api/commands/c").json().at("sends"), 2);
 }
 
+TEST_F(GatewayCommands, AStartAHalfOpenConnectionSwallowedIsSentOnTheNewOneWhenItEnds) {
+  DaemonClient swallowed(gateway.port());
+  swallowed.send(register_text());
+  ASSERT_TRUE(swallowed.settle());
+  swallowed.answer_pings(false);
+  ASSERT_EQ(order("/api/runs", R"({"workflow_id":"a","command_id":"c"})"), 202);
+  ASSERT_EQ(swallowed.command().at("command_id"), "c");
+  DaemonClient back(gateway.port());
+  back.send(register_text());
+  EXPECT_TRUE(back.command(kNothing).empty());
+  swallowed.disconnect();
+  const auto command = back.command();
+  ASSERT_FALSE(command.empty());
+  EXPECT_EQ(command.at("command_id"), "c");
+  EXPECT_EQ(get(gateway.port(), "/api/commands/c").json().at("sends"), 2);
+}
+
 TEST_F(GatewayCommands, WhatWasConfirmedIsNotSentAgain) {
   {
     DaemonClient daemon = paused_daemon();

@@ -160,6 +160,20 @@ TEST_F(DaemonConnection, NothingIsAcknowledgedOnAFullDisk) {
   EXPECT_EQ(get(gateway.port(), "/healthz").status, 200);
 }
 
+// Reading pauses behind a message only, which who sends nothing but pings never comes to.
+TEST_F(DaemonConnection, AFloodOfPingsThatCannotBeAnsweredEndsTheConnection) {
+  DaemonClient daemon(gateway.port());
+  daemon.send(register_text());
+  daemon.send(announced_text("r"));
+  ASSERT_TRUE(daemon.settle());
+  gateway.limit_files(1);
+  daemon.send(event_text("r", 0, kStepStart));
+  constexpr int kPings = 10'000;
+  for (int n = 0; n < kPings; ++n) daemon.ping(std::to_string(n));
+  EXPECT_EQ(daemon.close_code(), kPolicy);
+  gateway.limit_files(RLIM_INFINITY);
+}
+
 TEST_F(DaemonConnection, ADaemonThatLeavesAtOnceLosesNothing) {
   {
     DaemonClient daemon(gateway.port());

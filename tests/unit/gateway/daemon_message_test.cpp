@@ -105,6 +105,26 @@ TEST(DaemonMessage, RefusalsNameTheFieldAndNeverTheContents) {
   EXPECT_NE(refusal(register_text("")), "accepted");
 }
 
+// The database goes on counting behind the highest.
+TEST(DaemonMessage, NumbersThatCannotBeCountedOnAreRefused) {
+  const auto event = [](const std::string& seq) {
+    return R"({"type":"run.event","run_id":"r","occurred_at":"t","event":{"kind":"x"},"seq":)" +
+           seq + "}";
+  };
+  EXPECT_EQ(parsed<EventMessage>(event("9223372036854775806")).seq, kHighestCount);
+  EXPECT_THAT(refusal(event("9223372036854775807")), HasSubstr("seq"));
+  EXPECT_THAT(refusal(event("9223372036854775808")), HasSubstr("seq"));
+}
+
+// Each takes 14 times its text where it is taken apart.
+TEST(DaemonMessage, MoreMembersThanAnyMessageHasAreRefused) {
+  std::string members;
+  for (std::size_t n = 0; n < ipc::kMostMembers; ++n) members += R"("":0,)";
+  const std::string why = "more than 10000 members";
+  EXPECT_THAT(refusal("{" + members + R"("type":"worker.heartbeat"})"), HasSubstr(why));
+  EXPECT_THAT(refusal(event_text("r", 0, "{" + members + R"("kind":"x"})")), HasSubstr(why));
+}
+
 TEST(DaemonMessage, TheWorkflowIsTheDirectoryOfThePlan) {
   EXPECT_EQ(workflow_of_path("/p/workflows/demo/plan.yml"), "demo");
   EXPECT_EQ(workflow_of_path("demo/plan.yml"), "demo");

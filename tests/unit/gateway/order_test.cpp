@@ -1,12 +1,16 @@
 #include "gateway/order.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/wait.h"
 #include "tests/unit/gateway/daemon_client.h"
 #include "tests/unit/gateway/scratch.h"
 
 namespace charter::gateway {
 namespace {
+
+using ::testing::HasSubstr;
 
 std::string field(const ParsedOrder& order) {
   const auto* refusal = std::get_if<ApiError>(&order);
@@ -58,6 +62,24 @@ TEST(Order, RefusalsNameTheField) {
   EXPECT_EQ(field(parse_resume(R"({"approved":true,"note":1})", "r")), "note");
   EXPECT_EQ(field(parse_input("{}", "r")), "input");
   EXPECT_EQ(field(parse_input(R"({"input":{}})", "r")), "input.kind");
+}
+
+// One request is no work for minutes, in which nobody else is served.
+TEST(Order, AFloodOfFieldsIsRefusedAtOnce) {
+  const auto flood = [](std::size_t count) {
+    std::string fields;
+    for (std::size_t n = 0; n < count; ++n) fields += '"' + std::to_string(n) + R"(":0,)";
+    return fields;
+  };
+  const auto begun = tests::Clock::now();
+  EXPECT_EQ(field(parse_start("{" + flood(ipc::kMostMembers - 1) + R"("x":0})")), "0");
+  const auto many = parse_start("{" + flood(900'000) + R"("x":0})");
+  EXPECT_THAT(std::get<ApiError>(many).message, HasSubstr("more than 10000 members"));
+  const std::string input = "{" + flood(900'000) + R"("kind":"form"})";
+  const auto form = parse_input(R"({"input":)" + input + "}", "r");
+  EXPECT_THAT(std::get<ApiError>(form).message, HasSubstr("more than 10000 members"));
+  EXPECT_EQ(std::get<ApiError>(form).field, "input");
+  EXPECT_LT(tests::since(begun), tests::kSoon);
 }
 
 class OrderAcceptance : public ::testing::Test {

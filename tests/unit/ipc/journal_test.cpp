@@ -287,6 +287,12 @@ TEST(Time, is_written_in_the_forms_of_wire_and_file) {
   EXPECT_GT(now_us(), 1'700'000'000 * kSecond);
 }
 
+// A frame may have come from anybody.
+TEST(Time, beyond_years_of_four_digits_is_the_nearest_of_them) {
+  EXPECT_EQ(wire_time(std::numeric_limits<std::int64_t>::min()), "0000-01-01T00:00:00Z");
+  EXPECT_EQ(wire_time(std::numeric_limits<std::int64_t>::max()), "9999-12-31T23:59:59.999999Z");
+}
+
 // A disk that takes no file beyond a size.
 class SmallDisk {
  public:

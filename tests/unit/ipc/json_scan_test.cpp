@@ -175,6 +175,18 @@ TEST(JsonScan, refuses_a_text_over_the_limit_before_it_reads_it) {
   EXPECT_FALSE(scan_object("{\"a\":1234}", limits));
 }
 
+TEST(JsonScan, refuses_more_members_than_wanted_where_it_splits) {
+  JsonLimits limits;
+  limits.max_members = 2;
+  EXPECT_TRUE(scan_object(R"({"a":[1,2,3],"b":{"c":1,"d":2,"e":3}})", limits));
+  EXPECT_TRUE(scan_array("[1,2]", limits));
+  EXPECT_TRUE(check_json("[1,2,3]", limits));
+  EXPECT_EQ(scan_object(R"({"a":1,"b":2,"c":3})", limits).error().message(),
+            "not JSON: more than 2 members at byte 13");
+  EXPECT_EQ(scan_array("[1,2,3]", limits).error().message(),
+            "not JSON: more than 2 members at byte 5");
+}
+
 TEST(JsonScan, reads_pythons_extras_when_told_to) {
   JsonLimits python;
   python.python_extras = true;

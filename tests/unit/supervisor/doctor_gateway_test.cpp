@@ -1,11 +1,15 @@
 // doctor on the way to a gateway: where it ends, why, and that it ends.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <fstream>
 
 #include "supervisor/doctor/doctor.h"
+#include "supervisor/doctor/probe_net.h"
 #include "supervisor/doctor/subject.h"
 #include "tests/support/certificates.h"
 #include "tests/support/connect_proxy.h"
@@ -101,6 +105,45 @@ TEST_F(DoctorGateway, AGatewayThatSaysNothingIsNotWaitedFor) {
   const Report tls = examined({"--gateway", url("https", silent), "--connect-timeout", "0.3"});
   EXPECT_EQ(found(tls, "tls"), "fail: TLS handshake: no answer in time");
   EXPECT_LT(tests::since(begun), tests::kSoon);
+}
+
+// A socket whose queue is full, so that what comes is dropped without a word.
+class BlackHole {
+ public:
+  BlackHole() {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address_;
+    EXPECT_EQ(::bind(listener_.get(), place(), size), 0);
+    EXPECT_EQ(::listen(listener_.get(), 0), 0);
+    EXPECT_EQ(::getsockname(listener_.get(), place(), &size), 0);
+    for (const ipc::UniqueFd& one : waiting_) (void)::connect(one.get(), place(), size);
+  }
+  [[nodiscard]] std::uint16_t port() const { return ntohs(address_.sin_port); }
+
+ private:
+  static ipc::UniqueFd stream() {
+    return ipc::UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  }
+  sockaddr* place() { return reinterpret_cast<sockaddr*>(&address_); }
+
+  sockaddr_in address_{};
+  ipc::UniqueFd listener_ = stream();
+  std::array<ipc::UniqueFd, 4> waiting_{stream(), stream(), stream(), stream()};
+};
+
+// An address that swallows everything, as an IPv6 one often does, is not the only one.
+TEST(ProbeNet, AnAddressThatSwallowsEverythingLeavesTheNextItsTime) {
+  const BlackHole nowhere;
+  WsServer server;
+  const Deadline soon(tests::kSoon);
+  auto addresses = look_up("127.0.0.1", nowhere.port(), soon).value();
+  const auto good = look_up("127.0.0.1", server.port(), soon).value();
+  addresses.insert(addresses.end(), good.begin(), good.end());
+  const Deadline deadline(tests::kSoon / 10);
+  const auto socket = connect_to(addresses, deadline);
+  EXPECT_TRUE(socket) << socket.error().message();
+  EXPECT_GT(deadline.left(), 0);
 }
 
 TEST_F(DoctorGateway, WhereNobodyListensAndWhereNoGatewayIs) {
