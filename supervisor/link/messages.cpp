@@ -38,6 +38,7 @@ void append_number(std::string& out, std::string_view key, std::string_view numb
 ipc::JsonLimits inbound_limits() {
   ipc::JsonLimits limits;
   limits.python_extras = true;
+  limits.max_members = ipc::kMostMembers;  // one takes many times the bytes of a short one's text
   return limits;
 }
 
@@ -282,7 +283,7 @@ Inbound parse_inbound(std::string_view text) {
   if (!kind) return Ignored{"not JSON"};
   if (*kind != JsonKind::object) return Ignored{"not an object"};
   const auto members = ipc::scan_object(text, inbound_limits());
-  if (!members) return Ignored{"not JSON"};
+  if (!members) return Ignored{members.error().what};
   const JsonMember* type = ipc::find(*members, "type");
   if (!is_text(type)) return Ignored{"type"};
   const std::string name = text_of(type);

@@ -197,6 +197,9 @@ TEST(MessagesIn, AnythingElseIsIgnoredAndItsContentsStayOutOfTheLog) {
   EXPECT_EQ(verdict("\"\xFF\""), "ignored not JSON");
   EXPECT_EQ(verdict(std::string(200'000, '[')), "ignored not JSON");
   EXPECT_EQ(verdict(""), "ignored not JSON");
+  std::string flood = R"({"type":"run.cancel","run_id":"r")";
+  for (int member = 0; member < 10'000; ++member) flood += R"(,"":0)";
+  EXPECT_EQ(verdict(flood + "}"), "ignored more than 10000 members");
   for (const char* text : {"[]", "5", "\"s\"", "null"}) {
     EXPECT_EQ(verdict(text), "ignored not an object") << text;
   }
