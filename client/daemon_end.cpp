@@ -13,7 +13,7 @@
 namespace charter::client {
 namespace {
 
-constexpr int kLookAgainMs = 20;
+constexpr int kLookAgainMs = 5;  // the next daemon takes the lock as soon as it has begun
 
 bool is_held(int lock) {
   const auto held = ipc::is_locked(lock);
@@ -38,7 +38,8 @@ DaemonEnd::DaemonEnd(const Target& target, const Connection& connection)
     : lock_(lock_of(target)), process_(process_of(connection)) {}
 
 bool DaemonEnd::come() const {
-  if (lock_) return !is_held(lock_.get());
+  if (lock_ && !is_held(lock_.get())) return true;
+  // Where the daemon itself listens; a service manager does not go.
   pollfd gone{.fd = process_ ? process_.get() : -1, .events = POLLIN, .revents = 0};
   return ::poll(&gone, 1, 0) > 0;
 }

@@ -199,7 +199,7 @@ TEST(MessagesIn, AnythingElseIsIgnoredAndItsContentsStayOutOfTheLog) {
   EXPECT_EQ(verdict(""), "ignored not JSON");
   std::string flood = R"({"type":"run.cancel","run_id":"r")";
   for (int member = 0; member < 10'000; ++member) flood += R"(,"":0)";
-  EXPECT_EQ(verdict(flood + "}"), "ignored more than 10000 members");
+  EXPECT_EQ(verdict(flood + "}"), "ignored not JSON: more than 10000 members at byte 50024");
   for (const char* text : {"[]", "5", "\"s\"", "null"}) {
     EXPECT_EQ(verdict(text), "ignored not an object") << text;
   }
