@@ -55,12 +55,15 @@ TEST_F(RunGroupsOf, ARunAreEnteredBeforeAnythingBegins) {
 // Behind Landlock no process may write its own score.
 TEST_F(RunGroupsOf, ASandboxedStepIsLikelierToBeEndedThanItsEngineToo) {
   if (::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1U) < 1) GTEST_SKIP() << "no Landlock";
+  const std::string own = read_text("/proc/self/oom_score_adj");
+  // The engine's is raised until the step has begun.
   ipc::Job job = limited(
-      "cat /proc/self/oom_score_adj > first; cat /proc/$PPID/oom_score_adj > engine; "
-      "cat /proc/$$/oom_score_adj > second");
+      "cat /proc/self/oom_score_adj > first; cat /proc/$$/oom_score_adj > second; "
+      "for look in $(seq 100); do cat /proc/$PPID/oom_score_adj > engine; "
+      "[ \"$(cat engine)\" = " +
+      std::to_string(std::stoi(own)) + " ] && break; sleep 0.05; done");
   job.sandbox.level = 1;
   EXPECT_EQ(error_of(job), "");
-  const std::string own = read_text("/proc/self/oom_score_adj");
   const std::string raised = std::to_string(std::min(1000, std::stoi(own) + 500)) + "\n";
   EXPECT_EQ(read_text(project.path("first")), raised);
   EXPECT_EQ(read_text(project.path("second")), raised);
