@@ -74,7 +74,7 @@ void Inbox::refused(const std::string& command_id, const std::string& run_id,
   started.run_id = run_id;
   started.ok = false;
   started.code = refusal.code;
-  started.message = kept_words(refusal.message);
+  started.message = kept_words(refusal.message, kMostWordsOfAStart);
   started.run_id_known = refusal.names_run;
   const bool passing = refusal.code == "disk_full" || refusal.code == "shutting_down" ||
                        refusal.code == "held" || refusal.code == "draining" ||

@@ -241,10 +241,9 @@ void Intake::refuse(const std::shared_ptr<Pending>& pending, Refusal refusal) {
   pending->done({nullptr, std::move(refusal)});
 }
 
-std::string kept_words(std::string words) {
-  constexpr std::size_t kMostWords = 8U << 10;
-  if (words.size() <= kMostWords) return words;
-  words.resize(kMostWords);
+std::string kept_words(std::string words, std::size_t most) {
+  if (words.size() <= most) return words;
+  words.resize(most);
   words.resize(words.size() - ipc::begun_utf8(words));
   words.shrink_to_fit();
   return words + "...";

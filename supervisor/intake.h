@@ -93,9 +93,11 @@ class Intake {
 // What an error of writing means to whoever asked.
 [[nodiscard]] Refusal refusal_of(const ipc::Error& error);
 
-// The words of a refusal that is kept for repeats: at most some KiB, whatever the command had them
-// repeat.
-[[nodiscard]] std::string kept_words(std::string words);
+// The words of a refusal that is kept for repeats: at most so many bytes, whatever the command had
+// them repeat. What is wrong with a start may be a long list, and those are bounded together.
+inline constexpr std::size_t kMostWords = 8U << 10;
+inline constexpr std::size_t kMostWordsOfAStart = 512U << 10;
+[[nodiscard]] std::string kept_words(std::string words, std::size_t most = kMostWords);
 
 // A random UUID (version 4), as Python's uuid4 writes it.
 [[nodiscard]] std::string random_uuid();
