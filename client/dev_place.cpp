@@ -14,6 +14,7 @@
 
 #include "ipc/job.h"
 #include "ipc/layout.h"
+#include "ipc/text_file.h"
 #include "ipc/unique_fd.h"
 
 namespace charter::client {
@@ -34,15 +35,8 @@ Expected<void> make_directory(const std::string& path, mode_t mode) {
 
 // Whoever reads the name finds the old bytes or the new ones, and nobody else can read them.
 Expected<void> replace_file(const std::string& path, std::string_view text) {
-  const std::string fresh = path + ".new";
-  ::unlink(fresh.c_str());
-  const ipc::UniqueFd file(
-      ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) return failed("make " + fresh);
-  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    return failed("write " + fresh);
-  }
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return failed("make " + path);
+  auto replaced = ipc::replace_text_file(path, text, false);
+  if (!replaced) return Failure{kExitRunFailed, replaced.error().message()};
   return {};
 }
 

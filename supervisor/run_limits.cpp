@@ -188,13 +188,8 @@ std::vector<std::string> RunLimits::sweep(int patience_ms) const {
     if (used || !names_below(base, prefix_).empty()) text += base + "\n";
   }
   if (text == ipc::text_of_file(record, kMostFileBytes)) return left;
-  const std::string fresh = record + ".new";
-  (void)::unlink(fresh.c_str());
-  const ipc::UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  const bool written =
-      file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  if (!written || ::rename(fresh.c_str(), record.c_str()) != 0) {
-    log::warning("{}", ipc::errno_error("write " + record).message());
+  if (auto written = ipc::replace_text_file(record, text, false); !written) {
+    log::warning("{}", written.error().message());
   }
   return left;
 }
