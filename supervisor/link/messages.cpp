@@ -34,14 +34,6 @@ void append_number(std::string& out, std::string_view key, std::string_view numb
 
 // ---- in ----
 
-// Python's json is given no BOM and knows NaN and Infinity; the nesting limit is this project's.
-ipc::JsonLimits inbound_limits() {
-  ipc::JsonLimits limits;
-  limits.python_extras = true;
-  limits.max_members = ipc::kMostMembers;  // one takes many times the bytes of a short one's text
-  return limits;
-}
-
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kNotAString = "Input should be a valid string";
 constexpr std::size_t kLoggedTypeBytes = 64;
@@ -275,6 +267,14 @@ std::string command_error_message(std::string_view command_id, std::string_view 
   append_text(out, "code", "invalid_command");
   append_text(out, "message", message);
   return out.append("}");
+}
+
+// Python's json is given no BOM and knows NaN and Infinity; the nesting limit is this project's.
+ipc::JsonLimits inbound_limits() {
+  ipc::JsonLimits limits;
+  limits.python_extras = true;
+  limits.max_members = ipc::kMostMembers;  // one takes many times the bytes of a short one's text
+  return limits;
 }
 
 Inbound parse_inbound(std::string_view text) {

@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "ipc/json_scan.h"
+
 namespace charter::supervisor {
 
 // ---- out: compact JSON, keys in the protocol's order, nulls written ----
@@ -113,6 +115,9 @@ struct Ignored {
 };
 
 using Inbound = std::variant<RunStart, RunResume, RunCancel, RunInput, Malformed, Ignored>;
+
+// Of the JSON that a gateway sends, in either protocol.
+[[nodiscard]] ipc::JsonLimits inbound_limits();
 
 // Reads one text message of the gateway with the reference's rules of acceptance. Never throws on
 // what it reads.

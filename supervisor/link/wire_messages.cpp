@@ -17,10 +17,7 @@ Malformed missing(wire::Command& command, std::string field) {
 }
 
 Inbound read_input(wire::Command command, wire::Input input) {
-  ipc::JsonLimits limits;
-  limits.python_extras = true;
-  limits.max_members = ipc::kMostMembers;
-  const auto fields = ipc::scan_object(input.json, limits);
+  const auto fields = ipc::scan_object(input.json, inbound_limits());
   const ipc::JsonMember* kind = fields ? ipc::find(*fields, "kind") : nullptr;
   const auto name = kind == nullptr ? std::nullopt : ipc::json_string(kind->raw);
   if (!name) return missing(command, "input.kind");
