@@ -5,10 +5,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <string>
 
 #include "ipc/journal.h"
+#include "tests/support/files.h"
 
 namespace charter::supervisor {
 namespace {
@@ -16,16 +16,11 @@ namespace {
 class EventSourceTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string made = "/tmp/event-source-XXXXXX";
-    ASSERT_NE(::mkdtemp(made.data()), nullptr);
-    directory_ = made;
     auto file = ipc::create_journal(path());
     ASSERT_TRUE(file);
     file_ = std::move(*file);
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  [[nodiscard]] std::string path() const { return directory_ + "/run.cj"; }
+  [[nodiscard]] std::string path() const { return directory_ / "run.cj"; }
   // Returns the journal's end.
   std::uint64_t append(std::uint64_t at, std::uint64_t seq, const std::string& json) {
     auto journal = ipc::Journal::attach(file_.get(), at);
@@ -38,7 +33,7 @@ class EventSourceTest : public ::testing::Test {
     return journal->end();
   }
 
-  std::string directory_;
+  tests::TempDir directory_{"event-source"};
   ipc::UniqueFd file_;
 };
 
