@@ -1,10 +1,10 @@
 #include "gateway/store_thread.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <spdlog/spdlog.h>
 
 #include <system_error>
+
+#include "ipc/held_signals.h"
 
 namespace charter::gateway {
 namespace {
@@ -34,13 +34,8 @@ StoreThread::~StoreThread() {
 }
 
 void StoreThread::start() {
-  // Signals are the loop's.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const ipc::HeldSignals none;
   thread_ = std::thread([this] { serve(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 bool StoreThread::stop(std::chrono::milliseconds limit) {

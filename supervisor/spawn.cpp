@@ -9,6 +9,7 @@
 #include <csignal>
 
 #include "ipc/clean_world.h"
+#include "ipc/held_signals.h"
 
 namespace charter::supervisor {
 namespace {
@@ -90,17 +91,11 @@ ipc::Result<SpawnedProcess> spawn(const SpawnSpec& spec) {
   }
 
   // No handler of ours may run in the child while it shares our memory.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = fork_and_become(plan);
-  const int fork_error = errno;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-
-  if (pid < 0) {
-    errno = fork_error;
-    return ipc::errno_error("fork");
+  pid_t pid = -1;
+  {
+    const ipc::HeldSignals none;
+    pid = fork_and_become(plan);
+    if (pid < 0) return ipc::errno_error("fork");
   }
   if (plan.stage != nullptr) {
     while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {

@@ -2,22 +2,17 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <csignal>
 #include <iterator>
 #include <utility>
 
+#include "ipc/held_signals.h"
 #include "supervisor/short_slices.h"
 
 namespace charter::supervisor {
 
 SyncThread::SyncThread(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {
-  // Signals are for the event loop's thread: a thread inherits the mask of its maker.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const ipc::HeldSignals none;
   thread_ = std::thread([this] { loop(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 SyncThread::~SyncThread() {

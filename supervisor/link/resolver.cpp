@@ -1,7 +1,6 @@
 #include "supervisor/link/resolver.h"
 
 #include <netdb.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -15,6 +14,8 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+
+#include "ipc/held_signals.h"
 
 namespace charter::supervisor {
 namespace {
@@ -136,20 +137,14 @@ bool Resolver::join_running(const std::string& host, std::uint16_t port, Handler
 }
 
 std::string Resolver::start_thread(const std::shared_ptr<Lookup>& lookup) {
-  // The thread takes no signals: they belong to the loop.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::string failure;
+  const ipc::HeldSignals none;
   try {
     std::thread([lookup] { Lookup::run(lookup); }).detach();
   } catch (const std::system_error& error) {
     lookup->finished = true;
-    failure = "no thread to look up " + lookup->host + ": " + error.code().message();
+    return "no thread to look up " + lookup->host + ": " + error.code().message();
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return failure;
+  return {};
 }
 
 }  // namespace charter::supervisor
