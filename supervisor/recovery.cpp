@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -104,8 +103,10 @@ ipc::Result<void> Recovery::read(LedgerState state, bool all_journals) {
   // The ledger's memory is given back as a whole: no run keeps a piece of it.
   state = {};
   give_back_freed_memory();
-  if (!all_journals) return {};
-  return take_unknown_journals(std::move(rest));
+  ipc::Result<void> taken;
+  if (all_journals) taken = take_unknown_journals(std::move(rest));
+  syncs_.finish();
+  return taken;
 }
 
 void Recovery::take_run(const std::string& id, LedgerRun& known) {
@@ -192,12 +193,7 @@ void Recovery::take_journal(const RunPtr& run, Facts facts) {
   } else if (burst->summary.damaged) {
     log::warning("The journal of run {} is damaged; what can be read of it is kept", run->id);
   }
-  if (facts.locked) {
-    burst->sync_failed = ipc::in_doubt(file->get());
-  } else if (auto synced = make_durable(*file, *run); !synced) {
-    log::error("Run {}: {}", run->id, synced.error().message());
-    burst->sync_failed = true;
-  }
+  if (facts.locked) burst->sync_failed = ipc::in_doubt(file->get());
   if (run->adopted_paused && burst->summary.frames == 0) {
     // Also when its file says otherwise by now, or is gone: what is accepted of it is a decision at
     // most. At what it waits is read when it is found to.
@@ -212,13 +208,26 @@ void Recovery::take_journal(const RunPtr& run, Facts facts) {
   run->journal_named = burst->summary.frames > 0;  // or no worker would have begun
   burst->reader = ipc::LogReader(file->get(), run->progress.end);
   burst->began_at = run->progress.end;
-  // A durable journal of a run that only waits is not looked at again, and there may be more of
-  // them than descriptors.
-  const bool durable = run->progress.synced_end >= run->progress.end;
-  const Action action = decide(facts, burst->summary);
-  if (durable && (action == Action::pause || action == Action::hold)) file->reset();
   run->burst = std::move(burst);
   found_.push_back({run, facts});
+  if (!facts.locked) make_durable(run, decide(facts, run->burst->summary));
+}
+
+// A durable journal of a run that only waits is not looked at again, and there may be more of them
+// than descriptors.
+void Recovery::make_durable(const RunPtr& run, Action action) {
+  const bool waits = action == Action::pause || action == Action::hold;
+  const auto synced = [run, waits, next_seq = run->progress.next_seq](const auto& result) {
+    if (!result) {
+      log::error("Run {}: {}", run->id, result.error().message());
+      run->burst->sync_failed = true;
+      return;
+    }
+    run->progress.synced_end = run->progress.end;
+    run->progress.synced_seq = next_seq;
+    if (waits) run->burst->journal->reset();
+  };
+  syncs_.add(run->id, run->burst->journal, run->progress.end, synced);
 }
 
 // A hole that a loss of power has left lies behind everything that was promised. What follows it is
@@ -237,21 +246,6 @@ ipc::Result<void> Recovery::read_whole(const ipc::UniqueFd& file, Run& run,
                run.progress.end);
   auto writer = ipc::LogWriter::open(file.get(), run.progress.end);
   if (!writer) return writer.error();
-  return {};
-}
-
-// Nobody writes to it. Whoever had it before may have been told that a sync failed; a sync that
-// succeeds now would prove nothing.
-ipc::Result<void> Recovery::make_durable(const ipc::UniqueFd& file, Run& run) {
-  if (ipc::in_doubt(file.get())) {
-    if (auto again = ipc::write_log_again(file.get(), run.progress.end); !again) return again;
-  } else if (::fdatasync(file.get()) != 0) {
-    auto failed = ipc::errno_error("sync a journal");
-    ipc::put_in_doubt(file.get());
-    return failed;
-  }
-  run.progress.synced_end = run.progress.end;
-  run.progress.synced_seq = run.progress.next_seq;
   return {};
 }
 

@@ -13,6 +13,7 @@
 #include "ipc/layout.h"
 #include "ipc/peer.h"
 #include "supervisor/conductor.h"
+#include "supervisor/journal_syncs.h"
 #include "supervisor/ledger_state.h"
 #include "supervisor/registry.h"
 
@@ -25,7 +26,8 @@ class Recovery {
       : layout_(layout),
         registry_(registry),
         gateway_(std::move(gateway)),
-        boot_id_(ipc::boot_id()) {}
+        boot_id_(ipc::boot_id()),
+        syncs_(layout.journals_mark()) {}
 
   // Whether there are journals that something was promised in.
   [[nodiscard]] static ipc::Result<bool> journals_left(const ipc::Layout& layout);
@@ -62,7 +64,7 @@ class Recovery {
   void take_journal(const RunPtr& run, Facts facts);
   ipc::Result<void> read_whole(const ipc::UniqueFd& file, Run& run, ipc::JournalSummary& summary,
                                const Facts& facts) const;
-  [[nodiscard]] static ipc::Result<void> make_durable(const ipc::UniqueFd& file, Run& run);
+  void make_durable(const RunPtr& run, Action action);
   // `known`: what the ledger still has of runs whose acceptance is lost.
   ipc::Result<void> take_unknown_journals(std::unordered_map<std::string, LedgerRun> known);
   void end_processes(const std::vector<Found>& runs) const;
@@ -72,6 +74,7 @@ class Recovery {
   Registry& registry_;
   std::string gateway_;
   std::string boot_id_;
+  JournalSyncs syncs_;
   std::vector<Found> found_;
   std::vector<Found> unknown_;  // to the ledger
   std::unordered_set<std::string> closed_;

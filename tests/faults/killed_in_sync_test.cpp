@@ -93,6 +93,39 @@ TEST_F(KilledInSync, AJournalIsWrittenAgainAfterItsWorker) {
   EXPECT_TRUE(written_again(scene.project.journal("r1")));
 }
 
+TEST_F(KilledInSync, AJournalThatAStartWasSyncingIsWrittenAgain) {
+  scene.project.add_workflow("gated", gate_step("gate"));
+  const std::string journal = scene.project.journal("r1");
+  ASSERT_TRUE(scene.run("r1", "gated").ok);
+  ASSERT_TRUE(scene.gateway.wait_for_event("r1", "GatePendingEvent"));
+  ASSERT_TRUE(eventually(kSoon, [&] { return scene.project.processes_of("r1").empty(); }));
+  scene.daemon.kill();
+  DaemonOptions dying;
+  dying.gateway = scene.gateway.url();
+  dying.wait_for_socket = false;
+  dying.command = {"/usr/bin/strace",
+                   "-D",
+                   "-f",
+                   "-qq",
+                   "-o",
+                   scene.project.scratch("killing"),
+                   "-P",
+                   journal,
+                   "-e",
+                   "trace=fdatasync",
+                   "-e",
+                   "inject=fdatasync:error=EIO:signal=SIGKILL:when=1",
+                   daemon_binary()};
+  {
+    DaemonProcess daemon(scene.project, dying);
+    ASSERT_TRUE(eventually(kSoon, [&] { return !daemon.running(); })) << "it synced nothing";
+  }
+  ASSERT_FALSE(in_doubt(journal));
+  start_next();
+  EXPECT_EQ(run_view(next->socket(), "r1").at("status").as_string(), "paused");
+  EXPECT_TRUE(written_again(journal));
+}
+
 TEST_F(KilledInSync, TheLedgerIsWrittenAgain) {
   scene.project.add_workflow("one", shell_step("one", "true"));
   std::string segment;
