@@ -26,6 +26,14 @@ void put(std::string& file, std::size_t offset, std::string_view bytes) {
   std::memcpy(file.data() + offset, bytes.data(), bytes.size());
 }
 
+// What is written of a file reaches the disk by whole sectors, as the processes see them: what a
+// failed sync has lost of a sector comes along when somebody writes to that again.
+void put_sectors(std::string& file, const std::string& seen, std::size_t from, std::size_t to) {
+  from = from / kSector * kSector;
+  to = std::min((to + kSector - 1) / kSector * kSector, seen.size());
+  if (from < to) put(file, from, std::string_view(seen).substr(from, to - from));
+}
+
 }  // namespace
 
 bool FlushedDisk::is_mine(std::string_view path) const {
@@ -246,7 +254,7 @@ std::size_t FlushedDisk::dropped() const {
 }
 
 void FlushedDisk::apply(const Change& change, Loss loss, bool last, Drawing& drawing) {
-  auto& [random, names, files, stale] = drawing;
+  auto& [random, names, files, seen, stale] = drawing;
   const bool whole = loss == Loss::nothing || (loss == Loss::torn && !last);
   if (!change.names.empty()) {
     if (loss == Loss::unsynced || (loss == Loss::mixed && !coin(random))) return;
@@ -261,28 +269,28 @@ void FlushedDisk::apply(const Change& change, Loss loss, bool last, Drawing& dra
     if (loss != Loss::unsynced && (whole || coin(random))) file.resize(change.offset);
     return;
   }
-  if (whole) return put(file, change.offset, change.bytes);
+  const std::string& now = seen[change.file];
+  const std::size_t full = change.offset + change.bytes.size();
+  if (whole) return put_sectors(file, now, change.offset, full);
   if (loss == Loss::unsynced) return;
   // Sector by sector: up to a boundary, or each by itself.
   const std::size_t size = file.size();
   bool keeps = true;
-  for (std::size_t at = 0; at < change.bytes.size();) {
-    const std::size_t end = std::min(((change.offset + at) / kSector + 1) * kSector - change.offset,
-                                     change.bytes.size());
-    const std::pair sector(change.file, (change.offset + at) / kSector);
+  for (std::size_t at = change.offset; at < full;) {
+    const std::size_t end = std::min((at / kSector + 1) * kSector, full);
+    const std::pair sector(change.file, at / kSector);
     keeps = loss == Loss::mixed ? !stale.contains(sector) && coin(random) : keeps && coin(random);
     if (!keeps) stale.insert(sector);  // whoever writes it later writes all of it
-    if (keeps) put(file, change.offset + at, std::string_view(change.bytes).substr(at, end - at));
+    if (keeps) put_sectors(file, now, at, end);
     at = end;
   }
   // The size may have reached the disk without the bytes.
-  const std::size_t full = change.offset + change.bytes.size();
   if (loss == Loss::mixed && full > size && coin(random)) file.resize(std::max(file.size(), full));
 }
 
 FlushedDisk::Image FlushedDisk::image(Moment at, Loss loss, std::uint32_t seed) const {
   Drawing drawing;
-  auto& [random, names, files, stale] = drawing;
+  auto& [random, names, files, seen, stale] = drawing;
   random = seed * 2654435761U + 1;
   names[root_] = kDirectory;
   std::map<File, const Change*> last;  // write that is not durable
@@ -292,6 +300,14 @@ FlushedDisk::Image FlushedDisk::image(Moment at, Loss loss, std::uint32_t seed) 
   }
   for (const Change& change : changes_) {
     if (change.at > at) break;
+    if (change.names.empty()) {
+      std::string& now = seen[change.file];
+      if (change.truncates) {
+        now.resize(change.offset);
+      } else {
+        put(now, change.offset, change.bytes);
+      }
+    }
     const bool is_last = change.names.empty() && last[change.file] == &change;
     if (change.dropped <= at && at < change.durable) {
       // Of what it should have written the disk may have the size.

@@ -29,7 +29,7 @@ class FlushedDisk {
 
   // In the order of their ends. Calls that do not concern the disk, or failed, change nothing, but
   // for a sync of a file: what that should have written is lost, and the next one that succeeds
-  // writes what was written since.
+  // writes what was written since, by whole sectors.
   void take(const TracedCall& call);
   // When all are taken.
   void finish();
@@ -91,6 +91,7 @@ class FlushedDisk {
     std::uint32_t random = 0;
     std::map<std::string, File> names;
     std::map<File, std::string> files;
+    std::map<File, std::string> seen;              // by the processes
     std::set<std::pair<File, std::size_t>> stale;  // sectors that have lost a write
   };
   [[nodiscard]] bool makes_up(const Sync& sync, const Sync& failed) const;
