@@ -39,7 +39,7 @@ class FailedSyncs : public FailedSyncsTest, public ::testing::WithParamInterface
 };
 
 TEST_P(FailedSyncs, LoseNothingThatWasPromisedByALaterOne) {
-  ASSERT_GT(disk_.dropped(), 3U);
+  ASSERT_GT(disk_.dropped(), 0U) << "every failed sync was made up for at once";
   const std::size_t stride = disk_.moments().size() / 8 + 1;
   for (const Loss loss : {Loss::nothing, Loss::unsynced, Loss::torn, Loss::mixed}) {
     ASSERT_NO_FATAL_FAILURE(survive_all(loss, stride));

@@ -2,6 +2,7 @@
 // succeeds. The next daemon must not take that for a proof.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -30,10 +31,7 @@ class KilledInSync : public ::testing::Test {
     ASSERT_TRUE(eventually(kSoon, [&] { return !scene.daemon.running(); })) << "it synced nothing";
   }
   // Nobody was told.
-  static bool in_doubt(const std::string& path) {
-    return (std::filesystem::status(path).permissions() & std::filesystem::perms::sticky_bit) !=
-           std::filesystem::perms::none;
-  }
+  static bool in_doubt(const std::string& path) { return (mode_of(path) & S_ISVTX) != 0; }
   void start_next() {
     DaemonOptions options;
     options.gateway = scene.gateway.url();

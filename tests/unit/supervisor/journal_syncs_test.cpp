@@ -28,10 +28,7 @@ class JournalSyncsTest : public ::testing::Test {
     syncs_.add(run, std::move(file), end,
                [this, run](const ipc::Result<void>& result) { told_[run] = result.has_value(); });
   }
-  static bool in_doubt(const std::string& path) {
-    struct stat info {};
-    return ::stat(path.c_str(), &info) == 0 && (info.st_mode & S_ISVTX) != 0;
-  }
+  static bool in_doubt(const std::string& path) { return (tests::mode_of(path) & S_ISVTX) != 0; }
 
   tests::TempDir directory_;
   JournalSyncs syncs_{directory_ / "mark"};

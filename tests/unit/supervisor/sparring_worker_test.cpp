@@ -18,6 +18,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,17 @@
 
 namespace charter::supervisor::tests {
 namespace {
+
+// The test whose child this is. It may have ended before anybody looks, and whoever is the parent
+// then does not.
+pid_t living_test() {
+  const pid_t parent = ::getppid();
+  std::error_code gone;
+  const std::filesystem::path exe =
+      std::filesystem::read_symlink("/proc/" + std::to_string(parent) + "/exe", gone);
+  if (gone || exe != std::filesystem::read_symlink("/proc/self/exe")) ::_exit(0);
+  return parent;
+}
 
 class SparringWorker {
  public:
@@ -99,7 +111,7 @@ class SparringWorker {
   void wait() const {
     const std::string file = job_.doorbell.substr(0, job_.doorbell.rfind('/')) + "/late";
     const timespec slice{0, 5'000'000};
-    const pid_t test = ::getppid();
+    const pid_t test = living_test();
     while (::access(file.c_str(), F_OK) == 0 && ::getppid() == test) ::nanosleep(&slice, nullptr);
   }
   void open() {
@@ -116,7 +128,7 @@ class SparringWorker {
   }
   [[noreturn]] static void stay() {
     const timespec slice{0, 5'000'000};
-    const pid_t test = ::getppid();
+    const pid_t test = living_test();
     while (::getppid() == test) ::nanosleep(&slice, nullptr);
     ::_exit(0);
   }
@@ -129,7 +141,7 @@ class SparringWorker {
     siginfo_t info{};
     // In slices, so that a supervisor that comes back hears from this run.
     const timespec slice{0, 50'000'000};
-    const pid_t test = ::getppid();
+    const pid_t test = living_test();
     while (::sigtimedwait(&kill, &info, &slice) < 0) {
       if (::getppid() != test) ::_exit(0);  // it ends with the test, at the latest
       bell_.keep_alive(journal_.end());
@@ -148,7 +160,7 @@ class SparringWorker {
 
 int prepare() {
   const timespec slice{0, 5'000'000};
-  const pid_t test = ::getppid();
+  const pid_t test = living_test();
   while (::access("unprepared", F_OK) == 0 && ::getppid() == test) ::nanosleep(&slice, nullptr);
   return 3;
 }
