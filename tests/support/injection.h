@@ -18,7 +18,8 @@ class Injection {
   // when the threads cannot be traced.
   Injection(pid_t daemon, const std::string& call, const std::string& what, const std::string& when,
             bool with_children = false);
-  // Lets go of the daemon; it goes on without faults.
+  // Lets go of the daemon; it goes on without faults. One that a SIGKILL has met is dead
+  // afterwards.
   ~Injection() { (void)end(); }
   // The same at once. Says whether any call was met by the fault.
   bool end();
@@ -26,7 +27,11 @@ class Injection {
   [[nodiscard]] static bool possible();
 
  private:
+  [[nodiscard]] bool has_killed() const;
+
   pid_t daemon_;
+  std::string call_;
+  int kills_at_ = 0;  // 0: never
   bool with_children_;
   TempDir directory_;
   ChildProcess strace_;
