@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <map>
@@ -28,7 +27,9 @@ class JournalSyncsTest : public ::testing::Test {
     syncs_.add(run, std::move(file), end,
                [this, run](const ipc::Result<void>& result) { told_[run] = result.has_value(); });
   }
-  static bool in_doubt(const std::string& path) { return (tests::mode_of(path) & S_ISVTX) != 0; }
+  static bool in_doubt(const std::string& path) {
+    return ipc::in_doubt(ipc::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)).get());
+  }
 
   tests::TempDir directory_;
   JournalSyncs syncs_{directory_ / "mark"};
